@@ -1,0 +1,143 @@
+"""The configuration as frozen data. `load.py` reads and checks it; nothing here does I/O.
+
+Durations are seconds, sizes are GiB unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Taint:
+    key: str
+    value: str
+    effect: str = "NoSchedule"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of the role map."""
+
+    name: str
+    role: str  # control-plane or worker
+    instance_type: str
+    volume_gb: int
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...] = ()
+    subnet: str = "public"  # public or private
+
+
+@dataclass(frozen=True)
+class Network:
+    vpc_cidr: str
+    public_subnets: tuple[str, ...]
+    private_subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TerraformConfig:
+    """`folder` is copied as a whole before it is used; `stack` is the root module inside it."""
+
+    folder: Path
+    stack: str = "dev"
+    parallelism: int = 10
+    variables: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gitops:
+    """The GitOps repository as the cluster sees it, and where its checkout lies on this machine."""
+
+    checkout: Path  # a folder inside a Git work tree
+    repo_url: str
+    path: str  # folder of the Applications, relative to the repository's root
+    install: Path  # kustomization that installs Argo CD
+    revision: str = "main"
+    root_app: str = "root"
+    project: str = "platform"  # AppProject of the root app
+    namespace: str = "argocd"
+
+
+@dataclass(frozen=True)
+class Generate:
+    """How to make a password: length in characters and its alphabet (see aws/seeds.py)."""
+
+    length: int = 32
+    alphabet: str = "alphanumeric"  # alphanumeric, hex, url-safe, symbols
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One SSM parameter below the prefix and exactly one source for its value."""
+
+    name: str
+    generate: Generate | None = None
+    from_env: str | None = None
+    from_file: Path | None = None
+    from_output: str | None = None  # a Terraform output, dots go into maps
+    template: str | None = None  # text with {output.name} and {seed:name} holes
+    where: str = ""  # file:line, for messages
+
+
+@dataclass(frozen=True)
+class Waves:
+    """`deadline` (seconds) holds for every wave not named in `deadlines`; `hints` are runbook lines."""
+
+    deadline: float = 300.0
+    deadlines: Mapping[int, float] = field(default_factory=dict)
+    hints: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Eso:
+    """External Secrets Operator: the Application that owns it is the only place of chart, version and values."""
+
+    application: str = "10-secrets-operator"  # file stem below gitops.path
+    namespace: str = "external-secrets"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Everything one run needs to know about one environment."""
+
+    name: str
+    project: str
+    target: str  # aws or local
+    region: str
+    ssm_prefix: str  # no trailing slash
+    network: Network
+    nodes: tuple[Node, ...]
+    terraform: TerraformConfig
+    gitops: Gitops
+    seeds: tuple[Seed, ...]
+    home: Path  # folder of the configuration file
+    account: str | None = None  # any other account is refused
+    profile: str | None = None  # AWS profile to use
+    domain: str = "example.com"
+    zone_id: str | None = None
+    kubernetes_version: str = "1.34"
+    waves: Waves = field(default_factory=Waves)
+    eso: Eso = field(default_factory=Eso)
+    deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds
+
+    @property
+    def work(self) -> Path:
+        """Every file a run makes lies below (git-ignored)."""
+        return self.home / ".bootstrap"
+
+    @property
+    def state(self) -> Path:
+        """What belongs to this environment on this machine: kubeconfig, Terraform working copy, local platform."""
+        return self.work / "environments" / self.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.state / "kubeconfig"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by which what is ours is known; nothing without them is ever deleted."""
+        return {"bootstrap:project": self.project, "bootstrap:environment": self.name}

@@ -1,0 +1,68 @@
+"""What a step is given: configuration, target, time, cancellation, and the results of the steps before it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bootstrap.clock import Clock
+from bootstrap.config.model import Environment
+from bootstrap.events import Emit, StepProgress
+from bootstrap.targets.base import Target
+from bootstrap.wait import Observation, until
+
+R = TypeVar("R")
+
+
+class Results:
+    """What steps returned, keyed by type: data between steps, nothing else. Safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[type, object] = {}
+        self._lock = threading.Lock()
+
+    def put(self, result: object) -> None:
+        with self._lock:
+            self._by_type[type(result)] = result
+
+    def get(self, kind: type[R]) -> R:
+        """The result of that type. KeyError means that a step's `needs` are incomplete: a defect of ours."""
+        with self._lock:
+            found = self._by_type[kind]
+        assert isinstance(found, kind)  # noqa: S101 - narrows the type; put() keys by type
+        return found
+
+
+@dataclass(frozen=True)
+class Context:
+    """Bound to one step by the runner (`step`, `deadline` in seconds)."""
+
+    config: Environment
+    target: Target
+    clock: Clock
+    emit: Emit
+    cancel: threading.Event
+    run_folder: Path
+    results: Results = field(default_factory=Results)
+    step: str = ""
+    deadline: float = 600.0
+
+    def progress(self, message: str) -> None:
+        """Say what is waited for and why, or what has just been done."""
+        self.emit(StepProgress(self.step, message))
+
+    def wait(self, probe: Callable[[], Observation[Any]], what: str, *, cure: str = "", **pace: float) -> Any:
+        """`wait.until` with this step's deadline, clock, cancellation and progress line."""
+        return until(
+            probe,
+            what=what,
+            deadline=self.deadline,
+            clock=self.clock,
+            cancel=self.cancel,
+            progress=self.progress,
+            cure=cure,
+            **pace,
+        )

@@ -1,0 +1,59 @@
+"""A target carries what differs between AWS and the local platform, so that no step asks which one it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.errors import Problem
+
+if TYPE_CHECKING:
+    from bootstrap.plan import Step
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Paths of the programs the pipeline runs."""
+
+    terraform: Path
+    helm: Path
+    kustomize: Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """What served a chart or file: `origin` is upstream, cache or stand-in."""
+
+    source: str
+    version: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """Everything the pipeline needs to know about where it runs.
+
+    `client(service)` makes a boto3 client. `tool_environment` is added to the environment of helm,
+    kustomize and git; `terraform_environment` to Terraform's. `terraform_override` is the text of an
+    override file put beside the root module in its working copy. `backend` are extra settings of
+    Terraform's S3 backend. `before` are the steps that prepare the target for `up`; `after` those that
+    dispose of it at the end of `down`. `revision()` is the commit (40 hex digits) that the GitOps
+    revision stands for. `preflight` finds every problem of the target at once, touching nothing.
+    """
+
+    name: str
+    tools: Tools
+    client: Callable[[str], Any]
+    revision: Callable[[], str]
+    preflight: Callable[[], tuple[Problem, ...]]
+    tool_environment: Mapping[str, str] = field(default_factory=dict)
+    terraform_environment: Mapping[str, str] = field(default_factory=dict)
+    terraform_override: str | None = None
+    backend: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    sources: Callable[[], tuple[Source, ...]] = tuple
+    notices: Callable[[], tuple[str, ...]] = tuple
+    keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place
