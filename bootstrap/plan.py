@@ -4,7 +4,7 @@
                                                                 └→ access ─┬→ nodes ─┤
                                                                            ├→ eso ───┤
                                                                            └→ argocd ┘
-    down   the same way back: root-app → terraform → leftovers → backend [target disposes]
+    down   teardown (Applications, while their controllers live) → destroy (Terraform) → leftovers [target disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
 Steps never print, exit or keep a journal; each asks the world what is left to do, so a run resumes by looking.
@@ -13,9 +13,11 @@ Steps never print, exit or keep a journal; each asks the world what is left to d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bootstrap.config.model import Environment
 from bootstrap.context import Context
+from bootstrap.targets.base import Target
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,63 @@ class Plan:
 
     command: str
     steps: tuple[Step, ...]
+
+
+def build_up(config: Environment, target: Target) -> Plan:
+    """The steps from nothing to a healthy cluster. Announced before anything is touched."""
+    from bootstrap.steps import (  # noqa: PLC0415 - steps import boto3 and the like; `--help` must not
+        access,
+        argocd,
+        backend,
+        eso,
+        nodes,
+        preflight,
+        root_app,
+        seeds,
+        terraform,
+        verify,
+        waves,
+    )
+
+    steps = (
+        Step("preflight", "Check account, tools and names", preflight.run),
+        Step("backend", "State bucket", backend.run, ("preflight",)),
+        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("backend",), deadline=3600),
+        Step("seeds", "Seed SSM parameters", seeds.run, ("terraform",)),
+        Step("access", "Kubeconfig and API server", access.run, ("terraform",), deadline=1200),
+        Step("nodes", f"{len(config.nodes)} nodes Ready", nodes.run, ("access",), deadline=1200),
+        Step("eso", "External Secrets Operator", eso.run, ("access",)),
+        Step("argocd", "Argo CD", argocd.run, ("access",)),
+        Step("root-app", "Root Application", root_app.run, ("seeds", "nodes", "eso", "argocd")),
+        Step("waves", "Sync waves", waves.run, ("root-app",), deadline=_all_waves(config)),
+        Step("verify", "Verify", verify.run, ("waves",)),
+    )
+    return Plan("up", _after(target.before, tuple(_with_deadline(step, config) for step in steps)))
+
+
+def build_down(config: Environment, target: Target) -> Plan:
+    """The way back to nothing."""
+    from bootstrap.steps import destroy, leftovers, teardown  # noqa: PLC0415 - as above
+
+    steps = (
+        Step("teardown", "Remove Applications", teardown.run, attempts=2),
+        Step("destroy", "Terraform destroy", destroy.run, ("teardown",), deadline=3600),
+        Step("leftovers", "Find and remove what is left", leftovers.run, ("destroy",)),
+    )
+    mine = tuple(_with_deadline(step, config) for step in steps)
+    return Plan("down", _after(mine, target.after))
+
+
+def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Both, where the steps of `then` that need nothing wait for all of `first`."""
+    names = tuple(step.name for step in first)
+    return first + tuple(step if step.needs else replace(step, needs=names) for step in then)
+
+
+def _with_deadline(step: Step, config: Environment) -> Step:
+    return replace(step, deadline=config.deadlines.get(step.name, step.deadline))
+
+
+def _all_waves(config: Environment) -> float:
+    """Waves have deadlines of their own; the step's is only a last resort (seconds)."""
+    return max(4 * 3600.0, 20 * config.waves.deadline)
