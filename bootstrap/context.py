@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from bootstrap.clock import Clock
 from bootstrap.config.model import Environment
 from bootstrap.events import Emit, StepProgress
+from bootstrap.redact import Secrets
 from bootstrap.targets.base import Target
 from bootstrap.wait import Observation, until
 
@@ -38,7 +39,10 @@ class Results:
 
 @dataclass(frozen=True)
 class Context:
-    """Bound to one step by the runner (`step`, `deadline` in seconds)."""
+    """Bound to one step by the runner (`step`, `deadline` in seconds).
+
+    Every value added to `secrets` is blacked out in whatever the run says from then on.
+    """
 
     config: Environment
     target: Target
@@ -47,6 +51,7 @@ class Context:
     cancel: threading.Event
     run_folder: Path
     results: Results = field(default_factory=Results)
+    secrets: Secrets = field(default_factory=Secrets)
     step: str = ""
     deadline: float = 600.0
 

@@ -84,6 +84,15 @@ class StepFailed(Event):
 
 
 @dataclass(frozen=True)
+class StepStopped(Event):
+    """The step was told to stop before it was done; `reason` says by whom. What it had done stays done."""
+
+    type: ClassVar[str] = "step_stopped"
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ResourceChanged(Event):
     """A cloud resource was made, changed or removed. `action`: create, update, delete, import."""
 

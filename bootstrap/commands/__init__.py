@@ -1,0 +1,1 @@
+"""One module a command. Each returns an exit code; only `cli` exits."""

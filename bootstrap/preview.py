@@ -1,0 +1,106 @@
+"""What `up` would do and change. `collect` looks without changing anything, `render` and `encode` are pure.
+
+Secrets appear by name only: no type here has a field that could hold a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bootstrap.config.model import Environment
+from bootstrap.events import PlannedStep
+from bootstrap.render.text import plural, table
+from bootstrap.targets.base import Target
+
+FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "<", "keep": " "}
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """A Terraform resource: `action` is create, update, replace, delete or import."""
+
+    action: str
+    address: str
+
+
+@dataclass(frozen=True)
+class SeedChange:
+    """An SSM parameter by its full name: `action` is create, update or keep; `source` says how the value
+    is made (generate, environment, file, output, template), never what it is."""
+
+    action: str
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class PlannedWave:
+    wave: int
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`unknown` names what cannot be told before something else is up, each with the reason."""
+
+    environment: str
+    target: str
+    steps: tuple[PlannedStep, ...] = ()
+    resources: tuple[ResourceChange, ...] = ()
+    seeds: tuple[SeedChange, ...] = ()
+    waves: tuple[PlannedWave, ...] = ()
+    notices: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def collect(config: Environment, target: Target) -> Preview:
+    """Find out what `up` would change; touches nothing."""
+    raise NotImplementedError
+
+
+def encode(preview: Preview) -> dict[str, Any]:
+    """The JSON form for `--output json`."""
+    return {"version": FORMAT, **asdict(preview)}
+
+
+def render(preview: Preview) -> str:
+    """The preview as text: steps, then Terraform, SSM, waves; a section without changes says so."""
+    changed = [seed.action for seed in preview.seeds if seed.action != "keep"]
+    sections = [
+        (
+            f"bootstrap up would bring {preview.environment} up on {preview.target} in these steps:",
+            table((step.name, step.title, _after(step)) for step in preview.steps),
+        ),
+        (
+            f"Terraform: {_tally([change.action for change in preview.resources], 'resource')}",
+            table((_SIGNS.get(change.action, "?"), change.address) for change in preview.resources),
+        ),
+        (
+            f"SSM: {_tally(changed, 'parameter')}",
+            table((_SIGNS.get(seed.action, "?"), seed.name, seed.source) for seed in preview.seeds),
+        ),
+        (
+            f"Argo CD: {plural(len(preview.waves), 'wave')}",
+            table((f"{wave.wave:>3}", ", ".join(wave.apps)) for wave in preview.waves),
+        ),
+    ]
+    if preview.unknown:
+        sections.append(("not known yet:", [f"  {line}" for line in preview.unknown]))
+    if preview.notices:
+        sections.append(("to know:", [f"  {notice}" for notice in preview.notices]))
+    return "\n\n".join("\n".join([head, *lines]) for head, lines in sections)
+
+
+def _after(step: PlannedStep) -> str:
+    return f"after {', '.join(step.needs)}" if step.needs else ""
+
+
+def _tally(actions: list[str], noun: str) -> str:
+    if not actions:
+        return "no changes"
+    counts = ", ".join(f"{count} to {action}" for action, count in Counter(actions).items())
+    return f"{plural(len(actions), noun)} would change ({counts})"

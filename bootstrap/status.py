@@ -1,0 +1,119 @@
+"""What is up: asked of the world, not of a journal. `collect` looks, `render` and `encode` are pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from bootstrap.config.model import Environment
+from bootstrap.errors import Problem
+from bootstrap.render.text import plural, table
+from bootstrap.targets.base import Target
+
+FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing below the cluster's applications: `state` is "up", "down" or "degraded"."""
+
+    name: str  # API server, Terraform stack, Argo CD, ExternalSecrets, Ingresses …
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """A node as the cluster tells it; `reason` says why it is not ready or what has drifted."""
+
+    name: str
+    ready: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class AppStatus:
+    """An Application, compared against `revision`; `message` is what Argo CD says about its trouble."""
+
+    name: str
+    wave: int
+    sync: str
+    health: str
+    revision: str = ""
+    message: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.sync == "Synced" and self.health == "Healthy"
+
+
+@dataclass(frozen=True)
+class Status:
+    """`problems` are what keeps the environment from being healthy, each with its cure."""
+
+    environment: str
+    target: str
+    parts: tuple[Part, ...] = ()
+    nodes: tuple[NodeStatus, ...] = ()
+    apps: tuple[AppStatus, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        """Whether anything of the environment exists."""
+        return any(part.state != "down" for part in self.parts) or bool(self.nodes or self.apps)
+
+    @property
+    def healthy(self) -> bool:
+        parts = all(part.state == "up" for part in self.parts)
+        members = all(node.ready for node in self.nodes) and all(app.good for app in self.apps)
+        return bool(self.apps) and parts and members and not self.problems
+
+
+def collect(config: Environment, target: Target) -> Status:
+    """Look at everything that is up. Changes nothing; what cannot be reached is a part that is down."""
+    raise NotImplementedError
+
+
+def encode(status: Status) -> dict[str, Any]:
+    """The JSON form for `--output json`."""
+    return {"version": FORMAT, "up": status.up, "healthy": status.healthy, **asdict(status)}
+
+
+def render(status: Status) -> str:
+    """The status as text: verdict, parts, nodes, then wave by wave."""
+    lines = [f"{status.environment} on {status.target}: {_verdict(status)}"]
+    lines += table((_mark(part.state == "up"), part.name, part.state, part.detail) for part in status.parts)
+    lines += _nodes(status.nodes)
+    for wave, apps in groupby(
+        sorted(status.apps, key=lambda app: (app.wave, app.name)), lambda app: app.wave
+    ):
+        lines += _wave(wave, tuple(apps))
+    if status.problems:
+        lines += ["", "problems:"] + [f"  - {problem}" for problem in status.problems]
+    return "\n".join(lines)
+
+
+def _verdict(status: Status) -> str:
+    if status.healthy:
+        return "healthy"
+    return "up, not healthy" if status.up else "down"
+
+
+def _mark(good: bool) -> str:
+    return "✓" if good else "✗"
+
+
+def _nodes(nodes: tuple[NodeStatus, ...]) -> list[str]:
+    if not nodes:
+        return []
+    bad = [node for node in nodes if not node.ready]
+    head = f"nodes: {len(nodes) - len(bad)} of {plural(len(nodes), 'node')} ready"
+    return ["", head, *table(("✗", node.name, node.reason) for node in bad)]
+
+
+def _wave(wave: int, apps: Iterable[AppStatus]) -> list[str]:
+    rows = [(_mark(app.good), app.name, app.sync, app.health, app.message) for app in apps]
+    return ["", f"wave {wave}", *table(rows)]
