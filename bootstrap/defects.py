@@ -1,0 +1,30 @@
+"""An exception nobody foresaw is a defect of ours: its traceback goes to a file, never to the screen."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from bootstrap.errors import BootstrapError
+from bootstrap.redact import Secrets
+
+
+class Defect(BootstrapError):
+    """Stands for an unforeseen exception, whose own text is kept off the screen: it may hold anything."""
+
+    exit_code = 1
+
+
+def record(error: BaseException, during: str, folder: Path, secrets: Secrets) -> Defect:
+    """Write the redacted traceback to `folder` (readable by the user alone) and return what to tell."""
+    text = secrets.redact("".join(traceback.format_exception(error)))
+    path = folder / f"defect-{during}.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError as failure:
+        cure = f"please report it; the traceback could not be kept ({failure.strerror}: {path})"
+    else:
+        cure = f"please report it, with the file {path}"
+    return Defect(f"a defect in bootstrap itself, during '{during}'", type(error).__name__, cure)
