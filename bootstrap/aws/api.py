@@ -1,0 +1,59 @@
+"""The door to AWS: every call of ours goes through `Api`, so each error is translated and no value leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bootstrap.aws.errors import translate
+from bootstrap.errors import BootstrapError
+
+# Parameters that name what a call is about, for messages.
+_SUBJECTS = ("Name", "Bucket", "Path", "ResourceId", "RoleName", "Id", "InstanceIds")
+# Parameters that hold what must never be shown.
+_SECRETS = ("Value",)
+
+
+@dataclass(frozen=True)
+class Api:
+    """A boto3 client whose errors are ours (see `errors.py`)."""
+
+    client: Any
+
+    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """One call by its Python name, e.g. `put_parameter`. Raises TemporaryError or AwsError."""
+        try:
+            answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
+        except (BotoCoreError, ClientError) as error:
+            raise self._ours(error, operation, parameters) from self._cause(error, parameters)
+        return answer
+
+    def pages(self, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
+        """Every item of `key`, over all pages where the call has pages. Raises like `call`."""
+        if not self.client.can_paginate(operation):
+            yield from self.call(operation, **parameters).get(key) or ()
+            return
+        try:
+            for page in self.client.get_paginator(operation).paginate(**parameters):
+                yield from page.get(key) or ()
+        except (BotoCoreError, ClientError) as error:
+            raise self._ours(error, operation, parameters) from error
+
+    def _ours(self, error: Exception, operation: str, parameters: Mapping[str, Any]) -> BootstrapError:
+        action = self._action(operation)
+        subject = next((parameters[name] for name in _SUBJECTS if name in parameters), "")
+        secrets = [str(parameters[name]) for name in _SECRETS if parameters.get(name)]
+        return translate(error, f"{action} failed{f' for {subject}' if subject else ''}", action, secrets)
+
+    def _cause(self, error: Exception, parameters: Mapping[str, Any]) -> Exception | None:
+        """A traceback prints the cause too: none where it could hold a secret."""
+        return None if any(name in parameters for name in _SECRETS) else error
+
+    def _action(self, operation: str) -> str:
+        """IAM's name of the call, e.g. ssm:PutParameter."""
+        meta = self.client.meta
+        name = meta.method_to_api_mapping.get(operation, operation)
+        return f"{meta.service_model.signing_name}:{name}"

@@ -1,0 +1,256 @@
+"""Everything of an environment that exists in AWS, found by tag.
+
+The tagging API alone does not do: it has no IAM roles, still lists what is gone, and lags. So the services
+that the platform uses are asked themselves, and the tagging API only adds what nobody thought of.
+
+What belongs to an environment carries its tags, or a mark that the cluster's controllers set on what they
+make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from bootstrap.aws import ssm
+from bootstrap.aws.api import Api
+from bootstrap.aws.errors import AwsError
+
+Tags = Mapping[str, str]
+Connect = Callable[[str], Api]
+
+
+class Resource(NamedTuple):
+    """`kind` is service and type, e.g. "ec2 volume"; `name` is for people."""
+
+    kind: str
+    id: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}" + (f" ({self.name})" if self.name not in ("", self.id) else "")
+
+
+def inventory(connect: Connect, tags: Tags, cluster: str) -> tuple[Resource, ...]:
+    """All living resources of the environment, sorted. `connect(service)` gives its Api.
+
+    Raises TemporaryError or AwsError: an audit that could not look everywhere proves nothing.
+    """
+    marks = (tags, {f"kubernetes.io/cluster/{cluster}": "owned"}, {"elbv2.k8s.aws/cluster": cluster})
+    found: set[Resource] = set()
+    for finder in (_ec2, _load_balancers, _iam, _zones, _certificates, _repositories, _parameters, _others):
+        found.update(finder(connect, marks))
+    return tuple(sorted(found))
+
+
+def _is_ours(tags: Tags, marks: Iterable[Tags]) -> bool:
+    return any(mark.items() <= tags.items() for mark in marks)
+
+
+def _as_map(pairs: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {pair["Key"]: pair["Value"] for pair in pairs}
+
+
+@dataclass(frozen=True)
+class _Ec2Kind:
+    """One `describe_` call. In states `gone` (of `state`, a dotted path) nothing is left to delete."""
+
+    kind: str
+    operation: str
+    key: str
+    id: str
+    state: str = "State"
+    gone: tuple[str, ...] = ("deleted",)
+
+
+_EC2_KINDS = (
+    _Ec2Kind("instance", "instances", "Reservations", "InstanceId", "State.Name", ("terminated",)),
+    _Ec2Kind("volume", "volumes", "Volumes", "VolumeId"),
+    _Ec2Kind("network interface", "network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", "Status"),
+    _Ec2Kind("address", "addresses", "Addresses", "AllocationId"),
+    _Ec2Kind("NAT gateway", "nat_gateways", "NatGateways", "NatGatewayId"),
+    _Ec2Kind("VPC endpoint", "vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+    _Ec2Kind("internet gateway", "internet_gateways", "InternetGateways", "InternetGatewayId"),
+    _Ec2Kind("route table", "route_tables", "RouteTables", "RouteTableId"),
+    _Ec2Kind("network ACL", "network_acls", "NetworkAcls", "NetworkAclId"),
+    _Ec2Kind("security group", "security_groups", "SecurityGroups", "GroupId"),
+    _Ec2Kind("subnet", "subnets", "Subnets", "SubnetId"),
+    _Ec2Kind("VPC", "vpcs", "Vpcs", "VpcId"),
+    _Ec2Kind("key pair", "key_pairs", "KeyPairs", "KeyPairId"),
+    _Ec2Kind("launch template", "launch_templates", "LaunchTemplates", "LaunchTemplateId"),
+)
+
+
+def _ec2(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("ec2")
+    for kind in _EC2_KINDS:
+        # The one call of EC2's that calls its filters otherwise.
+        argument = "Filter" if kind.operation == "nat_gateways" else "Filters"
+        for mark in marks:
+            filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in mark.items()]
+            items = api.pages(f"describe_{kind.operation}", kind.key, **{argument: filters})
+            yield from _living(kind, _instances(items) if kind.operation == "instances" else items)
+
+
+def _instances(reservations: Iterable[Any]) -> Iterator[Any]:
+    for reservation in reservations:
+        yield from reservation["Instances"]
+
+
+def _living(kind: _Ec2Kind, items: Iterable[Mapping[str, Any]]) -> Iterator[Resource]:
+    for item in items:
+        state: Any = item
+        for part in kind.state.split("."):
+            state = state.get(part) if isinstance(state, Mapping) else None
+        if state not in kind.gone:
+            yield Resource(f"ec2 {kind.kind}", item[kind.id], _as_map(item.get("Tags", ())).get("Name", ""))
+
+
+def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("elbv2")
+    kinds = (
+        ("load balancer", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", "LoadBalancerName"),
+        ("target group", "describe_target_groups", "TargetGroups", "TargetGroupArn", "TargetGroupName"),
+    )
+    for kind, operation, key, arn, name in kinds:
+        names = {item[arn]: item[name] for item in api.pages(operation, key)}
+        for batch in ssm.batches(names, 20):  # as many as DescribeTags takes
+            for item in api.call("describe_tags", ResourceArns=list(batch))["TagDescriptions"]:
+                if _is_ours(_as_map(item["Tags"]), marks):
+                    yield Resource(f"elb {kind}", item["ResourceArn"], names[item["ResourceArn"]])
+
+
+@dataclass(frozen=True)
+class _IamKind:
+    """One `list_` call, the field that names an item, and how the call for its tags takes that."""
+
+    kind: str
+    operation: str
+    key: str
+    id: str
+    tags: str
+    argument: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+_IAM_KINDS = (
+    _IamKind("role", "list_roles", "Roles", "RoleName", "list_role_tags", "RoleName"),
+    _IamKind(
+        "policy", "list_policies", "Policies", "Arn", "list_policy_tags", "PolicyArn", {"Scope": "Local"}
+    ),
+    _IamKind(
+        "instance profile",
+        "list_instance_profiles",
+        "InstanceProfiles",
+        "InstanceProfileName",
+        "list_instance_profile_tags",
+        "InstanceProfileName",
+    ),
+    _IamKind(
+        "OIDC provider",
+        "list_open_id_connect_providers",
+        "OpenIDConnectProviderList",
+        "Arn",
+        "list_open_id_connect_provider_tags",
+        "OpenIDConnectProviderArn",
+    ),
+)
+
+
+def _iam(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("iam")
+    for kind in _IAM_KINDS:
+        for item in api.pages(kind.operation, kind.key, **kind.options):
+            if item.get("Path", "/").startswith(("/aws-service-role/", "/aws-reserved/")):
+                continue  # AWS's own
+            if _is_ours(_tags_unless_gone(api, kind.tags, **{kind.argument: item[kind.id]}), marks):
+                yield Resource(f"iam {kind.kind}", item[kind.id], "")
+
+
+def _zones(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("route53")
+    names = {
+        zone["Id"].split("/")[-1]: zone["Name"] for zone in api.pages("list_hosted_zones", "HostedZones")
+    }
+    for batch in ssm.batches(names, 10):  # as many as ListTagsForResources takes
+        answer = api.call("list_tags_for_resources", ResourceType="hostedzone", ResourceIds=list(batch))
+        for item in answer["ResourceTagSets"]:
+            if _is_ours(_as_map(item["Tags"]), marks):
+                yield Resource("route53 zone", item["ResourceId"], names[item["ResourceId"]])
+
+
+def _certificates(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("acm")
+    for item in api.pages("list_certificates", "CertificateSummaryList"):
+        tags = _tags_unless_gone(api, "list_tags_for_certificate", CertificateArn=item["CertificateArn"])
+        if _is_ours(tags, marks):
+            yield Resource("acm certificate", item["CertificateArn"], item["DomainName"])
+
+
+def _repositories(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("ecr")
+    for item in api.pages("describe_repositories", "repositories"):
+        tags = _tags_unless_gone(api, "list_tags_for_resource", resourceArn=item["repositoryArn"])
+        if _is_ours(tags, marks):
+            yield Resource("ecr repository", item["repositoryArn"], item["repositoryName"])
+
+
+def _parameters(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("ssm")
+    for mark in marks:
+        for name in ssm.names(api, tags=mark):
+            yield Resource("ssm parameter", name, "")
+
+
+# Services asked above; their entries in the tagging API may be long gone.
+_ASKED = ("ec2", "elasticloadbalancing", "iam", "route53", "acm", "ecr", "ssm")
+
+
+def _others(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+    api = connect("resourcegroupstaggingapi")
+    for mark in marks:
+        filters = [{"Key": key, "Values": [value]} for key, value in mark.items()]
+        for item in api.pages("get_resources", "ResourceTagMappingList", TagFilters=filters):
+            arn: str = item["ResourceARN"]
+            service = arn.split(":")[2]
+            if service not in _ASKED and not _gone(connect, service, arn):
+                yield Resource(_kind(arn), _id(arn), _as_map(item["Tags"]).get("Name", ""))
+
+
+def _gone(connect: Connect, service: str, arn: str) -> bool:
+    """Whether an entry of the tagging API stands for nothing: a key waiting for its end, a deleted bucket."""
+    try:
+        if service == "kms":
+            state: str = connect("kms").call("describe_key", KeyId=arn)["KeyMetadata"]["KeyState"]
+            return state in ("PendingDeletion", "PendingReplicaDeletion")
+        if service == "s3":
+            connect("s3").call("head_bucket", Bucket=_id(arn))
+    except AwsError as error:
+        if error.missing:
+            return True
+        raise
+    return False
+
+
+def _kind(arn: str) -> str:
+    """`arn:aws:kms:…:key/1` is a "kms key", `arn:aws:s3:::name` an "s3 bucket"."""
+    service, rest = arn.split(":")[2], arn.split(":", 5)[5]
+    if service == "s3":
+        return "s3 bucket"
+    return f"{service} {rest.replace(':', '/').split('/')[0]}"
+
+
+def _id(arn: str) -> str:
+    return arn.split(":", 5)[5] if arn.split(":")[2] == "s3" else arn
+
+
+def _tags_unless_gone(api: Api, operation: str, **which: str) -> dict[str, str]:
+    """The tags; none when the thing went away between listing and asking."""
+    try:
+        answer = api.call(operation, **which)
+    except AwsError as error:
+        if error.missing:
+            return {}
+        raise
+    return _as_map(answer.get("Tags") or answer.get("tags") or ())

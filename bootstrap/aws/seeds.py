@@ -1,0 +1,178 @@
+"""What has to be written to SSM, worked out without touching it. Everything here is pure.
+
+A generated value that exists is kept for ever; a supplied or derived one is written when it differs. Planning
+again after the writes gives no writes. Values are compared in memory and never shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap.aws.ssm import MOST_BYTES, name_problem
+from bootstrap.config.model import Generate, Seed
+from bootstrap.errors import Problem, ProblemsError
+
+_HOLE = re.compile(r"\{output\.(?P<output>[^{}]+)\}|\{seed:(?P<seed>[^{}]+)\}")
+
+
+@dataclass(frozen=True)
+class Write:
+    """One parameter to write, its name below the prefix. `new`: it does not exist yet."""
+
+    name: str
+    value: str = field(repr=False)
+    new: bool
+
+
+@dataclass(frozen=True)
+class SeedPlan:
+    """The difference between what is wanted and what is there."""
+
+    writes: tuple[Write, ...]
+    unchanged: tuple[str, ...]
+
+
+class SeedsError(ProblemsError):
+    """Seeds that cannot be made, all at once; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where supplied values come from: the edges of this module, as functions."""
+
+    environ: Mapping[str, str]
+    read_file: Callable[[Path], str]
+    generate: Callable[[Generate], str]
+
+
+def plan_seeds(
+    seeds: Sequence[Seed], outputs: Mapping[str, Any], existing: Mapping[str, str], sources: Sources
+) -> SeedPlan:
+    """Which seeds to write, given Terraform's outputs and the values that exist (by name below the prefix).
+
+    Raises SeedsError naming every seed that has no value or a bad one.
+    """
+    values, problems = _Resolver(seeds, outputs, existing, sources).resolve()
+    if problems:
+        raise SeedsError("some seeds cannot be made; no parameter was written", problems)
+    changed = [name for name, value in values.items() if existing.get(name) != value]
+    return SeedPlan(
+        tuple(Write(name, values[name], name not in existing) for name in changed),
+        tuple(name for name in values if name not in changed),
+    )
+
+
+def source_problems(seeds: Sequence[Seed], prefix: str, sources: Sources) -> tuple[Problem, ...]:
+    """What is wrong with names and supplied values before anything is created: needs no outputs."""
+    problems = []
+    for seed in seeds:
+        try:
+            if why := name_problem(f"{prefix}/{seed.name}"):
+                raise _Bad(f"the name {why}", "rename it")
+            if seed.from_env or seed.from_file:
+                _checked(_supplied(seed, sources))
+        except _Bad as bad:
+            problems.append(_problem(seed, bad))
+    return tuple(problems)
+
+
+class _Bad(Exception):
+    """One seed's problem and its cure."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(what)
+        self.cure = cure
+
+
+class _Resolver:
+    """Values of all seeds; templates may refer to other seeds in any order."""
+
+    def __init__(
+        self, seeds: Sequence[Seed], outputs: Mapping[str, Any], existing: Mapping[str, str], sources: Sources
+    ) -> None:
+        self._seeds = {seed.name: seed for seed in seeds}
+        self._outputs, self._existing, self._sources = outputs, existing, sources
+        self._values: dict[str, str] = {}
+
+    def resolve(self) -> tuple[dict[str, str], list[Problem]]:
+        problems = []
+        for seed in self._seeds.values():
+            try:
+                self._value(seed.name, ())
+            except _Bad as bad:
+                problems.append(_problem(seed, bad))
+        return {name: self._values[name] for name in self._seeds if name in self._values}, problems
+
+    def _value(self, name: str, path: tuple[str, ...]) -> str:
+        """The value of one seed; `path` are the seeds whose templates led here."""
+        if name in path:
+            raise _Bad("templates go in a circle: " + " → ".join((*path, name)), "break the circle")
+        if name not in self._seeds:
+            raise _Bad(f"there is no seed {name}", "add that seed, or correct the name in the template")
+        if name not in self._values:
+            self._values[name] = _checked(self._make(self._seeds[name], (*path, name)))
+        return self._values[name]
+
+    def _make(self, seed: Seed, path: tuple[str, ...]) -> str:
+        if seed.generate:
+            return self._existing.get(seed.name) or self._sources.generate(seed.generate)
+        if seed.from_output:
+            return _output(self._outputs, seed.from_output)
+        if seed.template is not None:
+            return _HOLE.sub(lambda hole: self._fill(hole, path), seed.template)
+        return _supplied(seed, self._sources)
+
+    def _fill(self, hole: re.Match[str], path: tuple[str, ...]) -> str:
+        if hole["output"]:
+            return _output(self._outputs, hole["output"])
+        return self._value(hole["seed"], path)
+
+
+def _supplied(seed: Seed, sources: Sources) -> str:
+    if seed.from_env:
+        value = sources.environ.get(seed.from_env)
+        if value is None:
+            raise _Bad(f"the environment variable {seed.from_env} is not set", f"export {seed.from_env}=…")
+        return value
+    if seed.from_file:
+        try:
+            # Editors end a file with a line break; a password does not.
+            return sources.read_file(seed.from_file).removesuffix("\n")
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise _Bad(
+                f"cannot read {seed.from_file}: {why}", f"put the value into {seed.from_file}"
+            ) from None
+    raise _Bad("it has no source", "give it one of generate, from_env, from_file, from_output, template")
+
+
+def _output(outputs: Mapping[str, Any], path: str) -> str:
+    """The output at a dotted path. Text as it is, anything else as JSON."""
+    value: Any = outputs
+    for part in path.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            raise _Bad(f"Terraform has no output {path}", "add the output to the stack, or correct the path")
+    if value is None:
+        raise _Bad(f"the Terraform output {path} is null", "give it a value, or leave this seed out")
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _checked(value: str) -> str:
+    if not value:
+        raise _Bad("its value is empty, which SSM does not take", "give it a value, or leave this seed out")
+    if (size := len(value.encode())) > MOST_BYTES:
+        raise _Bad(f"its value has {size} bytes, SSM takes {MOST_BYTES}", "split it, or keep it elsewhere")
+    return value
+
+
+def _problem(seed: Seed, bad: _Bad) -> Problem:
+    return Problem(seed.where, f"seed {seed.name}: {bad}", bad.cure)

@@ -1,0 +1,81 @@
+"""SSM Parameter Store: read, write, list and delete below one prefix. Values stay in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from bootstrap.aws.api import Api
+
+T = TypeVar("T")
+
+# Limits: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+# and the PutParameter reference.
+BATCH = 10  # names in one GetParameters or DeleteParameters call
+MOST_BYTES = 4096  # of a standard parameter's value
+MOST_LEVELS = 15
+LONGEST_NAME = 900  # characters; AWS takes 1011 with the ARN in front of it
+_NAME = re.compile(r"(/[A-Za-z0-9_.-]+)+")
+
+
+def name_problem(name: str) -> str:
+    """Why a full parameter name is not valid, or "" when it is. Pure."""
+    if not _NAME.fullmatch(name):
+        return "may hold letters, digits and _ . - between single slashes only"
+    if len(name) > LONGEST_NAME:
+        return f"is longer than {LONGEST_NAME} characters"
+    if name.count("/") > MOST_LEVELS:
+        return f"has more than {MOST_LEVELS} levels"
+    if re.match(r"/(aws|ssm)", name, re.IGNORECASE):
+        return "may not begin with aws or ssm"
+    return ""
+
+
+def read(api: Api, names: Iterable[str]) -> dict[str, str]:
+    """Decrypted values of the parameters that exist."""
+    found: dict[str, str] = {}
+    for batch in batches(names, BATCH):
+        answer = api.call("get_parameters", Names=list(batch), WithDecryption=True)
+        found |= {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
+    return found
+
+
+def create(api: Api, name: str, value: str, key_id: str, tags: Mapping[str, str]) -> None:
+    """A new SecureString. Raises AwsError (ParameterAlreadyExists) when somebody else was faster."""
+    api.call("put_parameter", Name=name, Value=value, Type="SecureString", KeyId=key_id, Tags=pairs(tags))
+
+
+def update(api: Api, name: str, value: str, key_id: str, tags: Mapping[str, str]) -> None:
+    """A new version of a SecureString. AWS does not take tags along with Overwrite, so they follow."""
+    api.call("put_parameter", Name=name, Value=value, Type="SecureString", KeyId=key_id, Overwrite=True)
+    api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=pairs(tags))
+
+
+def names(api: Api, prefix: str = "", tags: Mapping[str, str] | None = None) -> set[str]:
+    """Names of the parameters below `prefix` (all when empty) that carry all of `tags`."""
+    filters = [
+        {"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in (tags or {}).items()
+    ]
+    if prefix:
+        filters.append({"Key": "Path", "Option": "Recursive", "Values": [prefix]})
+    return {item["Name"] for item in api.pages("describe_parameters", "Parameters", ParameterFilters=filters)}
+
+
+def delete(api: Api, names: Iterable[str]) -> None:
+    """Delete; names that do not exist are passed over."""
+    for batch in batches(sorted(names), BATCH):
+        api.call("delete_parameters", Names=list(batch))
+
+
+def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags in AWS's form."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """Consecutive runs of at most `size` items."""
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch
