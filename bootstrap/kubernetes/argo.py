@@ -1,0 +1,236 @@
+"""Reading Argo CD's Applications. Pure.
+
+An Application's status is a memory: it may tell of another commit, another specification or an operation
+that has not ended. `stale` says why it must not be trusted yet (argo-cd issues 4669 and 5585: an old
+"Healthy" passes the gate between waves).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bootstrap.kubernetes.objects import Json, annotations_of, dig, metadata, name, spec, status, uid
+
+WAVE = "argocd.argoproj.io/sync-wave"
+REFRESH = "argocd.argoproj.io/refresh"  # removed by the controller once it has compared anew
+SET_REFRESH = "argocd.argoproj.io/application-set-refresh"  # the same for ApplicationSets
+TRACKING = "argocd.argoproj.io/tracking-id"
+CASCADE = "resources-finalizer.argocd.argoproj.io"
+ERRORS = ("ComparisonError", "InvalidSpecError", "SyncError", "UnknownError", "DeletionError")
+
+_EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the GitOps repository's `revision` stands for now: `commit` is 40 hex digits."""
+
+    repo_url: str
+    revision: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of an Application and the revision it was last compared at."""
+
+    repo_url: str
+    target: str
+    chart: str
+    compared: str
+
+    def stale(self, expected: Expected) -> str:
+        """Why the comparison is not about what is wanted now; empty when it is."""
+        if not self.compared:
+            return "was not compared yet"
+        if same_repository(self.repo_url, expected.repo_url) and self.target in {
+            expected.revision,
+            "HEAD",
+            "",
+        }:
+            if self.compared != expected.commit:
+                return f"was compared at {self.compared[:8]}, wanted is {expected.commit[:8]}"
+        elif (
+            self.chart
+            and _EXACT.fullmatch(self.target)
+            and self.compared.lstrip("v") != self.target.lstrip("v")
+        ):
+            return f"was compared at chart version {self.compared}, wanted is {self.target}"
+        return ""
+
+
+@dataclass(frozen=True)
+class View:
+    """An Application with names for what is read from it."""
+
+    item: Json
+
+    @property
+    def name(self) -> str:
+        return name(self.item)
+
+    @property
+    def uid(self) -> str:
+        return uid(self.item)
+
+    @property
+    def sync(self) -> str:
+        return str(dig(status(self.item), "sync", "status") or "Unknown")
+
+    @property
+    def health(self) -> str:
+        return str(dig(status(self.item), "health", "status") or "Unknown")
+
+    @property
+    def phase(self) -> str:
+        """Of the last operation: Running, Terminating, Succeeded, Failed, Error, or empty."""
+        return str(dig(status(self.item), "operationState", "phase") or "")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a sync is asked for or running."""
+        return bool(self.item.get("operation")) or self.phase in {"Running", "Terminating"}
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last sync failed for good: Argo CD's own retries are used up."""
+        return not self.busy and self.phase in {"Failed", "Error"}
+
+    @property
+    def operation_revisions(self) -> tuple[str, ...]:
+        """Revisions that the last operation syncs or has synced, one a source."""
+        state = status(self.item).get("operationState") or {}
+        for where in (state.get("syncResult") or {}, dig(state, "operation", "sync") or {}):
+            found = tuple(where.get("revisions") or ()) or tuple(filter(None, (where.get("revision"),)))
+            if found:
+                return found
+        return ()
+
+    @property
+    def operation_started(self) -> str:
+        return str(dig(status(self.item), "operationState", "startedAt") or "")
+
+    @property
+    def operation_message(self) -> str:
+        return str(dig(status(self.item), "operationState", "message") or "")
+
+    @property
+    def refreshing(self) -> bool:
+        return REFRESH in annotations_of(self.item)
+
+    @property
+    def resources(self) -> tuple[Json, ...]:
+        """What it consists of: group, kind, namespace, name, status, syncWave."""
+        return tuple(status(self.item).get("resources") or ())
+
+    def sources(self) -> tuple[Source, ...]:
+        wanted = _sources(spec(self.item))
+        sync = status(self.item).get("sync") or {}
+        compared = tuple(sync.get("revisions") or ()) or (sync.get("revision") or "",)
+        compared += ("",) * (len(wanted) - len(compared))
+        return tuple(
+            Source(
+                str(source.get("repoURL", "")),
+                str(source.get("targetRevision") or ""),
+                str(source.get("chart") or ""),
+                str(at),
+            )
+            for source, at in zip(wanted, compared, strict=False)
+        )
+
+    def stale(self, expected: Expected) -> str:
+        """Why its status is not about what is wanted now; empty when it is."""
+        for source in self.sources():
+            if reason := source.stale(expected):
+                return reason
+        compared = dig(status(self.item), "sync", "comparedTo") or {}
+        wanted = {key: spec(self.item).get(key) for key in ("source", "sources", "destination")}
+        if essential(wanted) != essential({key: compared.get(key) for key in wanted}):
+            return "was changed since it was last compared"
+        return ""
+
+    def outdated_operation(self, expected: Expected) -> bool:
+        """Whether the last operation is about another commit than the wanted one."""
+        return any(
+            replaced.stale(expected)
+            for source, revision in zip(self.sources(), self.operation_revisions, strict=False)
+            if same_repository(source.repo_url, expected.repo_url)
+            for replaced in (Source(source.repo_url, source.target, source.chart, revision),)
+        )
+
+    def why_not(self, expected: Expected) -> str:
+        """Why it is not done: Synced, Healthy, current, at rest. Empty when it is."""
+        if metadata(self.item).get("deletionTimestamp"):
+            return "is being deleted"
+        if reason := self.stale(expected):
+            return "; ".join(filter(None, (reason, self.errors())))
+        if self.sync != "Synced" or self.health != "Healthy" or self.busy or self.failed:
+            return self.message()
+        return ""
+
+    def errors(self) -> str:
+        """The error conditions' messages."""
+        found = (
+            f"{entry.get('type')}: {entry.get('message', '')}"
+            for entry in status(self.item).get("conditions") or ()
+            if entry.get("type") in ERRORS
+        )
+        return "; ".join(dict.fromkeys(found))
+
+    def message(self) -> str:
+        """What Argo CD has to say about it, the most telling first."""
+        return "; ".join(dict.fromkeys(filter(None, self._words()))) or f"{self.sync}, {self.health}"
+
+    def _words(self) -> Iterator[str]:
+        yield self.errors()
+        if self.busy or self.failed:
+            yield f"sync {self.phase or 'asked for'}: {self.operation_message}".rstrip(": ")
+        yield str(dig(status(self.item), "health", "message") or "")
+        late = [entry for entry in self.resources if entry.get("status") == "OutOfSync"]
+        if self.sync == "OutOfSync" and late:
+            shown = ", ".join(f"{entry.get('kind')} {entry.get('name')}" for entry in late[:3])
+            more = f" and {len(late) - 3} more" if len(late) > 3 else ""
+            yield f"out of sync: {shown}{more}"
+
+
+def _sources(specification: Json) -> tuple[Json, ...]:
+    many = specification.get("sources")
+    if many:
+        return tuple(many)
+    one = specification.get("source")
+    return (one,) if one else ()
+
+
+def same_repository(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _plain(url: str) -> str:
+    return url.strip().rstrip("/").removesuffix(".git").lower()
+
+
+def essential(value: Any) -> Any:
+    """A value without what means nothing: Argo CD leaves empty and false fields out when it writes."""
+    if isinstance(value, dict):
+        kept = {key: essential(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in kept.items() if inner not in (None, "", False, 0, {}, [])}
+    if isinstance(value, list):
+        return [essential(inner) for inner in value]
+    return value
+
+
+def tracked_app(item: Json) -> str:
+    """The Application that owns an object by Argo CD's tracking annotation (`<app>:<group>/<kind>:…`)."""
+    return annotations_of(item).get(TRACKING, "").partition(":")[0]
+
+
+def seconds(stamp: str) -> float | None:
+    """An RFC 3339 time as Unix seconds; None when there is none."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp() if stamp else None
+    except ValueError:
+        return None

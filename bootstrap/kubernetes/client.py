@@ -1,0 +1,198 @@
+"""The API server, as far as the product needs it: raw REST on plain JSON.
+
+A `Cluster` is made from a kubeconfig file of our own; the user's current context is never read or changed.
+Every call has a client-side time-out and raises only the errors of `kubernetes/errors.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.kubernetes import discovery
+from bootstrap.kubernetes.discovery import Catalogue, Resource
+from bootstrap.kubernetes.errors import NotFound, NotServed, Unreachable
+from bootstrap.kubernetes.objects import Json, Key, Kind, name, namespace
+from bootstrap.kubernetes.transport import Request, Response, Stream, Transport, connect
+
+MANAGER = "bootstrap"  # field manager of server-side apply
+PAGE = 500  # objects a list request
+TIMEOUT = 30.0  # seconds a call
+ALIVE = 25.0  # seconds after which the server ends a watch; a silence longer than that is a dead connection
+WATCH_TIMEOUT = ALIVE + 10.0
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Objects of one kind, and the resource version from which a watch goes on without a gap."""
+
+    items: tuple[Json, ...]
+    version: str
+
+
+class Cluster:
+    """Safe to use from threads."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._catalogue = Catalogue()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_kubeconfig(cls, path: Path) -> Cluster:
+        """Raises Untrusted when the file is missing or broken. Connects to nothing yet."""
+        return cls(connect(path))
+
+    def version(self) -> str:
+        """The server's version, such as `v1.34.2`."""
+        return str(self._json(Request("GET", "/version", timeout=10.0)).get("gitVersion", ""))
+
+    def ready(self) -> str:
+        """Empty when the API server is ready for work, else what it says about itself. Raises as any call."""
+        answer = self._transport.send(Request("GET", "/readyz", accept="*/*", timeout=5.0))
+        text = answer.body.decode("utf-8", "replace").strip()
+        return "" if text == "ok" else text
+
+    # -- kinds ---------------------------------------------------------------------------------------
+
+    def resource(self, kind: Kind) -> Resource:
+        """How the server serves a kind. Asks the server again before it says NotServed."""
+        found = self._catalogue.find(kind) or self.refresh().find(kind)
+        if found is None:
+            raise NotServed(
+                f"the API server does not serve {kind}", "its CustomResourceDefinition is not there"
+            )
+        return found
+
+    def serves(self, kind: Kind) -> bool:
+        return (self._catalogue.find(kind) or self.refresh().find(kind)) is not None
+
+    def refresh(self) -> Catalogue:
+        """Read discovery again."""
+        documents = [
+            self._json(Request("GET", path, accept=discovery.ACCEPT, timeout=TIMEOUT))
+            for path in ("/api", "/apis")
+        ]
+        catalogue = discovery.parse(documents)
+        with self._lock:
+            self._catalogue = catalogue
+        return catalogue
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def get(self, key: Key) -> Json:
+        """Raises NotFound, also where the kind is not served."""
+        try:
+            path = self.resource(key.kind).path(key.namespace, key.name)
+        except NotServed as error:
+            raise NotFound(f"{key} is not there", error.what) from error
+        return self._json(Request("GET", path))
+
+    def find(self, key: Key) -> Json | None:
+        """The object, or None when it is not there."""
+        try:
+            return self.get(key)
+        except NotFound:
+            return None
+
+    def list(
+        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> tuple[Json, ...]:
+        """All objects of a kind; none where the kind is not served."""
+        try:
+            return self.listing(kind, namespace, labels=labels, fields=fields).items
+        except NotServed:
+            return ()
+
+    def listing(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        """Like `list`, page by page, with the resource version to watch from. Raises NotServed."""
+        resource = self.resource(kind)
+        query = _present(labelSelector=labels, fieldSelector=fields, limit=str(PAGE))
+        items: list[Json] = []
+        token = ""
+        while True:
+            page = self._json(
+                Request("GET", resource.path(namespace), query | _present(**{"continue": token}))
+            )
+            items += (_with_type(item, resource) for item in page.get("items") or ())
+            token = str((page.get("metadata") or {}).get("continue") or "")
+            if not token:
+                return Listing(tuple(items), str((page.get("metadata") or {}).get("resourceVersion", "")))
+
+    def watch(
+        self, kind: Kind, namespace: str, version: str, *, labels: str = "", fields: str = ""
+    ) -> Stream:
+        """The raw change stream since a resource version; `watch.py` makes sense of it."""
+        query = _present(
+            watch="true",
+            resourceVersion=version,
+            allowWatchBookmarks="true",
+            timeoutSeconds=str(int(ALIVE)),
+            labelSelector=labels,
+            fieldSelector=fields,
+        )
+        return self._transport.stream(
+            Request("GET", self.resource(kind).path(namespace), query, timeout=WATCH_TIMEOUT)
+        )
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    def create(self, item: Json, *, dry_run: bool = False) -> Json:
+        """Raises AlreadyExists. A `dry_run` does all but store it; admission webhooks are asked."""
+        path = self.resource(Kind.of(item)).path(namespace(item))
+        return self._json(Request("POST", path, _dry(dry_run), item))
+
+    def apply(self, item: Json, *, manager: str = MANAGER, dry_run: bool = False) -> Json:
+        """Server-side apply; conflicting fields are taken over."""
+        path = self.resource(Kind.of(item)).path(namespace(item), name(item))
+        query = {"fieldManager": manager, "force": "true"} | _dry(dry_run)
+        # JSON is YAML
+        return self._json(Request("PATCH", path, query, item, content_type="application/apply-patch+yaml"))
+
+    def patch(self, key: Key, change: Mapping[str, Any]) -> Json:
+        """JSON merge patch: None removes a key, lists replace. An old `resourceVersion` is a Conflict."""
+        path = self.resource(key.kind).path(key.namespace, key.name)
+        return self._json(
+            Request("PATCH", path, {}, dict(change), content_type="application/merge-patch+json")
+        )
+
+    def delete(self, key: Key, *, propagation: str = "Background", uid: str = "") -> bool:
+        """False when it was not there. With `uid` only that very object. Finalizers may delay its end."""
+        options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            self._json(Request("DELETE", self.resource(key.kind).path(key.namespace, key.name), {}, options))
+        except (NotFound, NotServed):
+            return False
+        return True
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _json(self, request: Request) -> Json:
+        return _parsed(self._transport.send(request), request)
+
+
+def _parsed(response: Response, request: Request) -> Json:
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise Unreachable(f"the answer to {request} is not JSON", str(error)) from error
+    return answer if isinstance(answer, dict) else {}
+
+
+def _with_type(item: Json, resource: Resource) -> Json:
+    """Lists leave apiVersion and kind out of their items."""
+    version = f"{resource.group}/{resource.version}" if resource.group else resource.version
+    return {"apiVersion": version, "kind": resource.kind, **item}
+
+
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
+
+
+def _present(**query: str) -> dict[str, str]:
+    return {key: value for key, value in query.items() if value}

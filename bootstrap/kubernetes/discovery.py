@@ -1,0 +1,66 @@
+"""Which kinds a server has, and under which path. Pure.
+
+Reads the aggregated discovery document (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discovery):
+two requests for everything, and a broken aggregated API only makes its own group stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.kubernetes.objects import Kind
+
+ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind as the server serves it."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """The REST path of the collection, or of one object. An empty namespace means all of them."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All resources of a server; the preferred version of a kind comes first."""
+
+    resources: tuple[Resource, ...] = ()
+
+    def find(self, kind: Kind) -> Resource | None:
+        for resource in self.resources:
+            if (resource.group, resource.kind) == (kind.group, kind.name) and (
+                not kind.version or kind.version == resource.version
+            ):
+                return resource
+        return None
+
+
+def parse(documents: Iterable[dict[str, Any]]) -> Catalogue:
+    return Catalogue(tuple(resource for document in documents for resource in _resources(document)))
+
+
+def _resources(document: dict[str, Any]) -> Iterator[Resource]:
+    for group in document.get("items") or ():
+        for version in group.get("versions") or ():
+            for entry in version.get("resources") or ():
+                kind = (entry.get("responseKind") or {}).get("kind")
+                if kind:
+                    yield Resource(
+                        group=(group.get("metadata") or {}).get("name", ""),
+                        version=version["version"],
+                        kind=kind,
+                        plural=entry["resource"],
+                        namespaced=entry.get("scope") == "Namespaced",
+                    )
