@@ -93,7 +93,7 @@ class Waves:
 
 @dataclass(frozen=True)
 class Eso:
-    """External Secrets Operator: the Application that owns it is the only place of chart, version and values."""
+    """External Secrets Operator: its Application is the only place of chart, version and values."""
 
     application: str = "10-secrets-operator"  # file stem below gitops.path
     namespace: str = "external-secrets"
@@ -130,7 +130,7 @@ class Environment:
 
     @property
     def state(self) -> Path:
-        """What belongs to this environment on this machine: kubeconfig, Terraform working copy, local platform."""
+        """What belongs to this environment here: kubeconfig, Terraform working copy, local platform."""
         return self.work / "environments" / self.name
 
     @property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TypeVar
 
 from bootstrap import events as ev
@@ -19,10 +18,6 @@ V = TypeVar("V")
 PENDING, RUNNING, RETRYING = "pending", "running", "retrying"
 DONE, SATISFIED, FAILED, STOPPED = "done", "satisfied", "failed", "stopped"
 OVER = frozenset({DONE, SATISFIED, FAILED, STOPPED})
-
-
-def _empty() -> Mapping[K, V]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -73,10 +68,10 @@ class RunView:
     environment: str = ""
     target: str = ""
     started: float = 0.0
-    steps: Mapping[str, StepView] = field(default_factory=_empty)
-    waves: Mapping[int, WaveView] = field(default_factory=_empty)
-    apps: Mapping[str, AppView] = field(default_factory=_empty)
-    nodes: Mapping[str, str] = field(default_factory=_empty)
+    steps: Mapping[str, StepView] = field(default_factory=dict)
+    waves: Mapping[int, WaveView] = field(default_factory=dict)
+    apps: Mapping[str, AppView] = field(default_factory=dict)
+    nodes: Mapping[str, str] = field(default_factory=dict)
     resources: tuple[ev.ResourceChanged, ...] = ()
     notices: tuple[str, ...] = ()
     sources: tuple[ev.SourceServed, ...] = ()
@@ -99,7 +94,7 @@ def see(view: RunView, stamped: ev.Stamped) -> RunView:
 
 def _begin(event: ev.RunStarted, time: float) -> RunView:
     steps = {step.name: StepView(step.name, step.title, step.needs) for step in event.steps}
-    return RunView(event.run, event.command, event.environment, event.target, time, MappingProxyType(steps))
+    return RunView(event.run, event.command, event.environment, event.target, time, steps)
 
 
 def _see_step(view: RunView, event: ev.Event, now: float) -> StepView | None:
@@ -175,8 +170,8 @@ def _step(view: RunView, name: str) -> StepView:
 
 
 def _sorted(waves: Mapping[int, WaveView]) -> Mapping[int, WaveView]:
-    return MappingProxyType(dict(sorted(waves.items())))
+    return dict(sorted(waves.items()))
 
 
 def _put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
-    return MappingProxyType({**mapping, key: value})
+    return {**mapping, key: value}

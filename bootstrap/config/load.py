@@ -1,0 +1,130 @@
+"""Reads `bootstrap.yaml` and checks it, all problems at once, each with file, line and cure.
+
+    project: eco2
+    environments:
+      dev: {target: aws, …}          fields of `model.Environment`
+      local: {extends: dev, …}       mappings are merged, everything else is replaced
+
+Relative paths start from the file's folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bootstrap.config import files
+from bootstrap.config.checks import RULES
+from bootstrap.config.decode import BAD, Decoder, suggest
+from bootstrap.config.model import Environment
+from bootstrap.config.tree import Branch, merge, parse
+from bootstrap.errors import ConfigError, Problem
+
+_ENVIRONMENTS = "environments"
+_GIVEN = frozenset({"name", "project", "home"})  # fields of Environment that are no keys below it
+
+
+def load(path: Path, environment: str, *, values: bool = True) -> Environment:
+    """The environment of that name.
+
+    `values`: whether the seeds' supplied values must be there, which only `up` and `plan` need. Raises
+    ConfigError with everything that is wrong; other environments are only checked for being good YAML.
+    """
+    file = str(path)
+    top = _top(path, file)
+    decoder = Decoder(file, path.resolve().parent)
+    parts = _parts(top, environment, decoder)
+    if "root" in parts:
+        for rule in (*RULES, files.terraform, files.gitops):
+            decoder.problems += rule(parts, decoder)
+        if values:
+            decoder.problems += files.seed_values(parts, os.environ)
+    if decoder.problems:
+        raise _error(file, decoder.problems)
+    del parts["root"]
+    return Environment(**parts, home=path.resolve().parent)
+
+
+def _error(file: str, problems: list[Problem]) -> ConfigError:
+    """Problems in the order of lines, each once."""
+
+    def line(problem: Problem) -> int:
+        number = problem.where.rpartition(":")[2]
+        return int(number) if number.isdigit() else 0
+
+    return ConfigError(f"{file} cannot be used", sorted(dict.fromkeys(problems), key=line))
+
+
+def _top(path: Path, file: str) -> Branch:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        cure = "name it with --config FILE, or go to the folder it lies in"
+        raise ConfigError(f"{file} cannot be used", [Problem(file, "there is no such file", cure)]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{file} cannot be used", [Problem(file, f"cannot be read: {why}")]) from None
+    tree, problems = parse(text, file)
+    if not problems and not isinstance(tree, Branch):
+        problems = [Problem(f"{file}:1", "must be a mapping", "begin with `project:` and `environments:`")]
+    if problems or not isinstance(tree, Branch):
+        raise _error(file, problems)
+    return tree
+
+
+def _parts(top: Branch, name: str, decoder: Decoder) -> dict[str, Any]:
+    """Whatever could be read of the environment, by field name; `root` is its mapping in the file."""
+    decoder.unknown_keys(top, ["project", _ENVIRONMENTS])
+    parts: dict[str, Any] = {"name": name}
+    for key in ("project", _ENVIRONMENTS):
+        if key not in top.items:
+            decoder.problem(1, f"'{key}' is missing", f"add `{key}:` at the top")
+    if "project" in top.items:
+        parts["project"] = decoder.value(str, top.items["project"], "project")
+    environments = top.items.get(_ENVIRONMENTS)
+    if isinstance(environments, Branch):
+        root = _extended(environments, name, decoder)
+        if root is not None:
+            parts |= decoder.parts(Environment, root, _GIVEN) | {"root": root}
+    elif environments is not None:
+        decoder.problem(environments.line, f"'{_ENVIRONMENTS}' must be a mapping, found {environments.kind}")
+    return {key: value for key, value in parts.items() if value is not BAD}
+
+
+def _extended(environments: Branch, name: str, decoder: Decoder) -> Branch | None:
+    """The environment laid upon those it extends, None when a link of the chain is bad."""
+    chain: list[str] = []
+    line, said_in = environments.line, ""
+    root: Branch | None = None
+    while name:
+        if name in chain:
+            cycle = " → ".join((*chain, name))
+            decoder.problem(line, f"environments extend each other in a circle: {cycle}", "break the circle")
+            return None
+        if name not in environments.items:
+            known = list(environments.items)
+            cure = suggest(name, known) or f"environments of this file: {', '.join(known)}"
+            decoder.problem(line, f"{said_in}there is no environment '{name}'", cure)
+            return None
+        tree = environments.items[name]
+        if not isinstance(tree, Branch):
+            decoder.problem(tree.line, f"environment '{name}' must be a mapping, found {tree.kind}")
+            return None
+        chain.append(name)
+        root = merge(tree, root) if root is not None else tree
+        line, said_in = tree.key_lines.get("extends", tree.line), f"extends of '{name}': "
+        name = _base(tree, decoder)
+    return _without_extends(root) if root is not None else None
+
+
+def _base(tree: Branch, decoder: Decoder) -> str:
+    if "extends" not in tree.items:
+        return ""
+    base = decoder.value(str, tree.items["extends"], "extends")
+    return base if isinstance(base, str) else ""
+
+
+def _without_extends(root: Branch) -> Branch:
+    items = {key: tree for key, tree in root.items.items() if key != "extends"}
+    return Branch(root.line, items, root.key_lines)
