@@ -35,6 +35,16 @@ class SeedPlan:
 
     writes: tuple[Write, ...]
     unchanged: tuple[str, ...]
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # all values that nobody may see
+
+
+@dataclass(frozen=True)
+class PlannedSeed:
+    """For people who look before they leap: `action` is create, update or keep; `source` how it is made."""
+
+    action: str
+    name: str
+    source: str
 
 
 class SeedsError(ProblemsError):
@@ -64,7 +74,40 @@ def plan_seeds(
     return SeedPlan(
         tuple(Write(name, values[name], name not in existing) for name in changed),
         tuple(name for name in values if name not in changed),
+        tuple(values[seed.name] for seed in seeds if _is_secret(seed)),
     )
+
+
+def preview_seeds(
+    seeds: Sequence[Seed], outputs: Mapping[str, Any], existing: Mapping[str, str], sources: Sources
+) -> tuple[PlannedSeed, ...]:
+    """What would be done. A value that cannot be told yet, for want of outputs, counts as different."""
+    values, _ = _Resolver(seeds, outputs, existing, sources).resolve()
+
+    def action(name: str) -> str:
+        if name not in existing:
+            return "create"
+        return "keep" if values.get(name) == existing[name] else "update"
+
+    return tuple(PlannedSeed(action(seed.name), seed.name, source_of(seed)) for seed in seeds)
+
+
+def source_of(seed: Seed) -> str:
+    """generate, environment, file, output or template."""
+    if seed.generate:
+        return "generate"
+    if seed.from_env:
+        return "environment"
+    if seed.from_file:
+        return "file"
+    return "output" if seed.from_output else "template"
+
+
+def _is_secret(seed: Seed) -> bool:
+    """Facts of the infrastructure are none, or every message about a domain or an id would be blacked out."""
+    if seed.template is not None:
+        return any(hole["seed"] for hole in _HOLE.finditer(seed.template))
+    return seed.from_output is None
 
 
 def source_problems(seeds: Sequence[Seed], prefix: str, sources: Sources) -> tuple[Problem, ...]:

@@ -1,0 +1,22 @@
+"""Terraform destroy: everything that the state knows."""
+
+from __future__ import annotations
+
+from bootstrap.context import Context
+from bootstrap.events import Notice
+from bootstrap.plan import Done
+from bootstrap.steps import backend
+from bootstrap.terraform.stack import open_stack
+
+
+def run(context: Context) -> Done:
+    """Remove it all. Without a state bucket there is nothing to remove. Raises like the terraform step."""
+    found = backend.find(context)
+    if found is None:
+        return Done("no state bucket, nothing to destroy", changed=False)
+    terraform = open_stack(context, found.settings(context.target.backend))
+    if terraform.rescue_state():
+        context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))
+    context.progress("terraform destroy")
+    removed = terraform.destroy(context.config.terraform.parallelism)
+    return Done(f"{removed} resources destroyed", changed=removed > 0)

@@ -1,0 +1,84 @@
+"""Seed SSM Parameter Store: only differences are written, each as a SecureString under the stack's key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from bootstrap.aws import passwords, ssm
+from bootstrap.aws.api import Api
+from bootstrap.aws.errors import AwsError
+from bootstrap.aws.pace import Pace
+from bootstrap.aws.seeds import PlannedSeed, Sources, Write, plan_seeds, preview_seeds
+from bootstrap.context import Context
+from bootstrap.errors import PermanentError, TemporaryError
+from bootstrap.plan import Done
+from bootstrap.steps import backend
+from bootstrap.steps.terraform import Outputs
+from bootstrap.terraform.stack import open_stack
+
+KEY_OUTPUT = "kms_key_arn"
+_SAY_EVERY = 2.0  # seconds
+
+
+def sources() -> Sources:
+    """Where values come from on this machine."""
+    return Sources(os.environ, lambda path: path.read_text(encoding="utf-8"), passwords.generate)
+
+
+def run(context: Context) -> Done:
+    """Write what differs. Raises SeedsError naming every seed that cannot be made, before any is written."""
+    outputs = context.results.get(Outputs).values
+    api = Api(context.target.client("ssm"))
+    plan = plan_seeds(context.config.seeds, outputs, _existing(context, api), sources())
+    context.secrets.add(*plan.secrets)
+    if plan.writes:
+        _write(context, api, plan.writes, _key(outputs))
+    return Done(f"{len(plan.writes)} written, {len(plan.unchanged)} unchanged", changed=bool(plan.writes))
+
+
+def seeds_preview(context: Context) -> tuple[PlannedSeed, ...]:
+    """What `run` would do, by name only. Writes nothing; raises TemporaryError, PermanentError."""
+    found = backend.find(context)
+    outputs = open_stack(context, found.settings(context.target.backend)).outputs() if found else {}
+    existing = _existing(context, Api(context.target.client("ssm")))
+    return preview_seeds(context.config.seeds, outputs, existing, sources())
+
+
+def _existing(context: Context, api: Api) -> dict[str, str]:
+    """Present values by name below the prefix."""
+    prefix = f"{context.config.ssm_prefix}/"
+    found = ssm.read(api, (prefix + seed.name for seed in context.config.seeds))
+    return {name.removeprefix(prefix): value for name, value in found.items()}
+
+
+def _key(outputs: Mapping[str, Any]) -> str:
+    key = outputs.get(KEY_OUTPUT)
+    if not key:
+        what, why = "cannot encrypt the seeds", f"the Terraform stack has no output {KEY_OUTPUT}"
+        raise PermanentError(what, why, f"add the output {KEY_OUTPUT}: the ARN of a KMS key")
+    return str(key)
+
+
+def _write(context: Context, api: Api, writes: tuple[Write, ...], key: str) -> None:
+    pace = Pace(context.clock, context.cancel)
+    said = context.clock.monotonic()
+    for number, write in enumerate(writes, start=1):
+        pace.run(partial(_put, context, api, write, key))
+        if context.clock.monotonic() - said > _SAY_EVERY:
+            said = context.clock.monotonic()
+            context.progress(f"wrote {number} of {len(writes)} parameters")
+
+
+def _put(context: Context, api: Api, write: Write, key: str) -> None:
+    put = ssm.create if write.new else ssm.update
+    name = f"{context.config.ssm_prefix}/{write.name}"
+    try:
+        put(api, name, write.value, key, context.config.tags)
+    except AwsError as error:
+        if error.code != "ParameterAlreadyExists":
+            raise
+        # Somebody was faster: what is there is looked at again, and kept if it is a generated value.
+        raise TemporaryError(f"{name} was made by somebody else just now", cure=error.cure) from error

@@ -1,0 +1,129 @@
+"""Run one program, follow what it says while it goes on, and stop it politely.
+
+Its output goes to a file that is read along, not to a pipe: so Terraform outlives us. When this process
+is killed, a pipe would break and take Terraform with it in the middle of an apply, state unwritten and lock
+held.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from bootstrap.clock import Clock
+
+TICK = 0.1  # seconds between looks at the file
+PRIVATE = 0o077  # umask: plans and logs are for the user alone
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run. Its own session keeps the terminal's Ctrl-C away: only we pass that on, once."""
+
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """`interrupted`: it was asked to stop (and may have finished all the same, see `code`)."""
+
+    code: int
+    interrupted: bool
+
+
+def follow(
+    command: Command, log: Path, on_line: Callable[[str], None], clock: Clock, cancel: threading.Event
+) -> Ended:
+    """Run to the end, appending to `log`, each line to `on_line` as it comes.
+
+    When `cancel` is set the program gets one SIGINT and all the time it needs: Terraform then stops starting
+    things, waits for what it began and saves its state. Raises FileNotFoundError without the program.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _private(log) as sink:
+        start = sink.seek(0, os.SEEK_END)
+        process = subprocess.Popen(
+            list(command.arguments),
+            cwd=command.folder,
+            env=dict(command.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=PRIVATE,
+        )
+    with log.open(encoding="utf-8", errors="replace") as source:
+        source.seek(start)
+        try:
+            return _watch(process, _Lines(source), on_line, clock, cancel)
+        except BaseException:
+            # A defect of ours must not leave Terraform at work unseen.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+
+
+def capture(command: Command, deadline: float) -> subprocess.CompletedProcess[str]:
+    """Run something short, return what it said. Raises TimeoutExpired after `deadline` seconds."""
+    return subprocess.run(
+        list(command.arguments),
+        cwd=command.folder,
+        env=dict(command.environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline,
+        start_new_session=True,
+        umask=PRIVATE,
+        check=False,
+    )
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    lines: _Lines,
+    on_line: Callable[[str], None],
+    clock: Clock,
+    cancel: threading.Event,
+) -> Ended:
+    asked = False
+    never = threading.Event()
+    while True:
+        # Asked first, read second: what was written before the end is still read.
+        code = process.poll()
+        for line in lines.complete():
+            on_line(line)
+        if code is not None:
+            if rest := lines.rest():
+                on_line(rest)
+            return Ended(code, asked)
+        if clock.wait(TICK, never if asked else cancel):
+            process.send_signal(signal.SIGINT)
+            asked = True
+
+
+class _Lines:
+    """Whole lines of a file that still grows."""
+
+    def __init__(self, source: TextIO) -> None:
+        self._source, self._partial = source, ""
+
+    def complete(self) -> Iterator[str]:
+        *whole, self._partial = (self._partial + self._source.read()).split("\n")
+        yield from whole
+
+    def rest(self) -> str:
+        """What stands after the last line break."""
+        return self._partial
+
+
+def _private(path: Path) -> TextIO:
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))

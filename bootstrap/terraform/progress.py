@@ -1,0 +1,50 @@
+"""Terraform's messages as the run's own events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bootstrap.context import Context
+from bootstrap.events import ResourceChanged
+from bootstrap.terraform.messages import Failed, Finished, Message, Started, Still, Summary
+
+
+@dataclass
+class Reporter:
+    """Told every message; says what was changed, and what the longest change under way is."""
+
+    context: Context
+    _running: dict[str, float] = field(default_factory=dict)  # address → seconds
+
+    def __call__(self, message: Message) -> None:
+        match message:
+            case Started():
+                self._running[message.address] = 0.0
+            case Still():
+                self._still(message)
+            case Finished():
+                self._running.pop(message.address, None)
+                changed = ResourceChanged(self.context.step, message.action, message.address, message.seconds)
+                self.context.emit(changed)
+            case Failed():
+                self._running.pop(message.address, None)
+                self.context.progress(f"{message.address} failed to {message.action}")
+            case Summary(operation="plan"):
+                self.context.progress(counts(message))
+
+    def _still(self, message: Still) -> None:
+        self._running[message.address] = message.seconds
+        longest = max(self._running, key=lambda address: self._running[address])
+        # Every change speaks every ten seconds; the oldest of them speaks for all.
+        if longest == message.address:
+            others = len(self._running) - 1
+            more = f" and {others} more" if others else ""
+            self.context.progress(f"still at {message.action} of {longest} ({message.seconds:.0f} s){more}")
+
+
+def counts(summary: Summary) -> str:
+    """For people: "101 to create, 2 to change", "no changes"."""
+    numbers = (summary.imported, summary.add, summary.change, summary.remove)
+    verbs = ("import", "create", "change", "remove")
+    parts = [f"{number} to {verb}" for number, verb in zip(numbers, verbs, strict=True) if number]
+    return ", ".join(parts) or "no changes"

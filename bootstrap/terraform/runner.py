@@ -1,0 +1,167 @@
+"""Terraform's commands, their arguments built by python-terraform, their processes run by us.
+
+python-terraform cannot stream (`synchronous=False` fails), takes no environment and puts `-force` into
+destroy; its argument builder is sound, so that part is used and the rest is here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from python_terraform import IsFlagged
+from python_terraform import Terraform as PythonTerraform
+
+from bootstrap.clock import Clock
+from bootstrap.errors import Interrupted, ToolError
+from bootstrap.terraform.explain import explain
+from bootstrap.terraform.messages import Diagnostic, Message, Plain, Planned, Summary, parse
+from bootstrap.terraform.process import Command, Ended, capture, follow
+from bootstrap.terraform.workspace import ERRORED_STATE
+
+CURE_TOOL = "install Terraform 1.10 or later, then run: bootstrap doctor"
+_PLAN = "bootstrap.tfplan"
+_SHORT = 300.0  # seconds for commands that only read or write the state
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What a plan said. `changes` are in Terraform's order."""
+
+    changes: tuple[Planned, ...]
+    summary: Summary
+    needed: bool  # whether applying it does anything, outputs included
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """One root module in its working copy. Every method raises ToolError, TemporaryError, LockedError or,
+
+    after a clean stop, Interrupted. `listen` hears every message while it comes; `log` keeps the raw stream.
+    """
+
+    binary: Path
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path
+    clock: Clock
+    cancel: threading.Event
+    listen: Callable[[Message], None]
+
+    def init(self, backend: Mapping[str, str]) -> None:
+        """Providers, modules and the backend. `-reconfigure`: the state is never moved between backends."""
+        settings = dict(backend) or None
+        self._stream("init", backend_config=settings, reconfigure=IsFlagged)
+
+    def plan(self, parallelism: int) -> Planning:
+        """What is to change, kept for `apply`."""
+        return self._plan(out=_PLAN, parallelism=parallelism)
+
+    def preview(self, parallelism: int) -> Planning:
+        """What would change; the state is not locked and nothing is kept."""
+        return self._plan(lock=False, parallelism=parallelism)
+
+    def _plan(self, **options: object) -> Planning:
+        heard: list[Message] = []
+        code = self._stream("plan", heard.append, ok=(0, 2), detailed_exitcode=IsFlagged, **options)
+        changes = tuple(message for message in heard if isinstance(message, Planned))
+        summaries = [message for message in heard if isinstance(message, Summary)]
+        return Planning(changes, summaries[-1] if summaries else Summary("plan", 0, 0, 0), code == 2)
+
+    def apply(self, parallelism: int) -> None:
+        """Make exactly the changes of the last `plan`. The plan holds values, so it does not stay."""
+        try:
+            self._stream("apply", None, (0,), _PLAN, parallelism=parallelism)
+        finally:
+            (self.folder / _PLAN).unlink(missing_ok=True)
+
+    def destroy(self, parallelism: int) -> int:
+        """Remove everything in the state; how many resources that were."""
+        heard: list[Message] = []
+        self._stream("destroy", heard.append, auto_approve=IsFlagged, parallelism=parallelism)
+        summaries = (message for message in heard if isinstance(message, Summary))
+        return sum(summary.remove for summary in summaries if summary.operation == "destroy")
+
+    def outputs(self) -> dict[str, Any]:
+        """All outputs, sensitive ones too: they stay in memory."""
+        text = self._capture("output", json=IsFlagged)
+        return {name: output["value"] for name, output in json.loads(text).items()}
+
+    def rescue_state(self) -> bool:
+        """Upload a state that an earlier run could not; whether there was one.
+
+        Terraform refuses a state that is older than what is there, and so do we: nothing is forced.
+        """
+        errored = self.folder / ERRORED_STATE
+        if not errored.is_file():
+            return False
+        self._capture("state push", ERRORED_STATE)
+        errored.unlink()
+        return True
+
+    def _stream(
+        self,
+        operation: str,
+        hear: Callable[[Message], None] | None = None,
+        ok: tuple[int, ...] = (0,),
+        *arguments: str,
+        **options: object,
+    ) -> int:
+        diagnostics: list[Diagnostic] = []
+        plain: list[str] = []
+
+        def on_line(line: str) -> None:
+            message = parse(line)
+            if message is None:
+                return
+            if isinstance(message, Diagnostic):
+                diagnostics.append(message)
+            elif isinstance(message, Plain):
+                plain.append(message.text)
+            if hear:
+                hear(message)
+            self.listen(message)
+
+        command = self._command(operation, *arguments, json=IsFlagged, input=False, **options)
+        ended = self._follow(command, on_line)
+        if ended.code in ok and not (ended.interrupted and operation == "plan"):
+            return ended.code
+        if ended.interrupted:
+            raise Interrupted(
+                f"terraform {operation} was interrupted; it stopped cleanly and saved its state"
+            )
+        raise explain(operation, diagnostics, plain, self.folder, self.clock.now())
+
+    def _follow(self, command: Command, on_line: Callable[[str], None]) -> Ended:
+        try:
+            return follow(command, self.log, on_line, self.clock, self.cancel)
+        except OSError as error:
+            raise self._cannot_start(error) from error
+
+    def _capture(self, operation: str, *arguments: str, **options: object) -> str:
+        try:
+            ended = capture(self._command(operation, *arguments, **options), _SHORT)
+        except subprocess.TimeoutExpired as error:
+            why = f"no answer within {_SHORT:.0f} s"
+            raise ToolError(f"terraform {operation} hung", why, "check the network, then go on") from error
+        except OSError as error:
+            raise self._cannot_start(error) from error
+        if ended.returncode:
+            plain = [line for line in ended.stderr.splitlines() if line.strip(" ╷│╵")]
+            raise explain(operation, (), plain, self.folder, self.clock.now())
+        return ended.stdout
+
+    def _command(self, operation: str, *arguments: str, **options: object) -> Command:
+        # No working folder: the constructor would read a state file there.
+        builder = PythonTerraform(working_dir=os.devnull, terraform_bin_path=str(self.binary))
+        built = builder.generate_cmd_string(operation, *arguments, no_color=IsFlagged, **options)
+        return Command(tuple(built), self.folder, self.environment)
+
+    def _cannot_start(self, error: OSError) -> ToolError:
+        return ToolError(f"cannot run {self.binary}", error.strerror or str(error), CURE_TOOL)

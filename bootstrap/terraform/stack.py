@@ -1,0 +1,41 @@
+"""The environment's Terraform stack, ready to use: working copy, override, variables, backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from bootstrap.context import Context
+from bootstrap.terraform.environment import terraform_environment
+from bootstrap.terraform.progress import Reporter
+from bootstrap.terraform.runner import Terraform
+from bootstrap.terraform.variables import variables
+from bootstrap.terraform.workspace import Content, prepare
+
+# Stands in for the S3 backend where nothing may be made yet: an empty state, written nowhere.
+_NO_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
+
+
+def open_stack(context: Context, backend: Mapping[str, str] | None) -> Terraform:
+    """Prepare the working copy and initialise it; without a `backend` against an empty state.
+
+    Raises ConfigError, ToolError, TemporaryError, Interrupted.
+    """
+    config, target = context.config, context.target
+    override = target.terraform_override
+    if backend is None:
+        override = (override or "") + _NO_BACKEND
+    content = Content(config.terraform.stack, override, variables(config))
+    folder = prepare(config.terraform.folder, config.state / "terraform", content)
+    terraform = Terraform(
+        binary=target.tools.terraform,
+        folder=folder,
+        environment=terraform_environment(os.environ, target.terraform_environment, config.profile),
+        log=context.run_folder / "terraform.jsonl",
+        clock=context.clock,
+        cancel=context.cancel,
+        listen=Reporter(context),
+    )
+    context.progress("terraform init")
+    terraform.init(backend or {})
+    return terraform
