@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.errors import Problem
 
 if TYPE_CHECKING:
+    from bootstrap.doctor import Probe
     from bootstrap.plan import Step
 
 
@@ -56,4 +57,5 @@ class Target:
     after: tuple[Step, ...] = ()
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
+    probes: tuple[Probe, ...] = ()  # what `bootstrap doctor` looks at, besides what holds for every target
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from bootstrap.doctor import parse_version
 from bootstrap.errors import PermanentError, TemporaryError, ToolError
 from bootstrap.local.toolchain import caches, versions
 from bootstrap.local.toolchain.recipes import GO_MINIMUM
@@ -31,7 +32,7 @@ def find(which: versions.Which = shutil.which, ask: versions.Ask = versions.ask)
     place = which("go")
     if place is None:
         return None
-    version = versions.parse(ask(Path(place), ("env", "GOVERSION")))
+    version = parse_version(ask(Path(place), ("env", "GOVERSION")))
     return Path(place) if version is not None and version >= GO_MINIMUM else None
 
 

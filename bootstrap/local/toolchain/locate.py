@@ -94,8 +94,11 @@ class Toolchain:
         held = caches.size(Path(golang.environment(go, self.cache)["GOCACHE"]))
         return max(needed - held, needed // 4)
 
+    def disk_free(self) -> int:
+        return caches.free_bytes(self.cache)
+
     def _check_disk(self) -> None:
-        needed, free = self.disk_needed(), caches.free_bytes(self.cache)
+        needed, free = self.disk_needed(), self.disk_free()
         if free < needed:
             what = f"building the toolchain needs {gigabytes(needed)} and {gigabytes(free)} are free"
             cure = "free space, or set BOOTSTRAP_CACHE (and GOCACHE, GOMODCACHE) to folders on a larger disk"

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bootstrap.doctor import dotted
 from bootstrap.errors import ToolError
-from bootstrap.local.toolchain import golang, lock, process, share, wheels
+from bootstrap.local.toolchain import golang, lock, process, provider, share, wheels
 from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps
 from bootstrap.local.toolchain.recipes import (
     GO,
@@ -22,13 +23,11 @@ from bootstrap.local.toolchain.recipes import (
     Recipe,
     Share,
     TerraformWheel,
-    dotted,
 )
 from bootstrap.local.toolchain.work import Work
 
 GO_PROGRAM = Path("lib", "go", "bin", "go")  # in the folder of the wheel
 PROVIDER_CONFIG = "terraform.rc"
-MIRRORED = "registry.terraform.io/hashicorp/aws"
 
 
 @dataclass(frozen=True)
@@ -192,9 +191,7 @@ def find_go(shop: Workshop) -> Path:
 
 def _mirror(folder: Path, final: Path) -> None:
     """The provider unpacked as a filesystem mirror, and the CLI configuration that points at it."""
-    from bootstrap.local.toolchain.provider import unpack_provider  # noqa: PLC0415 - only a build needs it
-
-    unpack_provider(folder / "mirror")
+    provider.unpack_provider(folder / "mirror")
     (folder / PROVIDER_CONFIG).write_text(cli_config(final / "mirror"), encoding="utf-8")
 
 
@@ -203,7 +200,7 @@ def cli_config(mirror: Path) -> str:
     path = str(mirror).replace("\\", "\\\\").replace('"', '\\"')
     return (
         "provider_installation {\n"
-        f'  filesystem_mirror {{\n    path    = "{path}"\n    include = ["{MIRRORED}"]\n  }}\n'
-        f'  direct {{\n    exclude = ["{MIRRORED}"]\n  }}\n'
+        f'  filesystem_mirror {{\n    path    = "{path}"\n    include = ["{provider.ADDRESS}"]\n  }}\n'
+        f'  direct {{\n    exclude = ["{provider.ADDRESS}"]\n  }}\n'
         "}\n"
     )

