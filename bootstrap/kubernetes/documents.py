@@ -1,0 +1,75 @@
+"""YAML as Kubernetes reads it. Pure.
+
+PyYAML follows YAML 1.1 to the letter and so differs from the parser behind the API server, Helm and
+kustomize: it turns `12:30` into 750 (base 60), `2024-01-01` into a date and fails on a bare `=`, which
+stands in the enums of well-known CRDs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from bootstrap.kubernetes.objects import Json
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PREFIX = "tag:yaml.org,2002:"
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute
+        first: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if tag.removeprefix(_PREFIX) in {"null", "bool", "merge"}
+        ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    _PREFIX + "int",
+    re.compile(r"^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)$"),
+    list("-+0123456789"),
+)
+_Loader.add_implicit_resolver(
+    _PREFIX + "float",
+    re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def located(text: str | bytes) -> Iterator[tuple[int, Any]]:
+    """Each document that is not empty, with the line (from 1) on which it starts. Raises yaml.YAMLError."""
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            value = loader.construct_document(node)
+            if value is not None:
+                yield node.start_mark.line + 1, value
+    finally:
+        loader.dispose()
+
+
+def documents(text: str | bytes) -> Iterator[Any]:
+    """Each document that is not empty. Raises yaml.YAMLError."""
+    return (value for _, value in located(text))
+
+
+def manifests(text: str | bytes) -> list[Json]:
+    """Every object of a stream of documents, lists taken apart. Raises yaml.YAMLError."""
+    found: list[Json] = []
+    for value in documents(text):
+        if isinstance(value, dict):
+            found.extend(value["items"] or () if _is_list(value) else (value,))
+    return found
+
+
+def _is_list(value: Json) -> bool:
+    return str(value.get("kind", "")).endswith("List") and isinstance(value.get("items", 0), list | None)

@@ -1,0 +1,66 @@
+"""Charts and files got from upstream once, kept in the user's cache under the URL they came from."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+
+class Cache:
+    """A folder of files. A folder that cannot be written to keeps nothing; that is no error."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def chart(self, repository: str, chart: str, version: str) -> bytes | None:
+        return _read(self._chart_folder(repository, chart) / f"{_segment(version)}.tgz")
+
+    def chart_versions(self, repository: str, chart: str) -> tuple[str, ...]:
+        files = self._chart_folder(repository, chart).glob("*.tgz")
+        return tuple(sorted(file.name.removesuffix(".tgz") for file in files))
+
+    def keep_chart(self, repository: str, chart: str, version: str, content: bytes) -> None:
+        _write(self._chart_folder(repository, chart) / f"{_segment(version)}.tgz", content)
+
+    def file(self, url: str) -> bytes | None:
+        return _read(self._place(url, "files") / "content")
+
+    def keep_file(self, url: str, content: bytes) -> None:
+        _write(self._place(url, "files") / "content", content)
+
+    def _chart_folder(self, repository: str, chart: str) -> Path:
+        return self._place(repository, "charts") / _segment(chart)
+
+    def _place(self, url: str, kind: str) -> Path:
+        parts = urlsplit(url)
+        segments = [
+            _segment(one) for one in (parts.scheme, parts.netloc, *parts.path.split("/"), parts.query) if one
+        ]
+        return self._folder.joinpath(kind, *segments)
+
+
+def _segment(text: str) -> str:
+    """Safe as the name of a folder, and different for different texts."""
+    name = quote(text, safe="+=@,")
+    return re.sub(r"^\.+", lambda dots: "%2E" * len(dots[0]), name)
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(temporary).replace(file)
+    except OSError:
+        return

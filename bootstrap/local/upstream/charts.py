@@ -1,0 +1,115 @@
+"""Where a chart comes from: the real upstream, else cache, else the toolchain's share, else a stand-in."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import yaml
+
+from bootstrap.kubernetes.documents import documents
+from bootstrap.local.upstream.demand import endpoint
+from bootstrap.local.upstream.origins import Headers, NotThere, Origins, get
+from bootstrap.local.upstream.standin import build_chart
+from bootstrap.local.upstream.versions import best, inside
+from bootstrap.local.upstream.world import Unreachable
+
+log = logging.getLogger(__name__)
+_INDEX_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Chart:
+    content: bytes
+    origin: str
+
+
+class Charts:
+    """Answers for charts; safe to use from threads."""
+
+    def __init__(self, origins: Origins, now: Callable[[], float] = time.monotonic) -> None:
+        self._world, self._cache, self._share = origins.world, origins.cache, origins.share
+        self._definitions, self._journal = origins.definitions, origins.journal
+        self._now = now
+        self._indexes: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def upstream_entries(self, repository: str, chart: str, headers: Headers) -> list[dict[str, Any]] | None:
+        """The chart's entries in the index of the real Helm repository; None when that cannot be reached.
+
+        Raises NotThere when the repository refuses.
+        """
+        if not self._world.reachable(repository):
+            return None
+        try:
+            entries = self._index(repository, headers).get("entries")
+        except Unreachable as error:
+            log.warning("%s", error)
+            return None
+        found = entries.get(chart) if isinstance(entries, dict) else None
+        return found if isinstance(found, list) else []
+
+    def local_versions(self, repository: str, chart: str, wanted: Iterable[str]) -> list[str]:
+        """For each version or range one that can be had here: the best kept, else one made up."""
+        kept = (*self._cache.chart_versions(repository, chart), *self._share.chart_versions(chart))
+        found = (best(one, kept) or inside(one) for one in wanted)
+        return sorted({one for one in found if one})
+
+    def from_repository(self, repository: str, chart: str, version: str, headers: Headers) -> Chart:
+        """A chart of a Helm repository. Raises NotThere."""
+        entries = self.upstream_entries(repository, chart, headers)
+        if entries is not None:
+            content = self._download(repository, entries, version, headers)
+            if content is not None:
+                self.keep(repository, chart, version, content)
+                return Chart(content, "upstream")
+        return self.local(repository, chart, version)
+
+    def keep(self, repository: str, chart: str, version: str, content: bytes) -> None:
+        """Note a chart that came from upstream."""
+        self._cache.keep_chart(repository, chart, version, content)
+        self._journal.record(f"{repository}/{chart}", version, "upstream")
+
+    def local(self, repository: str, chart: str, version: str) -> Chart:
+        """Without asking upstream."""
+        kept = self._cache.chart(repository, chart, version) or self._share.chart(chart, version)
+        if kept is not None:
+            found = Chart(kept, "cache")
+        else:
+            found = Chart(build_chart(self._definitions.chart(chart), chart, version), "stand-in")
+        self._journal.record(f"{repository}/{chart}", version, found.origin)
+        return found
+
+    def _download(
+        self, repository: str, entries: list[dict[str, Any]], version: str, headers: Headers
+    ) -> bytes | None:
+        """None when upstream fails half-way: then what is here has to do."""
+        entry = next((one for one in entries if str(one.get("version")) == version), None)
+        if entry is None or not entry.get("urls"):
+            raise NotThere(404, f"{repository} has no version {version} of this chart")
+        url = urljoin(f"{repository}/", str(entry["urls"][0]))
+        if endpoint(url) != endpoint(repository):
+            headers = {}  # what opens this repository is no other host's business
+        try:
+            return get(self._world, url, headers)
+        except Unreachable as error:
+            log.warning("%s", error)
+            return None
+
+    def _index(self, repository: str, headers: Headers) -> dict[str, Any]:
+        with self._lock:
+            read_at, index = self._indexes.get(repository, (float("-inf"), {}))
+        if self._now() - read_at < _INDEX_SECONDS:
+            return index
+        try:
+            index = next(documents(get(self._world, f"{repository}/index.yaml", headers)), {})
+        except yaml.YAMLError as error:
+            raise Unreachable(f"{repository}/index.yaml is no YAML: {error}") from error
+        with self._lock:
+            self._indexes[repository] = (self._now(), index)
+        return index

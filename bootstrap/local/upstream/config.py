@@ -1,0 +1,73 @@
+"""Where the proxy listens, keeps its things and what it serves; and how programs are told to use it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+STANDINS = Path(__file__).with_name("standins")
+
+
+@dataclass(frozen=True)
+class Config:
+    """`state` is the proxy's own folder, `cache` that of charts and files, `share` the toolchain's files."""
+
+    port: int
+    state: Path
+    cache: Path
+    share: Path
+    repo_url: str
+    offline: bool = False
+    standins: Path = STANDINS
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def bundle(self) -> Path:
+        """PEM: our own CA and the system's."""
+        return self.state / "bundle.pem"
+
+    @property
+    def served(self) -> Path:
+        """What was served, one JSON object a line (see `journal.py`)."""
+        return self.state / "served.jsonl"
+
+    def dump(self) -> str:
+        plain = {
+            name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()
+        }
+        return json.dumps(plain, indent=2) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Config:
+        """Raises TypeError on an unknown or missing key."""
+        paths = {field.name for field in fields(cls) if field.type == "Path"}
+        given: dict[str, Any] = {
+            name: Path(value) if name in paths else value for name, value in json.loads(text).items()
+        }
+        return cls(**given)
+
+
+def environment(port: int, state: Path) -> Mapping[str, str]:
+    """What makes helm, kustomize, git and Argo CD's repo-server go through the proxy and trust its CA.
+
+    Both spellings, as curl (git) prefers the lower and Go the upper one; and git's setting, as `http.proxy`
+    in the user's own git configuration outranks the environment.
+    """
+    proxy = f"http://127.0.0.1:{port}"
+    bundle = str(state / "bundle.pem")
+    upper = {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost"}
+    return {
+        **upper,
+        **{name.lower(): value for name, value in upper.items()},
+        "SSL_CERT_FILE": bundle,
+        "GIT_SSL_CAINFO": bundle,
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.proxy",
+        "GIT_CONFIG_VALUE_0": proxy,
+    }

@@ -1,0 +1,164 @@
+"""What the manifests ask the outside world for: charts, files, and revisions of their own repository. Pure.
+
+Three shapes are known, wherever in a document they stand (so inside ApplicationSets and values files, too):
+an Argo CD source (`repoURL`, `chart`, `targetRevision`), a chart's dependency (`name`, `repository`,
+`version`) and kustomize's `helmCharts` (`name`, `repo`, `version`); and remote files of a kustomization.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+_REPOSITORY_KEYS = ("repoURL", "repository", "repo", "registry")
+_VERSION_KEYS = ("targetRevision", "version", "revision")
+_REMOTE_LISTS = ("resources", "bases", "components", "crds")
+_PORTS = {"https": 443, "http": 80, "oci": 443}
+
+
+@dataclass(frozen=True, order=True)
+class ChartDemand:
+    """`repository` is an http(s) or oci URL without a trailing slash; `version` may be a range."""
+
+    repository: str
+    chart: str
+    version: str
+
+    @property
+    def oci(self) -> bool:
+        return self.repository.startswith("oci://")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`revisions` are those asked of the GitOps repository itself; `registries` of repository Secrets."""
+
+    charts: tuple[ChartDemand, ...] = ()
+    files: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    registries: tuple[str, ...] = ()
+
+    def serves(self, host: str, port: int) -> bool:
+        return any(endpoint(url) == (host.lower(), port) for url in self._urls())
+
+    def _urls(self) -> Iterator[str]:
+        yield from (chart.repository for chart in self.charts)
+        yield from self.files
+        yield from self.registries
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Demand:
+        plain = json.loads(text)
+        lists = {name: tuple(plain[name]) for name in ("files", "revisions", "registries")}
+        return cls(tuple(ChartDemand(**chart) for chart in plain["charts"]), **lists)
+
+
+def collect(documents: Iterable[Any], repo_url: str) -> Demand:
+    """Everything that the documents of one tree ask for. `repo_url` is the tree's own repository."""
+    charts: set[ChartDemand] = set()
+    files: set[str] = set()
+    revisions: set[str] = set()
+    registries: set[str] = set()
+    for document in documents:
+        registries.update(_registries(document))
+        for mapping in _mappings(document):
+            charts.update(_charts(mapping))
+            files.update(_files(mapping))
+            revisions.update(_revisions(mapping, repo_url))
+    return Demand(tuple(sorted(charts)), *(tuple(sorted(found)) for found in (files, revisions, registries)))
+
+
+def endpoint(url: str) -> tuple[str, int]:
+    """Host (lower case) and port that a URL leads to."""
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 443)
+
+
+def same_repository(one: str, other: str) -> bool:
+    """Whether two URLs mean one Git repository, as Argo CD has it: `.git`, case and a slash do not count."""
+    return _bare(one) == _bare(other)
+
+
+def chart_repository(url: str) -> str:
+    """A chart repository's URL; without a scheme it is an OCI registry, as Argo CD has it."""
+    url = url.rstrip("/")
+    return url if "://" in url else f"oci://{url}"
+
+
+def _bare(url: str) -> str:
+    return url.lower().rstrip("/").removesuffix(".git")
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        yield from _mappings(child)
+
+
+def _charts(mapping: Mapping[str, Any]) -> Iterator[ChartDemand]:
+    name_key = "chart" if "chart" in mapping else "name"
+    repository = _text(mapping, _REPOSITORY_KEYS)
+    chart, version = _text(mapping, (name_key,)), _text(mapping, _VERSION_KEYS)
+    if not (repository and chart and version) or repository.startswith(
+        ("file:", "@", "alias:", "git@", "ssh:")
+    ):
+        return
+    if name_key == "name" and "://" not in repository:
+        return  # any mapping with a name, a repository and a version, such as a container image
+    repository = chart_repository(repository)
+    if repository.startswith("oci://") and "/" in chart:  # Argo CD allows a path in the chart's name
+        path, _, chart = chart.rpartition("/")
+        repository = f"{repository}/{path}"
+    yield ChartDemand(repository, chart, version)
+
+
+def _files(mapping: Mapping[str, Any]) -> Iterator[str]:
+    for key in _REMOTE_LISTS:
+        entries = mapping.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, str) and is_remote_file(entry):
+                yield entry
+
+
+def is_remote_file(entry: str) -> bool:
+    """Whether kustomize gets this by a plain download (anything else remote is a Git repository)."""
+    parts = urlsplit(entry)
+    return parts.scheme in {"http", "https"} and parts.path.endswith((".yaml", ".yml", ".json"))
+
+
+def _revisions(mapping: Mapping[str, Any], repo_url: str) -> Iterator[str]:
+    repository, revision = _text(mapping, ("repoURL",)), _text(mapping, ("targetRevision", "revision"))
+    if repository and revision and revision != "HEAD" and same_repository(repository, repo_url):
+        yield revision
+
+
+def _registries(document: Any) -> Iterator[str]:
+    """Argo CD's repository Secrets that lead to charts."""
+    if not isinstance(document, dict) or document.get("kind") != "Secret":
+        return
+    data = document.get("stringData")
+    if isinstance(data, dict) and (
+        data.get("type") == "helm" or str(data.get("enableOCI")).lower() == "true"
+    ):
+        url = _text(data, ("url",))
+        if url:
+            yield chart_repository(url)
+
+
+def _text(mapping: Mapping[str, Any], keys: Iterable[str]) -> str:
+    """The first of the keys that holds a literal: not empty and no template."""
+    for key in keys:
+        value = mapping.get(key)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            literal = str(value).strip()
+            if literal and "{{" not in literal:
+                return literal
+    return ""

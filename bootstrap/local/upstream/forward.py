@@ -1,0 +1,51 @@
+"""Pass a request on to the real upstream and stream its answer back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import urllib3
+
+from bootstrap.local.upstream.message import Answer, Request
+from bootstrap.local.upstream.world import World
+
+# RFC 9110, section 7.6.1; the length is set anew when the answer is sent.
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_PIECE = 65536
+
+
+def forward(world: World, request: Request, *, redirect: bool = False) -> Answer:
+    """The upstream's answer. Raises Unreachable."""
+    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    body: BinaryIO | None = request.body if has_body else None
+    response = world.open(
+        request.method, request.url, passed_on(request.headers.items()), body, redirect=redirect
+    )
+    return Answer(response.status, passed_on(response.headers.items()), _pieces(response))
+
+
+def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers meant for the other end, not for this connection."""
+    return {name: value for name, value in headers if name.lower() not in _HOP_BY_HOP}
+
+
+def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    try:
+        yield from response.stream(_PIECE, decode_content=False)
+    finally:
+        response.release_conn()

@@ -1,0 +1,47 @@
+"""A request and its answer between the proxy and what answers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """`url` is absolute; header names are lower case; `body` ends where the request's body ends."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: BinaryIO
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.url).path
+
+    @property
+    def query(self) -> str:
+        return urlsplit(self.url).query
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A body of bytes is sent with its length, any other one chunked. None: no body at all (HEAD, 204)."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[bytes] | None = b""
+
+
+def text(status: int, message: str) -> Answer:
+    return Answer(status, {"Content-Type": "text/plain; charset=utf-8"}, message.encode() + b"\n")
+
+
+def content(body: bytes, kind: str = "application/octet-stream", **headers: str) -> Answer:
+    return Answer(200, {"Content-Type": kind, **headers}, body)

@@ -1,0 +1,150 @@
+"""Charts in an OCI registry (OCI distribution specification, pulling only).
+
+A reachable registry answers itself; a chart that passes by on the way is kept. Else the answer is made here
+from the chart's archive, without tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from bootstrap.kubernetes.documents import documents
+from bootstrap.local.upstream.charts import Charts
+from bootstrap.local.upstream.demand import ChartDemand, endpoint
+from bootstrap.local.upstream.forward import forward, passed_on
+from bootstrap.local.upstream.message import Answer, Request, content, text
+from bootstrap.local.upstream.origins import NotThere, credentials, get
+from bootstrap.local.upstream.world import World
+
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.cncf.helm.config.v1+json"
+_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+_PATH = re.compile(r"^/v2/(?P<name>.+)/(?P<what>manifests|blobs|tags)/(?P<reference>[^/]+)$")
+
+
+class OciRegistries:
+    """Answers for every registry asked for. Blobs made here stay in memory: a chart is small."""
+
+    def __init__(self, world: World, charts: Charts) -> None:
+        self._world, self._charts = world, charts
+        self._blobs: dict[str, tuple[str, bytes]] = {}  # digest → media type, content
+        self._layers: dict[str, tuple[str, str, str]] = {}  # digest → repository, chart, version
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request, demand: Iterable[ChartDemand]) -> Answer:
+        found = _PATH.match(request.path)
+        if self._world.reachable(request.url):
+            return self._upstream(request, found)
+        if request.method not in {"GET", "HEAD"}:
+            return text(405, "this registry is for reading only")
+        if not found:
+            return (
+                content(b"{}", "application/json") if request.path.rstrip("/") == "/v2" else _unknown(request)
+            )
+        if found["what"] == "blobs" or found["reference"].startswith("sha256:"):
+            return self._blob(request, found["reference"])
+        repository, chart = _chart(request, found["name"])
+        if found["what"] == "tags":
+            return self._tags(repository, chart, found["name"], demand)
+        return self._manifest(repository, chart, _version(found["reference"]))
+
+    def _upstream(self, request: Request, found: re.Match[str] | None) -> Answer:
+        if found and found["what"] == "manifests" and request.method == "GET":
+            return self._upstream_manifest(request, found)
+        if found and found["what"] == "blobs" and request.method == "GET":
+            with self._lock:
+                layer = self._layers.get(found["reference"])
+            if layer:
+                return self._upstream_layer(request, *layer)
+        return forward(self._world, request)
+
+    def _upstream_manifest(self, request: Request, found: re.Match[str]) -> Answer:
+        response = self._world.open("GET", request.url, passed_on(request.headers.items()), redirect=False)
+        body = response.read(decode_content=False)
+        digest = _layer_digest(body) if response.status == 200 else None
+        if digest:
+            repository, chart = _chart(request, found["name"])
+            with self._lock:
+                self._layers[digest] = (repository, chart, _version(found["reference"]))
+        return Answer(response.status, passed_on(response.headers.items()), body)
+
+    def _upstream_layer(self, request: Request, repository: str, chart: str, version: str) -> Answer:
+        try:
+            archive = get(self._world, request.url, credentials(request))
+        except NotThere as error:
+            return text(error.status, str(error))
+        if not version.startswith("sha256:"):
+            self._charts.keep(repository, chart, version, archive)
+        return content(archive, _LAYER)
+
+    def _manifest(self, repository: str, chart: str, version: str) -> Answer:
+        archive = self._charts.local(repository, chart, version).content
+        config = json.dumps(_metadata(archive), default=str).encode()
+        manifest = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": _MANIFEST,
+                "config": self._put(_CONFIG, config),
+                "layers": [self._put(_LAYER, archive)],
+            }
+        ).encode()
+        return self._blob_answer(self._put(_MANIFEST, manifest)["digest"])
+
+    def _put(self, kind: str, body: bytes) -> dict[str, Any]:
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        with self._lock:
+            self._blobs[digest] = (kind, body)
+        return {"mediaType": kind, "digest": digest, "size": len(body)}
+
+    def _blob(self, request: Request, digest: str) -> Answer:
+        return self._blob_answer(digest) if digest in self._blobs else _unknown(request)
+
+    def _blob_answer(self, digest: str) -> Answer:
+        kind, body = self._blobs[digest]
+        return content(body, kind, **{"Docker-Content-Digest": digest})
+
+    def _tags(self, repository: str, chart: str, name: str, demand: Iterable[ChartDemand]) -> Answer:
+        wanted = [one.version for one in demand if (one.repository, one.chart) == (repository, chart)]
+        versions = self._charts.local_versions(repository, chart, wanted)
+        tags = [version.replace("+", "_") for version in versions]
+        return content(json.dumps({"name": name, "tags": tags}).encode(), "application/json")
+
+
+def _chart(request: Request, name: str) -> tuple[str, str]:
+    host, port = endpoint(request.url)
+    place = host if port == 443 else f"{host}:{port}"
+    path, _, chart = name.rpartition("/")
+    return f"oci://{place}/{path}".rstrip("/"), chart
+
+
+def _version(tag: str) -> str:
+    """Helm writes `_` for `+`, which a tag cannot hold."""
+    return tag.replace("_", "+")
+
+
+def _layer_digest(manifest: bytes) -> str | None:
+    try:
+        layers = json.loads(manifest).get("layers", [])
+        return next((str(one["digest"]) for one in layers if one["mediaType"] == _LAYER), None)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return None
+
+
+def _metadata(archive: bytes) -> Any:
+    """Chart.yaml out of an archive."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        member = next(one for one in tar if one.name.count("/") == 1 and one.name.endswith("/Chart.yaml"))
+        file = tar.extractfile(member)
+        return next(documents(file.read())) if file else {}
+
+
+def _unknown(request: Request) -> Answer:
+    errors = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"not known here: {request.path}"}]}
+    return Answer(404, {"Content-Type": "application/json"}, json.dumps(errors).encode())

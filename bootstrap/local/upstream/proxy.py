@@ -1,0 +1,196 @@
+"""The HTTP(S) proxy: hosts that are served are answered here, all others pass through unchanged.
+
+A program opens `CONNECT host:443`. For a served host the proxy then speaks TLS itself, with a certificate
+of its own authority, and hands every request to `services`; for any other it copies bytes both ways.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import socketserver
+import ssl
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
+from typing import Any, BinaryIO, ClassVar, Protocol, cast
+from urllib.parse import urlsplit
+
+from bootstrap.local.upstream.authority import Authority
+from bootstrap.local.upstream.body import open_body
+from bootstrap.local.upstream.forward import forward
+from bootstrap.local.upstream.message import Answer, Request, text
+from bootstrap.local.upstream.world import Unreachable, World
+
+log = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 300.0
+_PIECE = 65536
+
+
+class Services(Protocol):
+    """What answers for the hosts it serves."""
+
+    def serves(self, host: str, port: int) -> bool: ...
+
+    def answer(self, request: Request) -> Answer: ...
+
+
+class ProxyServer(socketserver.ThreadingTCPServer):
+    """Listens on loopback; one thread a connection. Raises OSError when the port is taken."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, authority: Authority, services: Services, world: World) -> None:
+        self.authority, self.services, self.world = authority, services, world
+        super().__init__(("127.0.0.1", port), _Connection)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+    wbufsize = _PIECE
+    server: ProxyServer
+    _origin: str | None = None  # https://host[:port] once TLS ends here
+    _no_body: ClassVar[frozenset[int]] = frozenset({204, 304})
+
+    def do_CONNECT(self) -> None:
+        host, _, port = self.path.rpartition(":")
+        host = host.strip("[]")
+        if not host or not port.isdigit():
+            self._send(text(400, f"not a host and port: {self.path}"))
+        elif self.server.services.serves(host, int(port)):
+            self._terminate(host, int(port))
+        else:
+            self._tunnel(host, int(port))
+
+    def _terminate(self, host: str, port: int) -> None:
+        """Become the server of that host, on this very connection."""
+        self._established()
+        try:
+            secure = self.server.authority.context(host).wrap_socket(self.connection, server_side=True)
+        except (OSError, ssl.SSLError) as error:
+            log.info("%s: the client broke off before TLS was agreed on: %s", host, error)
+            self.close_connection = True
+            return
+        self.connection = secure
+        self.rfile = cast(BufferedIOBase, secure.makefile("rb"))
+        self.wfile = cast(BufferedIOBase, secure.makefile("wb", _PIECE))
+        self._origin = f"https://{host}" if port == 443 else f"https://{host}:{port}"
+        self.close_connection = False
+
+    def _tunnel(self, host: str, port: int) -> None:
+        self.close_connection = True
+        try:
+            other = self.server.world.connect(host, port)
+        except Unreachable as error:
+            self._send(text(502, f"cannot reach {error}"))
+            return
+        with other:
+            self._established()
+            _copy_both_ways(self.connection, other)
+
+    def _established(self) -> None:
+        self.send_response_only(200, "Connection established")
+        self.end_headers()
+        self.wfile.flush()
+
+    def _serve(self) -> None:
+        url = f"{self._origin}{self.path}" if self._origin else self.path
+        if url.startswith("/"):
+            self._send(text(200, "ready") if url == "/_bootstrap/ready" else text(404, "this is a proxy"))
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = open_body(cast(BinaryIO, self.rfile), headers)
+        request = Request(self.command, url, headers, cast(BinaryIO, body))
+        try:
+            answer = self._answer(request)
+        except Unreachable as error:
+            answer = text(502, f"cannot reach {error}")
+        except Exception as error:
+            log.exception("%s %s", request.method, request.url)
+            answer = text(500, f"{type(error).__name__}: {error}")
+        self._send(answer)
+        if not body.finished:  # what is left would be taken for the next request
+            self.close_connection = True
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+
+    def _answer(self, request: Request) -> Answer:
+        parts = urlsplit(request.url)
+        if self._origin or self.server.services.serves(parts.hostname or "", parts.port or 80):
+            return self.server.services.answer(request)
+        return forward(self.server.world, request)
+
+    def _send(self, answer: Answer) -> None:
+        body = answer.body
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if isinstance(body, bytes):
+            self.send_header("Content-Length", str(len(body)))
+        elif body is not None:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        if body is not None and self.command != "HEAD" and answer.status not in self._no_body:
+            self._write(body)
+        self.wfile.flush()
+
+    def _write(self, body: bytes | Iterable[bytes]) -> None:
+        if isinstance(body, bytes):
+            self.wfile.write(body)
+            return
+        for piece in body:
+            if piece:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):  # the client went away
+            super().handle()
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+        with contextlib.suppress(OSError):
+            self.connection.close()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug(format, *args)
+
+
+def _copy_both_ways(one: socket.socket, other: socket.socket) -> None:
+    """Until both sides have said all, one fails, or nothing moves for a long time."""
+    one.settimeout(_IDLE_SECONDS)
+    other.settimeout(_IDLE_SECONDS)
+    with selectors.DefaultSelector() as selector:
+        selector.register(one, selectors.EVENT_READ, other)
+        selector.register(other, selectors.EVENT_READ, one)
+        while selector.get_map():
+            ready = selector.select(_IDLE_SECONDS)
+            if not ready:
+                return
+            for key, _ in ready:
+                source = cast(socket.socket, key.fileobj)
+                if not _copy(source, key.data):
+                    selector.unregister(source)
+
+
+def _copy(source: socket.socket, to: socket.socket) -> bool:
+    """One piece; False when `source` has ended, which is then passed on."""
+    piece = source.recv(_PIECE)
+    if piece:
+        to.sendall(piece)
+        return True
+    with contextlib.suppress(OSError):
+        to.shutdown(socket.SHUT_WR)
+    return False

@@ -1,0 +1,171 @@
+"""The work tree as a Git repository that the cluster can follow, uncommitted changes included.
+
+`snapshot` writes a bare repository whose branches and tags point at one commit. A clean work tree is its own
+HEAD; else the commit is made with a parent of HEAD, from a copy of the index and into an object folder of our
+own, so the user's index, refs and objects stay as they are. Same content on the same HEAD, same commit id.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.errors import ConfigError, Problem
+from bootstrap.kubernetes.documents import documents
+from bootstrap.local.upstream.demand import Demand, collect
+from bootstrap.local.upstream.git import Git
+from bootstrap.local.upstream.versions import inside
+
+REPOSITORY = "repository.git"
+DEMAND = "demand.json"
+
+# Our own state must never be published, whether the user ignores it or not: it holds a kubeconfig.
+_EXCLUDE = ":(exclude,glob)**/.bootstrap/**"
+_AUTHOR = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "bootstrap"), ("EMAIL", "bootstrap@localhost"))
+}
+_NO_HISTORY_DATE = "946684800 +0000"
+_TELLTALES = (b"repoURL", b"repository", b"helmCharts", b"http://", b"https://", b"argocd.argoproj.io")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`commit` stands for every revision asked for; `changed` are the paths (from the root) unlike HEAD."""
+
+    commit: str
+    changed: tuple[str, ...]
+    demand: Demand
+
+
+def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") -> Snapshot:
+    """Publish the Git work tree around `checkout` in the folder `into`; a running proxy follows at once.
+
+    Raises ConfigError when `checkout` is not inside a Git work tree, ToolError when git fails.
+    """
+    root = work_tree(checkout)
+    source = Git(root)
+    repository = into / REPOSITORY
+    objects = Path(source("rev-parse", "--path-format=absolute", "--git-path", "objects"))
+    _initialise(source, repository, objects)
+    tree = _write_tree(source, root, repository)
+    target = Git(repository, _AUTHOR)
+    commit, changed = _commit(source, target, tree)
+    demand = collect(_documents(target, tree), repo_url)
+    _point(target, commit, revision, demand.revisions)
+    _write(into / DEMAND, demand.dump())
+    return Snapshot(commit, changed, demand)
+
+
+def work_tree(checkout: Path) -> Path:
+    """The root of the Git work tree that `checkout` lies in. Raises ConfigError."""
+    for folder in (checkout.resolve(), *checkout.resolve().parents):
+        if (folder / ".git").exists():
+            return folder
+    what = "is not inside a Git repository" if checkout.is_dir() else "does not exist"
+    cure = f"git init {checkout}" if checkout.is_dir() else "name the checkout of the GitOps repository"
+    problem = Problem("gitops.checkout", f"{checkout} {what}", cure)
+    raise ConfigError("the GitOps repository cannot be read", [problem])
+
+
+def _initialise(source: Git, repository: Path, objects: Path) -> None:
+    """A bare repository that borrows the user's objects: copies none of them, adds none to them."""
+    if not (repository / "HEAD").exists():
+        repository.mkdir(parents=True, exist_ok=True)
+        form = source("rev-parse", "--show-object-format")
+        Git(repository)("init", "--quiet", "--bare", f"--object-format={form}", ".")
+        settings = {"uploadpack.allowAnySHA1InWant": "true", "http.receivepack": "false", "gc.auto": "0"}
+        for name, value in settings.items():
+            Git(repository)("config", name, value)
+    _write(repository / "objects" / "info" / "alternates", f"{objects}\n")
+
+
+def _write_tree(source: Git, root: Path, repository: Path) -> str:
+    """The tree of everything that is not ignored. A copy of the index tells quickly what has not changed."""
+    with tempfile.TemporaryDirectory(dir=repository) as folder:
+        index = Path(folder) / "index"
+        users = Path(source("rev-parse", "--path-format=absolute", "--git-path", "index"))
+        if users.exists():
+            shutil.copyfile(users, index)
+        git = Git(root, {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(repository / "objects")})
+        git("add", "--all", "--", ".", _EXCLUDE)
+        return git("write-tree")
+
+
+def _commit(source: Git, target: Git, tree: str) -> tuple[str, tuple[str, ...]]:
+    if not source.succeeds("rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
+        commit = _commit_tree(target, tree, _NO_HISTORY_DATE)
+        return commit, _paths(target.raw("ls-tree", "-r", "-z", "--name-only", tree))
+    head = source("rev-parse", "HEAD")
+    date = source("show", "--no-patch", "--format=%cd", "--date=raw", "HEAD")
+    changed = _paths(target.raw("diff-tree", "-r", "-z", "--name-only", "--no-renames", head, tree))
+    # A shallow clone cannot be fetched from in full; its commits are left out then.
+    shallow = source("rev-parse", "--is-shallow-repository") == "true"
+    if changed or shallow:
+        return _commit_tree(target, tree, date, *([] if shallow else ["-p", head])), changed
+    return head, ()
+
+
+def _commit_tree(target: Git, tree: str, date: str, *parents: str) -> str:
+    git = target.with_environment({"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date})
+    return git("commit-tree", tree, *parents, "-m", "The work tree, uncommitted changes included")
+
+
+def _paths(listing: bytes) -> tuple[str, ...]:
+    return tuple(path.decode(errors="replace") for path in listing.split(b"\0") if path)
+
+
+def _documents(target: Git, tree: str) -> Iterator[Any]:
+    """Every YAML document of the tree that may ask for something; what is no YAML is a template."""
+    listing = target.raw("ls-tree", "-r", "-z", tree).split(b"\0")
+    blobs = [
+        entry.split()[2] for entry in listing if b" blob " in entry and entry.endswith((b".yaml", b".yml"))
+    ]
+    output = target.raw("cat-file", "--batch", stdin=b"\n".join([*blobs, b""]))
+    while output:
+        head, _, rest = output.partition(b"\n")
+        size = int(head.split()[2])
+        text, output = rest[:size], rest[size + 1 :]
+        if any(telltale in text for telltale in _TELLTALES):
+            yield from _tolerant(text)
+
+
+def _tolerant(text: bytes) -> list[Any]:
+    try:
+        return list(documents(text))
+    except (yaml.YAMLError, ValueError):
+        return []
+
+
+def _point(target: Git, commit: str, revision: str, asked: tuple[str, ...]) -> None:
+    """All refs at once: one for each revision, none for those that nobody asks for any more."""
+    refs = {f"refs/heads/{revision}"} | {ref for name in asked if (ref := _ref(target, name, commit))}
+    old = set(target("for-each-ref", "--format=%(refname)").split())
+    commands = [f"update {ref} {commit}\n" for ref in sorted(refs)]
+    commands += [f"delete {ref}\n" for ref in sorted(old - refs)]
+    target("symbolic-ref", "HEAD", f"refs/heads/{revision}")
+    target("update-ref", "--stdin", stdin="".join(commands).encode())
+
+
+def _ref(target: Git, name: str, commit: str) -> str | None:
+    """A branch for a name, a tag for a range of versions, nothing for a commit id."""
+    if len(name) == len(commit) and set(name.lower()) <= set("0123456789abcdef"):
+        return None
+    if target.succeeds("check-ref-format", f"refs/heads/{name}"):
+        return f"refs/heads/{name}"
+    version = inside(name)
+    return f"refs/tags/{version}" if version else None
+
+
+def _write(file: Path, text: str) -> None:
+    """Atomically: the proxy may be reading."""
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.write_text(text)
+    temporary.replace(file)
