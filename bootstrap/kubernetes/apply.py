@@ -6,18 +6,17 @@ kind, so that nothing is created before what it needs. All failures of a phase a
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.clock import Clock
 from bootstrap.errors import PermanentError, Problem, ProblemsError, TemporaryError
 from bootstrap.kubernetes import watch
 from bootstrap.kubernetes.client import MANAGER, Cluster
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, metadata, name, spec
+from bootstrap.kubernetes.watch import Waiter
 from bootstrap.wait import Observation, until
 
 WORKERS = 4  # requests at a time
@@ -49,32 +48,39 @@ class Applied:
         )
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How to wait for CRDs: `deadline` in seconds, and a line of progress."""
+def apply(
+    cluster: Cluster,
+    manifests: Iterable[Json],
+    waiter: Waiter,
+    *,
+    manager: str = MANAGER,
+    namespace: str = "default",
+) -> Applied:
+    """Make it so. `namespace` is for objects that need one and name none, as with `kubectl apply -n`.
 
-    deadline: float
-    clock: Clock
-    cancel: threading.Event
-    progress: Callable[[str], None]
-
-
-def apply(cluster: Cluster, manifests: Iterable[Json], pace: Pace, *, manager: str = MANAGER) -> Applied:
-    """Make it so. Raises TemporaryError when all failures of a phase may pass, else ProblemsError."""
+    Raises TemporaryError when all failures of a phase may pass, else ProblemsError.
+    """
     items = [item for item in manifests if item]
     namespaces = [item for item in items if Kind.of(item).unversioned == NAMESPACE]
     definitions = [item for item in items if Kind.of(item).unversioned == CRD]
     rest = [item for item in items if Kind.of(item).unversioned not in {NAMESPACE, CRD}]
     done = _phase(cluster, namespaces, manager) + _phase(cluster, definitions, manager)
     if definitions:
-        established(cluster, [name(item) for item in definitions], pace)
-        _served(cluster, definitions, pace)
+        established(cluster, [name(item) for item in definitions], waiter)
+        _served(cluster, definitions, waiter)
     for group in _groups(rest):
-        done += _phase(cluster, group, manager)
+        done += _phase(cluster, [_placed(cluster, item, namespace) for item in group], manager)
     return done
 
 
-def established(cluster: Cluster, definitions: Sequence[str], pace: Pace) -> None:
+def _placed(cluster: Cluster, item: Json, namespace: str) -> Json:
+    """The object with a namespace, where its kind needs one. Raises NotServed."""
+    if metadata(item).get("namespace") or not cluster.resource(Kind.of(item)).namespaced:
+        return item
+    return {**item, "metadata": {**metadata(item), "namespace": namespace}}
+
+
+def established(cluster: Cluster, definitions: Sequence[str], waiter: Waiter) -> None:
     """Wait until these CustomResourceDefinitions are Established. DeadlineError names those that are not."""
 
     def decide(world: watch.World) -> Observation[bool]:
@@ -83,18 +89,10 @@ def established(cluster: Cluster, definitions: Sequence[str], pace: Pace) -> Non
         return Observation(None if late else True, f"not Established: {', '.join(late)}")
 
     with watch.Mirror(cluster, watch.Scope(CRD)) as world:
-        watch.until(
-            world,
-            decide,
-            what="CustomResourceDefinitions",
-            deadline=pace.deadline,
-            clock=pace.clock,
-            cancel=pace.cancel,
-            progress=pace.progress,
-        )
+        watch.until(world, decide, waiter, what="CustomResourceDefinitions")
 
 
-def _served(cluster: Cluster, definitions: Iterable[Json], pace: Pace) -> None:
+def _served(cluster: Cluster, definitions: Iterable[Json], waiter: Waiter) -> None:
     """Discovery lags behind Established by a moment."""
     kinds = [Kind(spec(item)["group"], spec(item)["names"]["kind"]) for item in definitions]
 
@@ -106,10 +104,10 @@ def _served(cluster: Cluster, definitions: Iterable[Json], pace: Pace) -> None:
     until(
         probe,
         what="new kinds",
-        deadline=min(SERVED, pace.deadline),
-        clock=pace.clock,
-        cancel=pace.cancel,
-        progress=pace.progress,
+        deadline=min(SERVED, waiter.deadline),
+        clock=waiter.clock,
+        cancel=waiter.cancel,
+        progress=waiter.progress,
         interval=0.1,
     )
 

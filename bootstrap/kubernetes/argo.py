@@ -127,6 +127,11 @@ class View:
         """What it consists of: group, kind, namespace, name, status, syncWave."""
         return tuple(status(self.item).get("resources") or ())
 
+    @property
+    def sync_results(self) -> tuple[Json, ...]:
+        """What the last sync did to each resource, hooks with hookType and hookPhase."""
+        return tuple(dig(status(self.item), "operationState", "syncResult", "resources") or ())
+
     def sources(self) -> tuple[Source, ...]:
         wanted = _sources(spec(self.item))
         sync = status(self.item).get("sync") or {}

@@ -27,6 +27,7 @@ from bootstrap.wait import Observation
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between two connections of a watch
+TICK = 1.0  # seconds between decisions when nothing changes
 
 
 @dataclass(frozen=True)
@@ -295,39 +296,45 @@ class Mirror:
             self._news.notify_all()
 
 
-def until(
-    world: World,
-    decide: Callable[[World], Observation[T]],
-    *,
-    what: str,
-    deadline: float,
-    clock: Clock,
-    cancel: threading.Event,
-    progress: Callable[[str], None],
-    cure: str = "",
-    tick: float = 1.0,
-) -> T:
-    """Decide on the world after every change, and each `tick` seconds, until there is a value.
+class Waiter(Protocol):
+    """Who waits: deadline in seconds, time, cancellation and a line of progress. A step's Context is one."""
 
-    Raises DeadlineError after `deadline` seconds, naming the last reason, and Interrupted when cancelled.
+    @property
+    def deadline(self) -> float: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def cancel(self) -> threading.Event: ...
+
+    def progress(self, message: str) -> None: ...
+
+
+def until(
+    world: World, decide: Callable[[World], Observation[T]], waiter: Waiter, *, what: str, cure: str = ""
+) -> T:
+    """Decide on the world after every change, and each TICK, until there is a value.
+
+    Raises DeadlineError, naming the last reason, when time is up, and Interrupted when cancelled.
     """
-    start = clock.monotonic()
-    said = ""
+    start = waiter.clock.monotonic()
+    said = reason = ""
     while True:
-        reason = "waiting for the first answer of the API server"
         if world.synced():
             seen = decide(world)
             if seen.value is not None:
                 return seen.value
             reason = seen.reason
-        if trouble := world.trouble():
-            reason = f"{reason} (connection lost: {trouble})"
-        if reason != said:
-            progress(f"{what}: {reason}")
-            said = reason
-        left = deadline - (clock.monotonic() - start)
+        trouble = world.trouble()
+        now = f"{reason} (connection lost: {trouble})" if trouble else reason
+        if now not in {said, ""}:
+            waiter.progress(f"{what}: {now}")
+            said = now
+        left = waiter.deadline - (waiter.clock.monotonic() - start)
         if left <= 0:
-            raise DeadlineError(f"gave up waiting for {what} after {deadline:.0f} s", reason, cure)
-        if cancel.is_set():
-            raise Interrupted(f"interrupted while waiting for {what}", reason)
-        world.wait(min(tick, max(left, 0.0)))
+            why = now or "the API server did not answer"
+            raise DeadlineError(f"gave up waiting for {what} after {waiter.deadline:.0f} s", why, cure)
+        if waiter.cancel.is_set():
+            raise Interrupted(f"interrupted while waiting for {what}", now)
+        world.wait(min(TICK, left))

@@ -1,0 +1,33 @@
+"""Waiting until what was applied runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.health import assess
+from bootstrap.kubernetes.objects import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Json, Key
+from bootstrap.kubernetes.watch import Mirror, Scope, Waiter, World, until
+from bootstrap.wait import Observation
+
+WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+
+
+def wait_for_workloads(cluster: Cluster, manifests: Iterable[Json], waiter: Waiter, *, what: str) -> None:
+    """Until all workloads of the manifests are rolled out. DeadlineError names those that are not."""
+    wanted = {key for key in map(Key.of, manifests) if key.kind in WORKLOADS}
+    if not wanted:
+        return
+
+    def decide(world: World) -> Observation[bool]:
+        live = {Key.of(item): assess(item) for kind in WORKLOADS for item in world.items(kind)}
+        late = [
+            f"{key.kind.name} {key.name} ({live[key].message if key in live else 'is not there'})"
+            for key in sorted(wanted)
+            if key not in live or not live[key].ok
+        ]
+        return Observation(None if late else True, f"waiting for {', '.join(late)}")
+
+    scopes = {Scope(key.kind, key.namespace) for key in wanted}
+    with Mirror(cluster, *sorted(scopes, key=str)) as world:
+        until(world, decide, waiter, what=what)

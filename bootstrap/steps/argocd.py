@@ -1,0 +1,44 @@
+"""Argo CD, installed from outside: `kustomize build` of the repository's own folder, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bootstrap.context import Context
+from bootstrap.errors import PermanentError
+from bootstrap.kubernetes.apply import apply
+from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, Json, Kind, name
+from bootstrap.kubernetes.render import kustomize_build
+from bootstrap.kubernetes.rollout import wait_for_workloads
+from bootstrap.plan import Done
+from bootstrap.steps.access import ClusterAccess
+
+HEALTH_CHECK = "resource.customizations.health.argoproj.io_Application"
+
+
+def run(context: Context) -> Done:
+    """Raises PermanentError when the manifests lack the Application health check."""
+    cluster = context.results.get(ClusterAccess).cluster
+    manifests = kustomize_build(
+        context.target.tools.kustomize, context.config.gitops.install, context.target.tool_environment
+    )
+    require_health_check(manifests, str(context.config.gitops.install))
+    applied = apply(cluster, manifests, context, namespace=context.config.gitops.namespace)
+    context.progress(str(applied))
+    wait_for_workloads(cluster, manifests, context, what="Argo CD")
+    cluster.list(APPLICATION, context.config.gitops.namespace)  # raises when Applications are not served
+    return Done(str(applied), changed=bool(applied.changed))
+
+
+def require_health_check(manifests: Iterable[Json], where: str) -> None:
+    """Argo CD 1.8 removed the health check of Applications; without it a wave waits for nothing."""
+    settings = [
+        item for item in manifests if Kind.of(item).unversioned == CONFIG_MAP and name(item) == "argocd-cm"
+    ]
+    if any((item.get("data") or {}).get(HEALTH_CHECK) for item in settings):
+        return
+    raise PermanentError(
+        f"{where} would install Argo CD without the health check of Applications",
+        f"its ConfigMap argocd-cm has no key {HEALTH_CHECK}, so that sync waves do not wait for each other",
+        "add the key as in https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#argocd-app",
+    )
