@@ -15,9 +15,15 @@ class Defect(BootstrapError):
     exit_code = 1
 
 
-def record(error: BaseException, during: str, folder: Path, secrets: Secrets) -> Defect:
-    """Write the redacted traceback to `folder` (readable by the user alone) and return what to tell."""
-    text = secrets.redact("".join(traceback.format_exception(error)))
+def record(error: BaseException, during: str, folder: Path, secrets: Secrets | None = None) -> Defect:
+    """Write the redacted traceback to `folder` (readable by the user alone) and return what to tell.
+
+    Without `secrets` nobody knows what the exception's own text may hold: then only the frames are kept.
+    """
+    if secrets is None:
+        text = "".join([*traceback.format_tb(error.__traceback__), type(error).__name__, "\n"])
+    else:
+        text = secrets.redact("".join(traceback.format_exception(error)))
     path = folder / f"defect-{during}.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -167,6 +167,14 @@ class SourceServed(Event):
 
 
 @dataclass(frozen=True)
+class RunStopping(Event):
+    """Nothing new is started; what is running has been asked to stop."""
+
+    type: ClassVar[str] = "run_stopping"
+    reason: str
+
+
+@dataclass(frozen=True)
 class RunFinished(Event):
     type: ClassVar[str] = "run_finished"
     outcome: str  # succeeded, failed, interrupted

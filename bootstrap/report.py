@@ -1,4 +1,4 @@
-"""What stays of a run: `report.json` for machines and `report.html`, one page that needs nothing from elsewhere."""
+"""What stays of a run: `report.json` for machines, and `report.html`, a page that stands alone."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from bootstrap.events import (
     PlannedStep,
     RunFinished,
     RunStarted,
+    RunStopping,
     SourceServed,
     StepFailed,
     StepFinished,
@@ -33,7 +34,7 @@ from bootstrap.plan import Done, Plan, Step
 
 TICK = 0.1  # seconds between looks at the deadlines
 GRACE = 5.0  # seconds past its deadline in which a step may still say itself what it waited for
-ABANDON = 60.0  # seconds in which a cancelled step has to stop before it is left behind
+ABANDON = 300.0  # seconds in which a cancelled step has to stop before it is left behind
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,9 @@ class Runner:
         self._stop_all(f"{name} failed")
 
     def _stop_all(self, reason: str) -> None:
-        self._stop = self._stop or reason
+        if not self._stop:
+            self._stop = reason
+            self._context.emit(RunStopping(reason))
         self._context.cancel.set()
         for running in self._running.values():
             running.cancel.set()

@@ -125,6 +125,8 @@ def _head(view: RunView, now: float) -> Text:
     if view.waves:
         healthy = sum(wave.ended is not None for wave in view.waves.values())
         text.append(f"  {healthy}/{len(view.waves)} waves", style="dim not bold")
+    if view.stopping and not view.end:
+        text.append(f"  stopping: {view.stopping}", style="yellow")
     return text
 
 

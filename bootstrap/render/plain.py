@@ -89,6 +89,8 @@ def _of_rest(event: ev.Event) -> list[str]:
             return [_line("nodes", f"{node}: {state}")]
         case ev.Notice(message):
             return [f"note: {one_line(message)}"]
+        case ev.RunStopping(reason):
+            return [f"stopping: {reason}; waiting for what is running"]
         case ev.RunFinished(outcome, code, seconds):
             return [f"{outcome} after {duration(seconds)}{f' (exit code {code})' if code else ''}"]
     return []

@@ -75,6 +75,7 @@ class RunView:
     resources: tuple[ev.ResourceChanged, ...] = ()
     notices: tuple[str, ...] = ()
     sources: tuple[ev.SourceServed, ...] = ()
+    stopping: str = ""
     end: ev.RunFinished | None = None
 
 
@@ -152,6 +153,8 @@ def _see_rest(view: RunView, event: ev.Event, now: float) -> RunView:
             view = replace(view, notices=(*view.notices, message))
         case ev.SourceServed() if event not in view.sources:
             view = replace(view, sources=(*view.sources, event))
+        case ev.RunStopping(reason):
+            view = replace(view, stopping=reason)
         case ev.RunFinished():
             view = replace(view, end=event)
     return view

@@ -1,4 +1,4 @@
-"""A target carries what differs between AWS and the local platform, so that no step asks which one it runs on."""
+"""A target carries what differs between AWS and the local platform, so that no step asks where it runs."""
 
 from __future__ import annotations
 
@@ -58,4 +58,5 @@ class Target:
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
     probes: tuple[Probe, ...] = ()  # what `bootstrap doctor` looks at, besides what holds for every target
+    billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

@@ -1,0 +1,163 @@
+"""The command line. Each command is a module of `commands/`, imported only when it runs, so that
+`--help` is quick. The only place of the product that ends the process (`main`)."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bootstrap import __version__
+from bootstrap.commands.options import DEFAULT_CONFIG, DEFAULT_ENVIRONMENT, Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+
+EXIT_CODES = """\b
+Exit codes:
+  0    success
+  1    a defect of bootstrap itself: please report it
+  2    wrong usage or configuration; nothing was touched
+  3    refused by preflight or doctor; nothing was touched
+  4    a deadline ran out
+  5    something will not heal by itself
+  6    another run holds the environment
+  7    `down` could not remove everything
+  8    a program that was run (terraform, helm, …) failed
+  130  interrupted; the same command goes on where it stopped
+"""
+
+
+@click.group(
+    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="bootstrap")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="Configuration file.",
+)
+@click.pass_context
+def cli(context: click.Context, config: Path) -> None:
+    """One command from an empty AWS account, or no account at all, to a healthy GitOps-run cluster."""
+    context.obj = config
+
+
+def _common(function: F) -> F:
+    """The options that every command has."""
+    function = click.option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Words for people, or JSON on stdout.",
+    )(function)
+    return click.option(
+        "-e",
+        "--environment",
+        default=DEFAULT_ENVIRONMENT,
+        show_default=True,
+        help="Environment of the configuration file.",
+    )(function)
+
+
+def _changing(function: F) -> F:
+    """The options of commands that change something."""
+    function = click.option(
+        "--save-screen",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Save the final picture of the run as an SVG file.",
+    )(function)
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")(function)
+
+
+@cli.command()
+@_common
+@_changing
+@click.pass_obj
+def up(config: Path, /, **options: Any) -> int:
+    """Bring the environment up, or prove that it is up, wave by wave to Healthy."""
+    return _run("up", Options(config, **options))
+
+
+@cli.command()
+@_common
+@_changing
+@click.pass_obj
+def down(config: Path, /, **options: Any) -> int:
+    """Remove everything of the environment, and nothing else."""
+    return _run("down", Options(config, **options))
+
+
+@cli.command()
+@_common
+@click.pass_obj
+def status(config: Path, /, **options: Any) -> int:
+    """Show what is up, per wave and application."""
+    return _run("status", Options(config, **options))
+
+
+@cli.command()
+@_common
+@click.pass_obj
+def plan(config: Path, /, **options: Any) -> int:
+    """Show what `up` would do and change; secrets by name only."""
+    return _run("preview", Options(config, **options))
+
+
+@cli.command()
+@_common
+@click.pass_obj
+def doctor(config: Path, /, **options: Any) -> int:
+    """Check tools, versions, ports, disk and credentials, each with its cure."""
+    return _run("doctor", Options(config, **options))
+
+
+def _run(module: str, options: Options) -> int:
+    """Run a command; every error becomes words and an exit code here."""
+    from bootstrap.commands.trouble import tell  # noqa: PLC0415 - keeps `--help` quick
+    from bootstrap.errors import BootstrapError  # noqa: PLC0415
+
+    try:
+        code: int = import_module(f"bootstrap.commands.{module}").run(options)
+    except BootstrapError as error:
+        tell(error, options.output)
+        return error.exit_code
+    except (click.ClickException, click.Abort):
+        raise
+    except Exception as error:
+        from bootstrap.defects import record  # noqa: PLC0415
+
+        defect = record(error, module, options.config.resolve().parent / ".bootstrap")
+        tell(defect, options.output)
+        return defect.exit_code
+    return code
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run a command line; the exit code."""
+    try:
+        code = cli.main(args=list(arguments), prog_name="bootstrap", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Entry point of the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ must not end a run
+    sys.exit(call(sys.argv[1:]))

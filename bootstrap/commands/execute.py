@@ -1,0 +1,170 @@
+"""Runs a plan for a command: run folder, readers, interrupts, report, last words."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from bootstrap import report, runfolder
+from bootstrap.clock import Clock, SystemClock
+from bootstrap.commands.options import Options
+from bootstrap.config.model import Environment
+from bootstrap.context import Context
+from bootstrap.emitter import Emitter
+from bootstrap.errors import Interrupted, PreflightError, Problem
+from bootstrap.events import Reader, Stamped
+from bootstrap.interrupts import on_interrupt
+from bootstrap.lock import held
+from bootstrap.plan import Plan
+from bootstrap.redact import Secrets
+from bootstrap.render.jsonlines import JsonLines
+from bootstrap.render.live import LiveView, save_svg, show_final
+from bootstrap.render.plain import PlainLines
+from bootstrap.render.summary import summary
+from bootstrap.render.view import RunView, see
+from bootstrap.runner import Runner
+from bootstrap.targets.base import Target
+
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Picture:
+    """A reader that keeps the run's picture for summary and report."""
+
+    def __init__(self) -> None:
+        self.view = RunView()
+
+    def __call__(self, stamped: Stamped) -> None:
+        self.view = see(self.view, stamped)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a plan: its folder, its picture, and the command that would run it again."""
+
+    plan: Plan
+    config: Environment
+    target: Target
+    options: Options
+    folder: Path
+    clock: Clock
+    picture: Picture
+
+    @property
+    def again(self) -> str:
+        return self.options.command(self.plan.command)
+
+
+def execute(
+    plan: Plan, config: Environment, target: Target, options: Options, following: Sequence[str]
+) -> int:
+    """Run the plan and tell about it; the exit code. `following` are commands to suggest after a success.
+
+    Raises LockedError when another run holds the environment: then nothing has been touched.
+    """
+    clock = SystemClock()
+    with ExitStack() as stack:
+        try:
+            lock = held(
+                config.work / "locks" / f"{config.name}.lock", f"bootstrap {plan.command}", clock.now()
+            )
+            stack.enter_context(lock)
+            folder = runfolder.create(config, clock.now())
+        except OSError as error:
+            problem = Problem(str(error.filename), error.strerror or "", f"make {config.home} writable")
+            raise PreflightError("a run has to keep its state and reports", [problem]) from error
+        run = _Run(plan, config, target, options, folder, clock, Picture())
+        code = _run(run)
+        _tell(run, following)
+    return code
+
+
+def _run(run: _Run) -> int:
+    secrets = Secrets()
+    secrets.add(*known_secrets(run.config, os.environ))
+    with ExitStack() as stack:
+        log = stack.enter_context((run.folder / "events.jsonl").open("w", encoding="utf-8"))
+        screen = stack.enter_context(_screen(run.options, run.clock))
+        emit = Emitter(run.clock, secrets, (run.picture, JsonLines(log), *screen.readers))
+        context = Context(
+            run.config, run.target, run.clock, emit, threading.Event(), run.folder, secrets=secrets
+        )
+        runner = Runner(run.plan, context, run=run.folder.name, resume=run.again)
+        with on_interrupt(runner.interrupt, lambda: _stop_at_once(run.again)):
+            return runner.run().exit_code
+
+
+class _Screen(ExitStack):
+    """The reader for the person or the machine that looks on."""
+
+    readers: tuple[Reader, ...] = ()
+
+
+def _screen(options: Options, clock: Clock) -> _Screen:
+    screen = _Screen()
+    console = Console(stderr=True)
+    if options.output == "json":
+        screen.readers = (JsonLines(sys.stdout),)
+    elif _can_draw(console):
+        screen.readers = (screen.enter_context(LiveView(console, clock)),)
+    else:
+        screen.readers = (PlainLines(sys.stderr),)
+    return screen
+
+
+def _can_draw(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
+
+
+def _stop_at_once(again: str) -> None:
+    """The second Ctrl-C. In a signal handler, and with threads at work: nothing may be waited for."""
+    if sys.stderr.isatty():
+        os.write(2, SHOW_CURSOR)
+    os.write(2, f"\nstopped at once; to go on where it stopped: {again}\n".encode())
+    os._exit(Interrupted.exit_code)
+
+
+def _tell(run: _Run, following: Sequence[str]) -> None:
+    """Reports, the picture, the last words. A full disk now must not hide how the run ended."""
+    view, options = run.picture.view, run.options
+    page: Path | None = None
+    troubles = []
+    try:
+        page = _short(report.write(view, run.folder))
+        if options.save_screen:
+            save_svg(view, options.save_screen)
+    except OSError as error:
+        troubles.append(f"  could not be written: {error.filename}: {error.strerror}")
+    if options.output == "json":
+        return
+    console = Console(stderr=True)
+    if _can_draw(console):
+        show_final(console, view)
+    for line in (*summary(view, page, following), *troubles):
+        print(line, file=sys.stderr)  # noqa: T201 - the one place where a run's last words are said
+
+
+def _short(path: Path) -> Path:
+    """Relative to where the user stands, when it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def known_secrets(config: Environment, environ: Mapping[str, str]) -> Iterator[str]:
+    """What is secret before any step has run: supplied seeds and the caller's own credentials."""
+    for seed in config.seeds:
+        if seed.from_env and seed.from_env in environ:
+            yield environ[seed.from_env]
+        if seed.from_file and seed.from_file.is_file():
+            yield seed.from_file.read_text(encoding="utf-8", errors="replace")
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        # Placeholders such as "test" are no secrets, and occur in every other message.
+        if len(environ.get(name, "")) >= 16:
+            yield environ[name]
