@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,31 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """One value by its path (`--set`); `string`: whatever it looks like."""
+
+    name: str
+    value: str
+    string: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        """A comma would begin the next parameter, except in a list in braces."""
+        value = self.value if self.value.startswith("{") else self.value.replace(",", r"\,")
+        return ["--set-string" if self.string else "--set", f"{self.name}={value}"]
+
+
+@dataclass(frozen=True)
 class Release:
-    """How a chart is installed. `values` are merged in order, the last one wins."""
+    """How a chart is installed. `values` are merged in order, then `parameters`; the last one wins."""
 
     name: str
     namespace: str
     values: tuple[Mapping[str, Any], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     include_crds: bool = True
     kubernetes_version: str | None = None
-    api_versions: tuple[str, ...] = field(default=())
+    api_versions: tuple[str, ...] = ()
 
 
 def helm_template(
@@ -61,6 +77,8 @@ def helm_template(
         command += ["--kube-version", release.kubernetes_version] if release.kubernetes_version else []
         for version in release.api_versions:
             command += ["--api-versions", version]
+        for parameter in release.parameters:
+            command += parameter.arguments
         for number, values in enumerate(release.values):
             # A file that only we can read: values may hold secrets, arguments are seen by everyone.
             file = Path(folder) / f"values-{number}.json"

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import urllib3
+from urllib3.exceptions import HTTPError
 
 from bootstrap.local.upstream.message import Answer, Request
 from bootstrap.local.upstream.world import World
 
-# RFC 9110, section 7.6.1; the length is set anew when the answer is sent.
+# RFC 9110, section 7.6.1, and the host, which the URL names.
 _HOP_BY_HOP = frozenset(
     {
         "connection",
-        "content-length",
         "host",
         "keep-alive",
         "proxy-authenticate",
@@ -36,7 +36,8 @@ def forward(world: World, request: Request, *, redirect: bool = False) -> Answer
     response = world.open(
         request.method, request.url, passed_on(request.headers.items()), body, redirect=redirect
     )
-    return Answer(response.status, passed_on(response.headers.items()), _pieces(response))
+    pieces = None if request.method == "HEAD" else _pieces(response)
+    return Answer(response.status, passed_on(response.headers.items()), pieces)
 
 
 def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -47,5 +48,7 @@ def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     try:
         yield from response.stream(_PIECE, decode_content=False)
+    except HTTPError as error:
+        raise ConnectionError(f"upstream broke off: {error}") from error
     finally:
         response.release_conn()

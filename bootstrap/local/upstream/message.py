@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A body of bytes is sent with its length, any other one chunked. None: no body at all (HEAD, 204)."""
+    """Bytes are sent with their length, pieces chunked unless their length is given. None: no body (HEAD)."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
-from typing import Any, BinaryIO, ClassVar, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
 from bootstrap.local.upstream.authority import Authority
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 300.0
 _PIECE = 65536
+_NO_BODY = frozenset({204, 304})
 
 
 class Services(Protocol):
@@ -60,7 +61,6 @@ class _Connection(BaseHTTPRequestHandler):
     wbufsize = _PIECE
     server: ProxyServer
     _origin: str | None = None  # https://host[:port] once TLS ends here
-    _no_body: ClassVar[frozenset[int]] = frozenset({204, 304})
 
     def do_CONNECT(self) -> None:
         host, _, port = self.path.rpartition(":")
@@ -131,28 +131,32 @@ class _Connection(BaseHTTPRequestHandler):
         return forward(self.server.world, request)
 
     def _send(self, answer: Answer) -> None:
-        body = answer.body
+        headers = {name.title(): value for name, value in answer.headers.items()}
+        if isinstance(answer.body, bytes):
+            headers["Content-Length"] = str(len(answer.body))
+        chunked = answer.body is not None and "Content-Length" not in headers
+        if chunked and answer.status not in _NO_BODY:
+            headers["Transfer-Encoding"] = "chunked"
         self.send_response_only(answer.status)
-        for name, value in answer.headers.items():
+        for name, value in headers.items():
             self.send_header(name, value)
-        if isinstance(body, bytes):
-            self.send_header("Content-Length", str(len(body)))
-        elif body is not None:
-            self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        if body is not None and self.command != "HEAD" and answer.status not in self._no_body:
-            self._write(body)
+        if answer.body is not None and self.command != "HEAD" and answer.status not in _NO_BODY:
+            self._write(answer.body, chunked=chunked)
         self.wfile.flush()
 
-    def _write(self, body: bytes | Iterable[bytes]) -> None:
-        if isinstance(body, bytes):
-            self.wfile.write(body)
-            return
-        for piece in body:
+    def _write(self, body: bytes | Iterable[bytes], *, chunked: bool) -> None:
+        for piece in [body] if isinstance(body, bytes) else body:
             if piece:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 self.wfile.flush()
-        self.wfile.write(b"0\r\n\r\n")
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def handle_expect_100(self) -> bool:
+        proceed = super().handle_expect_100()
+        self.wfile.flush()  # the client waits for it
+        return proceed
 
     def handle(self) -> None:
         with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):  # the client went away

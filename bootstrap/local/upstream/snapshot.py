@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from bootstrap.errors import ConfigError, Problem
+from bootstrap.gitops import repository_root
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.demand import Demand, collect
 from bootstrap.local.upstream.git import Git
@@ -50,7 +50,7 @@ def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") 
 
     Raises ConfigError when `checkout` is not inside a Git work tree, ToolError when git fails.
     """
-    root = work_tree(checkout)
+    root = repository_root(checkout)
     source = Git(root)
     repository = into / REPOSITORY
     objects = Path(source("rev-parse", "--path-format=absolute", "--git-path", "objects"))
@@ -62,17 +62,6 @@ def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") 
     _point(target, commit, revision, demand.revisions)
     _write(into / DEMAND, demand.dump())
     return Snapshot(commit, changed, demand)
-
-
-def work_tree(checkout: Path) -> Path:
-    """The root of the Git work tree that `checkout` lies in. Raises ConfigError."""
-    for folder in (checkout.resolve(), *checkout.resolve().parents):
-        if (folder / ".git").exists():
-            return folder
-    what = "is not inside a Git repository" if checkout.is_dir() else "does not exist"
-    cure = f"git init {checkout}" if checkout.is_dir() else "name the checkout of the GitOps repository"
-    problem = Problem("gitops.checkout", f"{checkout} {what}", cure)
-    raise ConfigError("the GitOps repository cannot be read", [problem])
 
 
 def _initialise(source: Git, repository: Path, objects: Path) -> None:
