@@ -95,8 +95,26 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $entry := $settings.envFrom }}
+{{- /* Some charts render these as items of `env`. */}}
+{{- if hasKey $entry "name" }}
+{{- $env = append $env $entry }}
+{{- else }}
+{{- $_ := set $container "envFrom" (append ($container.envFrom | default list) $entry) }}
+{{- end }}
+{{- end }}
 {{- with $env }}
 {{- $_ := set $container "env" . }}
+{{- end }}
+{{- range $key := list "volumes" "extraVolumes" }}
+{{- with get $settings $key }}
+{{- $_ := set $pod "volumes" (concat ($pod.volumes | default list) .) }}
+{{- end }}
+{{- end }}
+{{- range $key := list "volumeMounts" "extraVolumeMounts" }}
+{{- with get $settings $key }}
+{{- $_ := set $container "volumeMounts" (concat ($container.volumeMounts | default list) .) }}
+{{- end }}
 {{- end }}
 {{- with $settings.envSecretName }}
 {{- $secret := dict "secretRef" (dict "name" .) }}
