@@ -132,8 +132,14 @@ class View:
         """What the last sync did to each resource, hooks with hookType and hookPhase."""
         return tuple(dig(status(self.item), "operationState", "syncResult", "resources") or ())
 
+    @property
+    def wanted_sources(self) -> tuple[Json, ...]:
+        """One or many, as `spec.source` or `spec.sources` has them."""
+        many, one = spec(self.item).get("sources"), spec(self.item).get("source")
+        return tuple(many or ((one,) if one else ()))
+
     def sources(self) -> tuple[Source, ...]:
-        wanted = _sources(spec(self.item))
+        wanted = self.wanted_sources
         sync = status(self.item).get("sync") or {}
         compared = tuple(sync.get("revisions") or ()) or (sync.get("revision") or "",)
         compared += ("",) * (len(wanted) - len(compared))
@@ -202,12 +208,9 @@ class View:
             yield f"out of sync: {shown}{more}"
 
 
-def _sources(specification: Json) -> tuple[Json, ...]:
-    many = specification.get("sources")
-    if many:
-        return tuple(many)
-    one = specification.get("source")
-    return (one,) if one else ()
+def wave_of(item: Json) -> int:
+    """The sync wave of an object; 0 where it names none."""
+    return int(annotations_of(item).get(WAVE) or 0)
 
 
 def same_repository(one: str, other: str) -> bool:

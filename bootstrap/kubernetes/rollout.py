@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.health import assess
@@ -13,9 +14,15 @@ from bootstrap.wait import Observation
 WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 
 
-def wait_for_workloads(cluster: Cluster, manifests: Iterable[Json], waiter: Waiter, *, what: str) -> None:
-    """Until all workloads of the manifests are rolled out. DeadlineError names those that are not."""
-    wanted = {key for key in map(Key.of, manifests) if key.kind in WORKLOADS}
+def wait_for_workloads(
+    cluster: Cluster, manifests: Iterable[Json], waiter: Waiter, *, what: str, namespace: str
+) -> None:
+    """Until all workloads of the manifests are rolled out. DeadlineError names those that are not.
+
+    `namespace` is for workloads that name none.
+    """
+    keys = (Key.of(item) for item in manifests)
+    wanted = {replace(key, namespace=key.namespace or namespace) for key in keys if key.kind in WORKLOADS}
     if not wanted:
         return
 

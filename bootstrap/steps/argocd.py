@@ -25,7 +25,7 @@ def run(context: Context) -> Done:
     require_health_check(manifests, str(context.config.gitops.install))
     applied = apply(cluster, manifests, context, namespace=context.config.gitops.namespace)
     context.progress(str(applied))
-    wait_for_workloads(cluster, manifests, context, what="Argo CD")
+    wait_for_workloads(cluster, manifests, context, what="Argo CD", namespace=context.config.gitops.namespace)
     cluster.list(APPLICATION, context.config.gitops.namespace)  # raises when Applications are not served
     return Done(str(applied), changed=bool(applied.changed))
 
