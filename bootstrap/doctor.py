@@ -15,7 +15,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,15 +126,16 @@ def judge_python(version: Version) -> Check:
     return Check("python", ok, f"{dotted(version)} ({sys.executable})", cure)
 
 
-def answer(argv: Sequence[str]) -> str:
-    """What a program says about itself; empty when it fails or takes too long."""
+def answer(argv: Sequence[str | Path], environment: Mapping[str, str] = os.environ) -> str:
+    """What a program says, stdout first; empty when it cannot be run, fails or takes too long."""
     try:
         done = subprocess.run(
             argv,
-            env={**os.environ, "CHECKPOINT_DISABLE": "1"},  # Terraform would ask for news of itself
+            env={**environment, "CHECKPOINT_DISABLE": "1"},  # Terraform would ask for news of itself
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=ANSWER_TIMEOUT,
             check=False,
         )

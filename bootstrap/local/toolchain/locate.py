@@ -66,13 +66,13 @@ class Toolchain:
     ) -> None:
         """Make what is missing, one part after the other; parts that are done stay done when interrupted.
 
-        Raises PreflightError without space on disk, ToolError or TemporaryError when a part cannot be made,
-        and Interrupted when `cancel` is set.
+        Raises PreflightError without a place or space on disk, ToolError or TemporaryError when a part cannot
+        be made, and Interrupted when `cancel` is set.
         """
         todo = self._missing()
         if not todo:
             return
-        self._check_disk()
+        self._check_cache()
         progress(announcement(todo, self.cache))
         for number, recipe in enumerate(todo, 1):
             if cancel.is_set():
@@ -97,11 +97,16 @@ class Toolchain:
     def disk_free(self) -> int:
         return caches.free_bytes(self.cache)
 
-    def _check_disk(self) -> None:
+    def _check_cache(self) -> None:
+        if not caches.writable(self.cache):
+            cure = "make it writable, or set BOOTSTRAP_CACHE to a folder that is"
+            raise PreflightError(
+                "the toolchain has no place", [Problem(str(self.cache), "cannot be written", cure)]
+            )
         needed, free = self.disk_needed(), self.disk_free()
         if free < needed:
-            what = f"building the toolchain needs {gigabytes(needed)} and {gigabytes(free)} are free"
-            cure = "free space, or set BOOTSTRAP_CACHE (and GOCACHE, GOMODCACHE) to folders on a larger disk"
+            what = f"making the toolchain needs {gigabytes(needed)}, {gigabytes(free)} are free"
+            cure = "free space, or set BOOTSTRAP_CACHE, GOCACHE and GOMODCACHE to folders on a larger disk"
             raise PreflightError("not enough space on disk", [Problem(str(self.cache), what, cure)])
 
     def _missing(self) -> tuple[Recipe, ...]:

