@@ -12,7 +12,7 @@ LATEST = "latest"
 
 
 def create(config: Environment, now: float) -> Path:
-    """Make the folder of a run that starts `now` (Unix seconds), for the user alone, and the link `latest`."""
+    """Make the folder of a run that starts `now` (Unix seconds), for the user alone, and `latest`."""
     runs = config.work / "runs" / config.name
     runs.mkdir(parents=True, exist_ok=True)
     folder = _new(runs, datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ"))

@@ -1,0 +1,150 @@
+"""The command line on a fake target: `python -m tests.unit.cli.fake_product SCENARIO ARGUMENTS…`.
+
+Everything is real but what the lead wires: target, plan, checks, status, preview.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bootstrap import cli, doctor, plan, preview, status, targets
+from bootstrap import events as ev
+from bootstrap.config.model import Environment
+from bootstrap.context import Context
+from bootstrap.doctor import Check
+from bootstrap.errors import Interrupted, StuckError
+from bootstrap.plan import Done, Plan, Step
+from bootstrap.targets.base import Target
+from tests.fakes import target
+
+CANARY = "canary-value-7731"
+
+
+def succeed(context: Context) -> Done:
+    context.progress("working")
+    return Done("worked")
+
+
+def look(context: Context) -> Done:
+    context.emit(ev.NodeSeen("cp", "ready"))
+    context.emit(ev.WavesPlanned(((0, ("dev-crds",)), (10, ("dev-eso",)))))
+    for wave, app in ((0, "dev-crds"), (10, "dev-eso")):
+        context.emit(ev.WaveStarted(wave, (app,)))
+        context.emit(ev.AppSeen(wave, app, "Synced", "Healthy"))
+        context.emit(ev.WaveFinished(wave, 0.0))
+    return Done("all healthy", changed=False)
+
+
+def fail(context: Context) -> Done:
+    raise StuckError("wave 10 is stuck", "no SSM parameter x", "bootstrap up")
+
+
+def defect(context: Context) -> Done:
+    raise KeyError("the text of a defect")
+
+
+def leak(context: Context) -> Done:
+    secret = os.environ["BOOTSTRAP_TEST_CANARY"]
+    context.progress(f"connecting with {secret}")
+    context.emit(ev.Notice(f"notice {secret}"))
+    context.emit(ev.ResourceChanged(context.step, "create", f"x[{secret}]", 1.0))
+    raise StuckError(f"cannot use {secret}", secret, f"echo {secret}")
+
+
+def wait(context: Context) -> Done:
+    """Stops when told to."""
+    context.progress("waiting")
+    context.cancel.wait()
+    raise Interrupted("stopped")
+
+
+def deaf(context: Context) -> Done:
+    """Never stops by itself."""
+    context.progress("waiting")
+    context.cancel.wait()
+    context.progress("deaf")
+    while True:
+        time.sleep(60)
+
+
+SCENARIOS: dict[str, Callable[[Context], Done]] = {
+    "succeed": succeed,
+    "fail": fail,
+    "defect": defect,
+    "leak": leak,
+    "wait": wait,
+    "deaf": deaf,
+}
+
+
+def build(config: Environment, target: Target) -> Plan:
+    first = Step("first", "First step", SCENARIOS[sys.argv[1]])
+    return Plan("up", (first, Step("second", "Second step", look, ("first",))))
+
+
+def always(answer: object) -> Callable[..., object]:
+    def give(*arguments: object) -> object:
+        return answer
+
+    return give
+
+
+def install(scenario: str) -> None:
+    """Put the fakes where the commands look."""
+    fake = target(billed=scenario == "billed")
+    found = status.Status("dev", "fake", (status.Part("API server", "up"),), (), ())
+    shown = preview.Preview("dev", "fake", notices=("nothing is real",))
+    ok = scenario != "unfit"
+    checks = (Check("git", True, "2.43"), Check("disk", ok, "9 GB free", "" if ok else "free some"))
+    for module, name, value in (
+        (targets, "open_target", always(fake)),
+        (plan, "build_up", build),
+        (plan, "build_down", lambda config, target: Plan("down", build(config, target).steps)),
+        (doctor, "run_checks", always(checks)),
+        (status, "collect", always(found)),
+        (preview, "collect", always(shown)),
+    ):
+        setattr(module, name, value)
+
+
+CONFIG = """\
+project: eco2
+environments:
+  dev:
+    target: local
+    region: ap-northeast-2
+    ssm_prefix: /eco2/dev
+    network:
+      vpc_cidr: 10.0.0.0/16
+      public_subnets: [10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24]
+      private_subnets: [10.0.10.0/24, 10.0.11.0/24, 10.0.12.0/24]
+    nodes:
+      - {name: cp, role: control-plane, instance_type: t3.large, volume_gb: 30, labels: {}}
+    terraform: {folder: terraform}
+    gitops: {checkout: ., repo_url: "https://git.example.com/p.git", path: apps, install: argocd}
+    seeds: []
+"""
+
+
+def lay_out(home: Path, seeds: str = "[]") -> Path:
+    """A project that the loader accepts; the path of its configuration."""
+    for file in (
+        "terraform/dev/main.tf",
+        "apps/10-secrets-operator.yaml",
+        "argocd/kustomization.yaml",
+        ".git/HEAD",
+    ):
+        (home / file).parent.mkdir(parents=True, exist_ok=True)
+        (home / file).touch()
+    path = home / "bootstrap.yaml"
+    path.write_text(CONFIG.replace("seeds: []", f"seeds: {seeds}"), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    install(sys.argv[1])
+    sys.exit(cli.call(sys.argv[2:]))
