@@ -90,7 +90,12 @@ def _ec2(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
         for mark in marks:
             filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in mark.items()]
             items = api.pages(f"describe_{kind.operation}", kind.key, **{argument: filters})
-            yield from _living(kind, _instances(items) if kind.operation == "instances" else items)
+            for item in _instances(items) if kind.operation == "instances" else items:
+                # Interfaces call their tags otherwise.
+                tags = _as_map(item.get("Tags") or item.get("TagSet") or ())
+                # Looked at again: a filter that is not understood must not make a stranger's machine ours.
+                if _is_ours(tags, marks) and not _dead(kind, item):
+                    yield Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", ""))
 
 
 def _instances(reservations: Iterable[Any]) -> Iterator[Any]:
@@ -98,13 +103,11 @@ def _instances(reservations: Iterable[Any]) -> Iterator[Any]:
         yield from reservation["Instances"]
 
 
-def _living(kind: _Ec2Kind, items: Iterable[Mapping[str, Any]]) -> Iterator[Resource]:
-    for item in items:
-        state: Any = item
-        for part in kind.state.split("."):
-            state = state.get(part) if isinstance(state, Mapping) else None
-        if state not in kind.gone:
-            yield Resource(f"ec2 {kind.kind}", item[kind.id], _as_map(item.get("Tags", ())).get("Name", ""))
+def _dead(kind: _Ec2Kind, item: Mapping[str, Any]) -> bool:
+    state: Any = item
+    for part in kind.state.split("."):
+        state = state.get(part) if isinstance(state, Mapping) else None
+    return state in kind.gone
 
 
 def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
@@ -123,7 +126,7 @@ def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resourc
 
 @dataclass(frozen=True)
 class _IamKind:
-    """One `list_` call, the field that names an item, and how the call for its tags takes that."""
+    """One `list_` call, the field that names an item, and how the call that tells its tags takes that."""
 
     kind: str
     operation: str
@@ -144,7 +147,7 @@ _IAM_KINDS = (
         "list_instance_profiles",
         "InstanceProfiles",
         "InstanceProfileName",
-        "list_instance_profile_tags",
+        "get_instance_profile",
         "InstanceProfileName",
     ),
     _IamKind(
@@ -253,4 +256,5 @@ def _tags_unless_gone(api: Api, operation: str, **which: str) -> dict[str, str]:
         if error.missing:
             return {}
         raise
-    return _as_map(answer.get("Tags") or answer.get("tags") or ())
+    holder = answer.get("InstanceProfile", answer)
+    return _as_map(holder.get("Tags") or holder.get("tags") or ())

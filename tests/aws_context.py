@@ -1,0 +1,104 @@
+"""An environment, a target and a context for tests of the AWS half; AWS is moto, in-process or served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.iam import access_control
+
+from bootstrap.clock import Clock, FakeClock
+from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
+from bootstrap.context import Context
+from bootstrap.events import Event
+from bootstrap.targets.base import Target, Tools
+
+REGION = "ap-northeast-2"
+ACCOUNT = "123456789012"
+NODE = Node("cp", "control-plane", "t3.medium", 40, {"role": "control-plane"})
+
+
+def environment(home: Path, **changes: Any) -> Environment:
+    """The smallest environment; `changes` are fields of it."""
+    network = Network(
+        "10.0.0.0/16",
+        ("10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"),
+        ("10.0.10.0/24", "10.0.11.0/24", "10.0.12.0/24"),
+    )
+    config = Environment(
+        name="dev",
+        project="eco2",
+        target="aws",
+        region=REGION,
+        ssm_prefix="/eco2/dev",
+        network=network,
+        nodes=(NODE,),
+        terraform=TerraformConfig(home / "terraform"),
+        gitops=Gitops(home, "https://git.example.com/eco2/platform.git", "apps", home),
+        seeds=(),
+        home=home,
+    )
+    return replace(config, **changes)
+
+
+def client(service: str, endpoint: str | None = None, region: str = REGION) -> Any:
+    """A boto3 client for moto."""
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.client(service, region_name=region, endpoint_url=endpoint, **keys)
+
+
+@dataclass
+class World:
+    """A context and the events that were emitted through it."""
+
+    context: Context
+    events: list[Event] = field(default_factory=list)
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def world(
+    config: Environment,
+    *,
+    endpoint: str | None = None,
+    terraform: Path = Path("terraform"),
+    clock: Clock | None = None,
+    **target: Any,
+) -> World:
+    """A context whose AWS is moto; `target` are fields of the target."""
+    make: Callable[[str], Any] = target.pop("client", lambda service: client(service, endpoint))
+    tools = Tools(terraform, Path("helm"), Path("kustomize"))
+    fields: Mapping[str, Any] = {"revision": lambda: "0" * 40, "preflight": tuple, **target}
+    events: list[Event] = []
+    context = Context(
+        config=config,
+        target=Target("test", tools, make, **fields),
+        clock=clock or FakeClock(),
+        emit=events.append,
+        cancel=threading.Event(),
+        run_folder=config.work / "runs" / "1",
+        step="test",
+    )
+    return World(context, events)
+
+
+@contextmanager
+def conditions_matter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto takes a Deny whose Condition is not met for a Deny: our TLS-only bucket would be shut."""
+    permitted = access_control.IAMPolicyStatement.is_action_permitted
+
+    def is_action_permitted(self: Any, *arguments: Any, **options: Any) -> Any:
+        if self._statement["Effect"] == "Deny" and "aws:SecureTransport" in str(self._statement):
+            return access_control.PermissionResult.NEUTRAL
+        return permitted(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(access_control.IAMPolicyStatement, "is_action_permitted", is_action_permitted)
+        yield

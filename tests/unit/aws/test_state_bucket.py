@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from bootstrap.aws import state_bucket
+from bootstrap.aws.api import Api
+from bootstrap.errors import PermanentError
+from tests.aws_context import ACCOUNT, REGION, client, conditions_matter
+
+NAME = "eco2-dev-tfstate-123456789012"
+TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with mock_aws(), conditions_matter(monkeypatch):
+        yield Api(client("s3"))
+
+
+def ensure(api: Api) -> tuple[str, ...]:
+    return state_bucket.ensure(api, NAME, ACCOUNT, REGION, TAGS)
+
+
+def test_a_new_bucket_is_closed_encrypted_versioned_and_ours(api: Api) -> None:
+    assert ensure(api)[0] == "created"
+    s3 = api.client
+    assert s3.get_bucket_versioning(Bucket=NAME)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=NAME)["PublicAccessBlockConfiguration"].values())
+    (rule,) = s3.get_bucket_encryption(Bucket=NAME)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    (statement,) = json.loads(s3.get_bucket_policy(Bucket=NAME)["Policy"])["Statement"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Effect"] == "Deny"
+    assert s3.get_bucket_location(Bucket=NAME)["LocationConstraint"] == REGION
+    found = state_bucket.find(api, NAME, ACCOUNT, TAGS)
+    assert found == state_bucket.Found(NAME, ours=True, empty=True)
+
+
+def test_a_second_run_changes_nothing(api: Api) -> None:
+    ensure(api)
+    assert ensure(api) == ()
+
+
+def test_one_setting_that_somebody_changed_is_set_back(api: Api) -> None:
+    ensure(api)
+    api.client.put_bucket_versioning(Bucket=NAME, VersioningConfiguration={"Status": "Suspended"})
+    assert ensure(api) == ("bucket_versioning",)
+
+
+def test_us_east_1_may_not_be_named() -> None:
+    with mock_aws():
+        api = Api(client("s3", region="us-east-1"))
+        assert "created" in state_bucket.ensure(api, NAME, ACCOUNT, "us-east-1", TAGS)
+
+
+def test_a_bucket_with_somebody_elses_data_is_refused_and_left_alone(api: Api) -> None:
+    place = {"LocationConstraint": REGION}
+    api.client.create_bucket(Bucket=NAME, CreateBucketConfiguration=place)
+    api.client.put_object(Bucket=NAME, Key="theirs", Body=b"x")
+    with pytest.raises(PermanentError, match="not ours"):
+        ensure(api)
+    with pytest.raises(ClientError):
+        api.client.get_bucket_policy(Bucket=NAME)
+
+
+def test_a_run_cut_short_after_creating_is_taken_up(api: Api) -> None:
+    place = {"LocationConstraint": REGION}
+    api.client.create_bucket(Bucket=NAME, CreateBucketConfiguration=place)
+    done = ensure(api)
+    assert "created" not in done
+    assert "bucket_tagging" in done
+
+
+def test_foreign_tags_stay(api: Api) -> None:
+    place = {"LocationConstraint": REGION}
+    api.client.create_bucket(Bucket=NAME, CreateBucketConfiguration=place)
+    tagging = {"TagSet": [{"Key": "cost-centre", "Value": "7"}]}
+    api.client.put_bucket_tagging(Bucket=NAME, Tagging=tagging)
+    ensure(api)
+    tags = {tag["Key"]: tag["Value"] for tag in api.client.get_bucket_tagging(Bucket=NAME)["TagSet"]}
+    assert tags == {"cost-centre": "7", **TAGS}
+
+
+class Elsewhere:
+    """A bucket of our name that belongs to another account: HEAD says 403 and nothing more."""
+
+    class meta:
+        class service_model:
+            signing_name = "s3"
+
+        method_to_api_mapping = {"head_bucket": "HeadBucket"}  # noqa: RUF012
+
+    def head_bucket(self, **_: object) -> None:
+        raise ClientError(
+            {"Error": {"Code": "403", "Message": "Forbidden"}, "ResponseMetadata": {"HTTPStatusCode": 403}},
+            "HeadBucket",
+        )
+
+
+def test_another_accounts_bucket_is_refused() -> None:
+    with pytest.raises(PermanentError, match="another account") as refused:
+        state_bucket.find(Api(Elsewhere()), NAME, ACCOUNT, TAGS)
+    assert "project" in refused.value.cure
+
+
+def test_removing_takes_every_version_and_marker(api: Api) -> None:
+    ensure(api)
+    for body in (b"1", b"2", b"3"):
+        api.client.put_object(Bucket=NAME, Key="terraform.tfstate", Body=body)
+    api.client.delete_object(Bucket=NAME, Key="terraform.tfstate")
+    state_bucket.remove(api, NAME)
+    assert state_bucket.find(api, NAME, ACCOUNT, TAGS) is None
+
+
+def test_the_name_says_what_it_is() -> None:
+    assert state_bucket.bucket_name("eco2", "dev", ACCOUNT) == NAME
+
+
+WORD = st.from_regex(r"[a-z][a-z0-9_-]{0,60}", fullmatch=True)
+
+
+@given(WORD, WORD)
+def test_any_name_is_valid_for_s3(project: str, environment: str) -> None:
+    name = state_bucket.bucket_name(project, environment, ACCOUNT)
+    assert 3 <= len(name) <= 63
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", name)
+
+
+def test_long_names_stay_apart() -> None:
+    names = {state_bucket.bucket_name("p" * 60, environment, ACCOUNT) for environment in ("dev", "prod")}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "covered"),
+    [
+        ({"a": 1, "extra": 2}, {"a": 1}, True),
+        ({"a": 2}, {"a": 1}, False),
+        (None, {"a": 1}, False),
+        ([{"a": 1, "b": 2}], [{"a": 1}], True),
+        ([{"a": 1}, {"a": 1}], [{"a": 1}], False),
+        ({"a": {"b": [1]}}, {"a": {"b": [1]}}, True),
+    ],
+)
+def test_what_aws_adds_is_no_difference(current: object, wanted: object, covered: bool) -> None:
+    assert state_bucket.covers(current, wanted) is covered
