@@ -122,9 +122,9 @@ def _locked(held: Lock, folder: Path, now: float) -> LockedError:
 
 
 def age(seconds: float) -> str:
-    """A duration for people: "3 s", "12 min", "5 h", "2 days"."""
+    """A duration for people, at least two of its unit: "90 s", "12 min", "5 h", "2 days"."""
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size or (seconds >= size and unit != "days"):
+        if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
 

@@ -153,7 +153,7 @@ class Terraform:
         except OSError as error:
             raise self._cannot_start(error) from error
         if ended.returncode:
-            plain = [line for line in ended.stderr.splitlines() if line.strip(" ╷│╵")]
+            plain = [text for line in ended.stderr.splitlines() if (text := line.strip(" ╷│╵"))]
             raise explain(operation, (), plain, self.folder, self.clock.now())
         return ended.stdout
 

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from bootstrap.errors import ConfigError, Problem
@@ -20,7 +21,7 @@ OVERRIDE = "zz_bootstrap_override.tf"  # files ending in _override.tf are merged
 VARIABLES = "bootstrap.auto.tfvars.json"
 
 _KEPT = frozenset({".terraform", LOCK_FILE, ERRORED_STATE})
-_STATE = (".terraform", "*.tfstate", "*.tfstate.*", "*.tfplan")
+_NEVER = (".git", ".bootstrap", ".terraform", "*.tfstate", "*.tfstate.*", "*.tfplan")
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,28 @@ def prepare(source: Path, copy: Path, content: Content) -> Path:
         what = f"there is no Terraform root module {content.stack!r} in {source}"
         cure = "correct `terraform.folder` and `terraform.stack` in the configuration file"
         raise ConfigError("the Terraform folder is not usable", [Problem("", what, cure)])
-    copy.mkdir(parents=True, exist_ok=True, mode=0o700)
+    copy.mkdir(parents=True, exist_ok=True)
     _clear(copy)
-    left_out = (*_STATE, LOCK_FILE) if content.override else _STATE
-    shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*left_out), dirs_exist_ok=True)
+    _copy(source, copy, (*_NEVER, LOCK_FILE) if content.override else _NEVER)
     root = copy / content.stack
     if content.override:
         (root / OVERRIDE).write_text(content.override, encoding="utf-8")
     text = json.dumps(content.variables, indent=2, sort_keys=True, default=str)
     (root / VARIABLES).write_text(text, encoding="utf-8")
     return root
+
+
+def _copy(source: Path, copy: Path, never: tuple[str, ...]) -> None:
+    """Links become what they point at, dead ones are passed over; folders are ours and can be written."""
+    copy.mkdir(mode=0o700, exist_ok=True)
+    copy.chmod(0o700)
+    for entry in source.iterdir():
+        if any(fnmatch(entry.name, pattern) for pattern in never):
+            continue
+        if entry.is_dir():
+            _copy(entry, copy / entry.name, never)
+        elif entry.exists():
+            shutil.copy(entry, copy / entry.name)
 
 
 def _clear(folder: Path) -> None:
