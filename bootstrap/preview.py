@@ -5,16 +5,24 @@ Secrets appear by name only: no type here has a field that could hold a value.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
+from bootstrap.clock import SystemClock
 from bootstrap.config.model import Environment
+from bootstrap.context import Context
+from bootstrap.errors import BootstrapError
 from bootstrap.events import PlannedStep
 from bootstrap.render.text import plural, table
 from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+
+T = TypeVar("T")
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "<", "keep": " "}
 
@@ -58,8 +66,44 @@ class Preview:
 
 
 def collect(config: Environment, target: Target) -> Preview:
-    """Find out what `up` would change; touches nothing."""
-    raise NotImplementedError
+    """Find out what `up` would change; touches nothing in AWS or in the cluster.
+
+    What cannot be told (AWS does not answer, there is no stack yet) is named as unknown. Raises ConfigError
+    when the Applications in Git cannot be read.
+    """
+    from bootstrap import gitops, plan  # noqa: PLC0415 - the steps bring boto3; rendering alone must not
+    from bootstrap.steps.seeds import seeds_preview  # noqa: PLC0415
+    from bootstrap.steps.terraform import terraform_preview  # noqa: PLC0415
+
+    unknown: list[str] = []
+
+    def told(section: str, look: Callable[[Context], tuple[T, ...]]) -> tuple[T, ...]:
+        try:
+            return look(_context(config, target))
+        except BootstrapError as error:
+            unknown.append(f"{section}: {error}")
+            return ()
+
+    resources = told("Terraform", terraform_preview)
+    seeds = told("SSM", seeds_preview)
+    waves = groupby(gitops.load(config.gitops), lambda app: app.wave)
+    return Preview(
+        environment=config.name,
+        target=target.name,
+        steps=tuple(
+            PlannedStep(s.name, s.title, s.needs, s.deadline) for s in plan.build_up(config, target).steps
+        ),
+        resources=tuple(ResourceChange(change.action, change.address) for change in resources),
+        seeds=tuple(SeedChange(seed.action, seed.name, seed.source) for seed in seeds),
+        waves=tuple(PlannedWave(wave, tuple(app.name for app in apps)) for wave, apps in waves),
+        notices=target.notices(),
+        unknown=tuple(unknown),
+    )
+
+
+def _context(config: Environment, target: Target) -> Context:
+    """For looking only: nobody listens, nothing is cancelled."""
+    return Context(config, target, SystemClock(), lambda _: None, threading.Event(), config.state)
 
 
 def encode(preview: Preview) -> dict[str, Any]:

@@ -1,0 +1,309 @@
+"""Up, up again, look around, lose parts, go down: on real Terraform, API server, Argo CD and ESO.
+
+The tests of this file run in order on one platform; each asserts on the world (kubectl, moto, the process
+table), not on what the product says of itself, wherever there is a witness.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bootstrap.local.toolchain import Toolchain
+from tests.end_to_end.conftest import CANARY
+from tests.end_to_end.product import Outcome, Product, processes
+
+pytestmark = pytest.mark.platform
+
+WAVES = [0, 2, 3, 5, 6, 10, 11, 15, 16, 20, 21, 25, 35, 60, 70]
+APIS = ["auth", "my", "scan", "character", "location", "info", "chat"]
+
+
+class Cluster:
+    """The cluster through kubectl: a witness of its own."""
+
+    def __init__(self, kubectl: Path, kubeconfig: Path) -> None:
+        self._command = [str(kubectl), "--kubeconfig", str(kubeconfig), "--request-timeout=20s"]
+
+    def get(self, *what: str) -> list[dict[str, Any]]:
+        told = subprocess.run(
+            [*self._command, "get", *what, "-o", "json"], check=True, capture_output=True, text=True
+        )
+        items: list[dict[str, Any]] = json.loads(told.stdout)["items"]
+        return items
+
+
+@pytest.fixture(scope="module")
+def cluster(toolchain: Toolchain, product: Product) -> Cluster:
+    return Cluster(toolchain.path("kubectl"), product.state / "kubeconfig")
+
+
+@pytest.fixture(scope="module")
+def first(product: Product) -> Outcome:
+    """`up` from nothing."""
+    return product.run("up")
+
+
+def test_up_from_nothing_succeeds_and_says_what_it_did(first: Outcome) -> None:
+    assert first.code == 0, first.words[-4000:]
+    planned = first.of("waves_planned")[-1]["waves"]
+    assert [wave for wave, _ in planned] == WAVES
+    assert [event["wave"] for event in first.of("wave_finished")] == WAVES
+    assert any(
+        "rehearsed" in event["message"] or "uncommitted" in event["message"] for event in first.of("notice")
+    )
+    assert {event["origin"] for event in first.of("source_served")} <= {"upstream", "cache", "stand-in"}
+    assert len(first.of("source_served")) >= 10
+
+
+def test_every_application_is_synced_and_healthy(first: Outcome, cluster: Cluster) -> None:
+    apps = cluster.get("applications", "-n", "argocd")
+    assert len(apps) >= 1 + len(WAVES) - 1 + len(APIS)  # the root, one a wave (60 is a set), its seven
+    state = {
+        app["metadata"]["name"]: (app["status"]["sync"]["status"], app["status"]["health"]["status"])
+        for app in apps
+    }
+    assert set(state.values()) == {("Synced", "Healthy")}, state
+
+
+def test_waves_came_in_order_by_the_clusters_own_timestamps(first: Outcome, cluster: Cluster) -> None:
+    """No app of wave n+1 was created before every app of wave n had finished its first sync."""
+    created: dict[int, list[str]] = {}
+    synced: dict[int, list[str]] = {}
+    for app in cluster.get("applications", "-n", "argocd"):
+        wave = app["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave")
+        if wave is None:
+            continue
+        created.setdefault(int(wave), []).append(app["metadata"]["creationTimestamp"])
+        synced.setdefault(int(wave), []).append(
+            min(entry["deployedAt"] for entry in app["status"]["history"])
+        )
+    waves = sorted(created)
+    assert set(waves) >= set(WAVES) - {60}
+    for earlier, later in pairwise(waves):
+        assert max(synced[earlier]) <= min(created[later]), (earlier, later)
+
+
+def test_nodes_carry_labels_taints_and_provider_id(first: Outcome, cluster: Cluster) -> None:
+    nodes = cluster.get("nodes")
+    assert len(nodes) == 14
+    for node in nodes:
+        labels = node["metadata"]["labels"]
+        assert {"workload", "domain", "tier", "phase", "role"} <= labels.keys(), node["metadata"]["name"]
+        assert re.fullmatch(r"aws:///ap-northeast-2[a-d]/i-[0-9a-f]+", node["spec"]["providerID"])
+        ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
+        assert ready["status"] == "True"
+    tainted = {
+        taint["value"]
+        for node in nodes
+        for taint in node["spec"].get("taints", [])
+        if taint["key"] == "domain"
+    }
+    assert set(APIS) <= tainted
+
+
+def test_secrets_reached_the_cluster(first: Outcome, cluster: Cluster) -> None:
+    externals = cluster.get("externalsecrets", "-A")
+    assert externals
+    for external in externals:
+        ready = next(c for c in external["status"]["conditions"] if c["type"] == "Ready")
+        assert ready["status"] == "True", external["metadata"]["name"]
+    secrets = {(s["metadata"]["namespace"], s["metadata"]["name"]): s for s in cluster.get("secrets", "-A")}
+    assert secrets["auth", "postgres-auth-secret"]["data"]["POSTGRES_PASSWORD"]
+
+
+def test_every_ingress_has_an_address(first: Outcome, cluster: Cluster) -> None:
+    ingresses = cluster.get("ingresses", "-A")
+    assert ingresses
+    for ingress in ingresses:
+        assert ingress["status"]["loadBalancer"]["ingress"][0]["hostname"], ingress["metadata"]["name"]
+
+
+def test_kubeconfig_is_private_and_the_users_own_is_untouched(first: Outcome, product: Product) -> None:
+    assert (product.state / "kubeconfig").stat().st_mode & 0o777 == 0o600
+    assert Path(product.environ["KUBECONFIG"]).read_text() == "not to be touched\n"
+
+
+def test_the_run_folder_holds_events_and_reports(first: Outcome, product: Product) -> None:
+    events = [json.loads(line) for line in (product.latest / "events.jsonl").read_text().splitlines()]
+    assert events[0]["type"] == "run_started"
+    assert events[-1]["type"] == "run_finished"
+    report = json.loads((product.latest / "report.json").read_text())
+    assert report["outcome"] == "succeeded"
+    assert (
+        "<svg" in (product.latest / "report.html").read_text()
+        or "<html" in (product.latest / "report.html").read_text()
+    )
+
+
+def test_no_secret_in_anything_the_run_wrote(first: Outcome, product: Product, cluster: Cluster) -> None:
+    """The planted value and every generated one: in no log, report, plan, Terraform file or printed line."""
+    import base64  # noqa: PLC0415
+
+    secrets = {CANARY}
+    for secret in cluster.get("secrets", "-A"):
+        if secret["type"] == "Opaque" and secret["metadata"].get("labels", {}).get(
+            "reconcile.external-secrets.io/managed"
+        ):
+            secrets |= {
+                base64.b64decode(value).decode()
+                for key, value in secret["data"].items()
+                if "PASSWORD" in key.upper()
+            }
+    assert len(secrets) > 3
+    printed = json.dumps(first.lines) + first.words
+    places = {"printed": printed}
+    kept = {"kubeconfig"}
+    for path in (product.clone / ".bootstrap").rglob("*"):
+        inside = path.relative_to(product.clone / ".bootstrap").parts
+        if not path.is_file() or path.is_symlink() or path.name in kept or _is_the_cloud_itself(inside):
+            continue
+        places[str(path)] = path.read_bytes().decode("utf-8", "replace")
+    leaks = [place for place, text in places.items() for secret in secrets if secret in text]
+    assert leaks == []
+    environments = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert not [line for line in environments for secret in secrets if secret in line]
+
+
+def _is_the_cloud_itself(inside: tuple[str, ...]) -> bool:
+    """moto's memory is AWS and etcd's data is the cluster: there the secrets belong."""
+    return "local" in inside and bool({"aws", "etcd"} & set(inside)) and not inside[-1].endswith(".log")
+
+
+def test_memory_of_the_whole_platform(first: Outcome, product: Product) -> None:
+    """Proportional set size, so that shared pages count once: at most 1.8 GB."""
+    total = sum(process.memory_full_info().pss for process in processes(product))
+    assert 0 < total <= 1.8e9, f"{total / 1e9:.2f} GB"
+
+
+def test_up_again_changes_nothing(first: Outcome, product: Product) -> None:
+    before = _inventory(product)
+    again = product.run("up")
+    assert again.code == 0, again.words[-4000:]
+    assert again.of("resource_changed") == ()
+    changed = {event["step"] for event in again.of("step_finished") if not event["satisfied"]}
+    assert changed <= {"preflight", "waves", "verify"}, changed
+    assert _inventory(product) == before
+
+
+def test_status_tells_waves_and_apps(first: Outcome, product: Product) -> None:
+    told = product.run("status")
+    assert told.code == 0, told.words
+    status = told.lines[-1]
+    assert status["healthy"]
+    assert {app["wave"] for app in status["apps"]} >= set(WAVES) - {60}
+    assert len(status["nodes"]) == 14
+
+
+def test_plan_has_nothing_to_do(first: Outcome, product: Product) -> None:
+    told = product.run("plan")
+    assert told.code == 0, told.words
+    plan = told.lines[-1]
+    assert plan["resources"] == []
+    assert {seed["action"] for seed in plan["seeds"]} == {"keep"}
+    assert CANARY not in json.dumps(plan)
+
+
+def test_doctor_finds_nothing_wrong(first: Outcome, product: Product) -> None:
+    assert product.run("doctor").code == 0
+
+
+@pytest.mark.parametrize("part", ["aws", "etcd", "kube-apiserver", "argocd-application-controller"])
+def test_a_killed_part_comes_back_with_its_state(first: Outcome, product: Product, part: str) -> None:
+    victims = [process for process in processes(product) if _is(process, part)]
+    assert victims, [process.cmdline()[:3] for process in processes(product)]
+    for victim in victims:
+        victim.send_signal(signal.SIGKILL)
+    again = product.run("up")
+    assert again.code == 0, again.words[-4000:]
+    assert again.of("resource_changed") == ()
+
+
+def test_a_stopped_instance_takes_its_node_away_and_brings_it_back(
+    first: Outcome, product: Product, cluster: Cluster
+) -> None:
+    ec2 = _client(product, "ec2")
+    instance = _instance(ec2, "api-chat")
+    ec2.stop_instances(InstanceIds=[instance])
+    _until(lambda: len(cluster.get("nodes")) == 13)
+    ec2.start_instances(InstanceIds=[instance])
+    _until(lambda: len(cluster.get("nodes")) == 14)
+    assert product.run("up").code == 0
+
+
+def test_down_leaves_nothing(first: Outcome, product: Product) -> None:
+    before = processes(product)
+    assert before
+    gone = product.run("down", "--yes")
+    assert gone.code == 0, gone.words[-4000:]
+    assert not [process for process in before if process.is_running() and process.status() != "zombie"]
+    assert processes(product) == []
+    assert not (product.state / "local").exists()
+    assert not (product.state / "kubeconfig").exists()
+    assert (product.latest / "report.json").exists()
+    assert (product.clone / "manifests").is_dir()
+
+
+def test_down_again_has_nothing_to_do(first: Outcome, product: Product) -> None:
+    assert product.run("down", "--yes").code == 0
+
+
+def _is(process: psutil.Process, part: str) -> bool:
+    words = process.cmdline()
+    named = {"aws": "bootstrap.local.aws"}.get(part, part)
+    return any(word == named or Path(word).name == named for word in words[:4]) or (
+        process.environ().get("ARGOCD_BINARY_NAME") == part
+    )
+
+
+def _client(product: Product, service: str) -> Any:
+    import boto3  # noqa: PLC0415
+
+    ports = json.loads((product.state / "local" / "ports.json").read_text())
+    return boto3.client(
+        service,
+        region_name="ap-northeast-2",
+        endpoint_url=f"http://127.0.0.1:{ports['aws']}",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+def _instance(ec2: Any, node: str) -> str:
+    told = ec2.describe_instances(Filters=[{"Name": "tag:bootstrap:node", "Values": [node]}])
+    return str(told["Reservations"][0]["Instances"][0]["InstanceId"])
+
+
+def _inventory(product: Product) -> dict[str, list[str]]:
+    """What is in AWS, by the tagging API and the lists it lacks."""
+    tagged = _client(product, "resourcegroupstaggingapi").get_paginator("get_resources").paginate()
+    names = _client(product, "ssm").get_paginator("describe_parameters").paginate()
+    return {
+        "tagged": sorted(entry["ResourceARN"] for page in tagged for entry in page["ResourceTagMappingList"]),
+        "parameters": sorted(entry["Name"] for page in names for entry in page["Parameters"]),
+        "roles": sorted(r["RoleName"] for r in _client(product, "iam").list_roles()["Roles"]),
+    }
+
+
+def _until(true: Any, seconds: float = 60) -> None:
+    for _ in _ticks(seconds):
+        if true():
+            return
+    pytest.fail(f"not true within {seconds} s")
+
+
+def _ticks(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(0.3)
