@@ -71,7 +71,8 @@ def _stacked(sections: _Sections, height: int) -> list[Text]:
         nodes = nodes[:1]
     for_waves = min(title + len(waves), max(LEAST, room // 2))
     top = fit(steps, max(room - for_waves - len(nodes), LEAST)) if steps else []
-    rest = fit(waves, room - len(top) - len(nodes) - title) if waves else []
+    left = room - len(top) - len(nodes) - title
+    rest = fit(waves, left) if waves and left > 0 else []
     return [sections.head, *top, *([Text("waves", style="bold")] if rest else []), *rest, *nodes]
 
 
