@@ -1,5 +1,5 @@
-"""Platform A rendered by the real kustomize and Helm, with stand-ins for what comes from elsewhere, and judged
-by the rules of the scheduler, of the AppProject, and of Argo CD's own health checks."""
+"""Platform A rendered by the real kustomize and Helm, with stand-ins for what comes from elsewhere, judged by
+the rules of the scheduler and of the AppProject, and by Argo CD's own health checks."""
 
 from __future__ import annotations
 
