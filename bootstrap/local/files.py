@@ -1,0 +1,39 @@
+"""Files that only their owner can read, written so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_private(file: Path, content: str | bytes) -> None:
+    """Write atomically, mode 0600; parent folders are made, mode 0700."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_private_if_changed(file: Path, content: str | bytes) -> bool:
+    """As `write_private`, leaving an equal file alone. Whether anything was written."""
+    wanted = content.encode() if isinstance(content, str) else content
+    if file.is_file() and file.read_bytes() == wanted:
+        return False
+    write_private(file, wanted)
+    return True
+
+
+def read_json(file: Path) -> Any:
+    """The parsed content, or None when the file is missing or broken."""
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,86 @@
+"""The control-plane machine: its disk below `control-plane/`, and the components that run on it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from bootstrap.local.components.base import BASE
+from bootstrap.local.components.control_plane import build_all, build_kwok, egress_config, egress_file
+from bootstrap.local.components.desired import Desired
+from bootstrap.local.files import write_private, write_private_if_changed
+from bootstrap.local.pki import Pki
+from bootstrap.local.site import Site
+from bootstrap.local.supervisor.records import Records
+
+
+class ControlPlane:
+    """Everything but KWOK starts at `boot`; KWOK with `join_nodes`, once there is something for it to do."""
+
+    def __init__(self, site: Site, desired: Desired) -> None:
+        self._site, self._desired = site, desired
+        self._disk = site.layout.control_plane
+        self.pki = Pki(self._disk / "pki", site.url("kube-apiserver", "https"))
+
+    @property
+    def owner(self) -> str:
+        """Instance id of the machine whose disk this is; empty when there is none."""
+        return self._file("instance")
+
+    def boot(self, instance_id: str) -> None:
+        if not self.pki.complete():
+            self.pki.create()
+        write_private_if_changed(self._disk / "instance", instance_id)
+        write_private_if_changed(egress_file(self._site), egress_config(self._site, self.pki))
+        if not self._file("join-token"):
+            write_private(self._disk / "join-token", f"{secrets.token_hex(3)}.{secrets.token_hex(8)}")
+        for component in build_all(self._site, self.pki):
+            if component.name != "kwok":
+                self._desired.want(component)
+
+    def join_nodes(self) -> None:
+        self._desired.want(build_kwok(self._site, self.pki))
+
+    def halt(self) -> bool:
+        """Ask all components to stop, and the programs of the cluster's pods; whether they have."""
+        for name in self._desired.all():
+            if name not in BASE:
+                self._desired.forget(name)
+        records = Records.read(self._site.layout.records)
+        return records is None or not any(part.process and part.name not in BASE for part in records.parts)
+
+    def wipe(self) -> bool:
+        """The machine is gone and its disk with it; whether that is done (components stop first)."""
+        if not self.halt():
+            return False
+        for folder in (self._disk, self._site.layout.workloads):
+            shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.pki.kubeconfig("admin")
+
+    @property
+    def join_token(self) -> str:
+        return self._file("join-token")
+
+    @property
+    def authority_hash(self) -> str:
+        """As `kubeadm join --discovery-token-ca-cert-hash` wants it."""
+        certificate = x509.load_pem_x509_certificate(self.pki.certificate("ca").read_bytes())
+        public = certificate.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return f"sha256:{hashlib.sha256(public).hexdigest()}"
+
+    def _file(self, name: str) -> str:
+        try:
+            return (self._disk / name).read_text()
+        except OSError:
+            return ""

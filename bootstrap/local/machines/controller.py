@@ -1,0 +1,141 @@
+"""The loop: instances as EC2 has them now → control plane, nodes, parameters. Level-triggered, so nothing is missed."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bootstrap.errors import BootstrapError
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.errors import AlreadyExists
+from bootstrap.kubernetes.objects import NODE, Json, Key, name, spec
+from bootstrap.local.machines import parameters
+from bootstrap.local.machines.aws import Aws
+from bootstrap.local.machines.control_plane import ControlPlane
+from bootstrap.local.machines.instances import Instance
+from bootstrap.local.machines.node import node
+
+log = logging.getLogger(__name__)
+
+
+class Guest(Protocol):
+    """What acts inside the cluster: `Session`."""
+
+    def enter(self, cluster: Cluster) -> None: ...
+
+    def leave(self) -> bool:
+        """Whether it has gone; it is asked to."""
+        ...
+
+
+class Machines:
+    def __init__(self, aws: Aws, control_plane: ControlPlane, guest: Guest) -> None:
+        self._aws, self._control_plane, self._guest = aws, control_plane, guest
+        self._cluster: Cluster | None = None
+
+    def reconcile(self) -> bool:
+        """One pass; False when something is still under way and wants another pass soon."""
+        instances = [instance for instance in self._aws.instances() if instance.alive]
+        machine = control_plane_machine(instances, self._control_plane.owner)
+        owner = self._control_plane.owner
+        if owner and (machine is None or machine.id != owner):
+            return self._off() and self._control_plane.wipe() and machine is None
+        if machine is None:
+            return True
+        if not machine.running:
+            return self._off() and self._control_plane.halt()
+        return self._on(machine, [instance for instance in instances if instance.running])
+
+    def _off(self) -> bool:
+        self._cluster = None
+        return self._guest.leave()
+
+    def _on(self, machine: Instance, running: list[Instance]) -> bool:
+        self._control_plane.boot(machine.id)
+        if self._cluster is None:
+            cluster = Cluster.from_kubeconfig(self._control_plane.kubeconfig)
+            if not _serves(cluster):
+                return False
+            self._cluster = cluster
+            self._guest.enter(cluster)
+            self._control_plane.join_nodes()
+        self._join(self._cluster, running)
+        self._publish(machine, running)
+        return True
+
+    def _join(self, cluster: Cluster, running: list[Instance]) -> None:
+        plan = changes(cluster.list(NODE), running)
+        for gone in plan.delete:
+            log.info("node %s goes away with its instance", gone)
+            cluster.delete(Key(NODE, "", gone))
+        version = cluster.version() if plan.create else ""
+        for instance in plan.create:
+            log.info("instance %s joins as node %s", instance.id, instance.node)
+            try:
+                cluster.create(node(instance, self._aws.capacity(instance.type), version))
+            except AlreadyExists:
+                continue
+
+    def _publish(self, machine: Instance, running: list[Instance]) -> None:
+        """Whatever is missing or not of these machines."""
+        if not machine.ssm_prefix:
+            return
+        known = self._aws.parameters(machine.ssm_prefix)
+        for wanted in (
+            parameters.kubeconfig(machine, self._control_plane.kubeconfig.read_text()),
+            parameters.join(
+                machine,
+                self._control_plane.pki.server,
+                self._control_plane.join_token,
+                self._control_plane.authority_hash,
+            ),
+        ):
+            if known.get(wanted.name) != wanted.value:
+                self._aws.put(wanted)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        for instance in running:
+            marker = parameters.marker(instance, now)
+            if not parameters.marks(known.get(marker.name, ""), instance):
+                self._aws.put(marker)
+
+
+def control_plane_machine(instances: Iterable[Instance], owner: str) -> Instance | None:
+    """The machine with the disk; else the oldest one of that role."""
+    found = [instance for instance in instances if instance.control_plane]
+    return next((instance for instance in found if instance.id == owner), found[0] if found else None)
+
+
+@dataclass(frozen=True)
+class Changes:
+    delete: tuple[str, ...]
+    create: tuple[Instance, ...]
+
+
+def changes(nodes: Iterable[Json], running: Iterable[Instance]) -> Changes:
+    """Nodes to delete: of no running machine, or of an earlier machine of the same name. Those and new ones to create.
+
+    A node that is there is left alone even where its labels, taints or providerID have drifted: a kubelet sets
+    them when it registers, never again.
+    """
+    machines: dict[str, Instance] = {}
+    for instance in running:
+        machines.setdefault(instance.node, instance)
+    there = {name(item): str(spec(item).get("providerID", "")) for item in nodes}
+    delete = tuple(
+        node_name
+        for node_name, provider_id in there.items()
+        if node_name not in machines
+        or (provider_id and not provider_id.endswith(f"/{machines[node_name].id}"))
+    )
+    kept = there.keys() - set(delete)
+    return Changes(delete, tuple(machines[node_name] for node_name in machines if node_name not in kept))
+
+
+def _serves(cluster: Cluster) -> bool:
+    try:
+        return not cluster.ready()
+    except BootstrapError:
+        return False

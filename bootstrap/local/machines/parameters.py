@@ -1,0 +1,41 @@
+"""What machines publish in SSM, as user data does on real ones. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from bootstrap.local.machines.instances import Instance
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """`key_id` makes it a SecureString under that KMS key."""
+
+    name: str
+    value: str = field(repr=False)
+    key_id: str = ""
+
+
+def kubeconfig(instance: Instance, text: str) -> Parameter:
+    return Parameter(f"{instance.ssm_prefix}/cluster/kubeconfig", text, instance.kms_key)
+
+
+def join(instance: Instance, endpoint: str, token: str, authority_hash: str) -> Parameter:
+    """What `kubeadm join` needs."""
+    data = {"endpoint": endpoint, "token": token, "ca_cert_hash": authority_hash}
+    return Parameter(f"{instance.ssm_prefix}/cluster/join", json.dumps(data), instance.kms_key)
+
+
+def marker(instance: Instance, time: str) -> Parameter:
+    """How far a node got. `time` is RFC 3339."""
+    data = {"instance": instance.id, "phase": "ready", "time": time}
+    return Parameter(f"{instance.ssm_prefix}/nodes/{instance.node}/status", json.dumps(data))
+
+
+def marks(text: str, instance: Instance) -> bool:
+    """Whether a marker is that instance's own, not that of an earlier machine of the same name."""
+    try:
+        return bool(json.loads(text).get("instance") == instance.id)
+    except (ValueError, AttributeError):
+        return False

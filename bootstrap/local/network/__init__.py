@@ -1,0 +1,6 @@
+"""The cluster's network as far as the API server uses it: it calls webhooks and aggregated APIs by their Service.
+
+routes.py      which Service is meant, and who answers for it
+answers.py     pure: what a simulated program answers
+egress.py      the proxy that the API server's egress selector points at
+"""

@@ -1,0 +1,50 @@
+"""What a simulated program answers to the API server. Pure.
+
+The pods of webhooks and aggregated APIs are simulated; they are taken to be well-behaved: a webhook lets
+everything pass unchanged, a conversion changes the version only, an aggregated API serves no kinds.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def answer(method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    """HTTP status and JSON body."""
+    if method == "POST":
+        return _review(body)
+    parts = path.partition("?")[0].strip("/").split("/")
+    if len(parts) == 3 and parts[0] == "apis":
+        return 200, {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": "/".join(parts[1:]),
+            "resources": [],
+        }
+    if path.partition("?")[0] in ("/healthz", "/readyz", "/livez", "/"):
+        return 200, {}
+    return 404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+
+
+def _review(body: bytes) -> tuple[int, dict[str, Any]]:
+    try:
+        review = json.loads(body)
+        request = review["request"]
+    except (ValueError, KeyError, TypeError):
+        return 400, {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "reason": "BadRequest",
+            "code": 400,
+        }
+    head = {"apiVersion": review["apiVersion"], "kind": review["kind"]}
+    if review["kind"] == "ConversionReview":
+        return 200, {**head, "response": _converted(request)}
+    return 200, {**head, "response": {"uid": request["uid"], "allowed": True}}
+
+
+def _converted(request: dict[str, Any]) -> dict[str, Any]:
+    objects = [{**item, "apiVersion": request["desiredAPIVersion"]} for item in request["objects"]]
+    return {"uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects}

@@ -1,0 +1,96 @@
+"""Who answers for a Service: the real program beside the cluster, else a stand-in with the Service's own certificate.
+
+A Service without ready pods refuses, as everywhere.
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography import x509
+
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.objects import ENDPOINT_SLICE, SECRET, SERVICE, Json, dig, name, namespace, spec
+from bootstrap.local.upstream.authority import Authority
+
+
+@dataclass(frozen=True)
+class Forward:
+    """To a program on this machine."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class Simulate:
+    """Answer in the place of a simulated pod, with these TLS settings."""
+
+    context: ssl.SSLContext
+
+
+class Programs(Protocol):
+    def serving(self, space: str, selector: Mapping[str, str]) -> int | None: ...
+
+
+class Routes:
+    """`authority` signs for Services that keep no certificate in a Secret."""
+
+    def __init__(self, cluster: Cluster, programs: Programs, authority: Authority) -> None:
+        self._cluster, self._programs, self._authority = cluster, programs, authority
+
+    def find(self, address: str) -> Forward | Simulate | None:
+        """Raises the errors of `kubernetes/errors.py`."""
+        services = self._cluster.list(SERVICE, fields=f"spec.clusterIP={address}")
+        if not services or not self._ready(services[0]):
+            return None
+        service = services[0]
+        port = self._programs.serving(namespace(service), spec(service).get("selector") or {})
+        return Forward(port) if port else Simulate(self._context(service))
+
+    def _ready(self, service: Json) -> bool:
+        label = f"kubernetes.io/service-name={name(service)}"
+        return has_ready(self._cluster.list(ENDPOINT_SLICE, namespace(service), labels=label))
+
+    def _context(self, service: Json) -> ssl.SSLContext:
+        host = f"{name(service)}.{namespace(service)}.svc"
+        for secret in self._cluster.list(SECRET, namespace(service)):
+            pair = certificate_for(secret, host)
+            if pair:
+                return _server(*pair)
+        return self._authority.context(host)
+
+
+def has_ready(slices: Iterable[Json]) -> bool:
+    return any(
+        dig(endpoint, "conditions", "ready") is not False
+        for each in slices
+        for endpoint in each.get("endpoints") or ()
+    )
+
+
+def certificate_for(secret: Json, host: str) -> tuple[bytes, bytes] | None:
+    """Certificate and key (PEM) in a Secret, if they are for that host."""
+    content = secret.get("data") or {}
+    try:
+        certificate, key = b64decode(content["tls.crt"]), b64decode(content["tls.key"])
+        names = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (KeyError, ValueError, x509.ExtensionNotFound):
+        return None
+    return (certificate, key) if host in names.value.get_values_for_type(x509.DNSName) else None
+
+
+def _server(certificate: bytes, key: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # The ssl module reads certificates from files only: one that nobody else can read, for this moment.
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(certificate + b"\n" + key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context

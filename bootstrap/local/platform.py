@@ -1,0 +1,247 @@
+"""The local platform of one environment, from outside: start it, ask it, stop it."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bootstrap.clock import Clock, SystemClock
+from bootstrap.config.model import Environment
+from bootstrap.errors import LeftoverError, Problem, StuckError
+from bootstrap.local import ports as port_book
+from bootstrap.local.components import Component
+from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
+from bootstrap.local.components.desired import Desired
+from bootstrap.local.files import write_private_if_changed
+from bootstrap.local.layout import Layout
+from bootstrap.local.site import Site
+from bootstrap.local.supervisor.process import find, marked
+from bootstrap.local.supervisor.records import Record, Records
+from bootstrap.local.toolchain import Toolchain
+from bootstrap.local.upstream.config import Config as UpstreamConfig
+from bootstrap.wait import Observation, until
+
+START_DEADLINE = 120.0  # seconds; a large AWS state takes some to be restored
+STOP_DEADLINE = 60.0  # seconds
+TOO_OFTEN = 3  # deaths of a component during the start after which waiting is pointless
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kwok",
+    "argocd",
+    "helm",
+    "kustomize",
+    "external-secrets",
+    "redis-server",
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PartStatus:
+    """A process as it is now. `memory` in bytes (proportional share where the system tells it), `uptime` in seconds."""
+
+    name: str
+    ready: bool
+    pid: int | None
+    port: int | None
+    memory: int
+    uptime: float
+    restarts: int
+    log: Path
+
+
+@dataclass(frozen=True)
+class Platform:
+    site: Site
+    upstream: UpstreamConfig
+    clock: Clock = SystemClock()
+
+    @classmethod
+    def locate(cls, config: Environment, toolchain: Toolchain) -> Platform:
+        """The platform of that environment, running or not. Makes nothing. Raises StuckError when no port is free."""
+        layout = Layout(config.state / "local")
+        ports = port_book.locate(layout.ports)
+        tools = {name: toolchain.path(name) for name in PROGRAMS}
+        site = Site(layout, ports, tools, toolchain.share, config.region)
+        upstream = UpstreamConfig(
+            port=ports["upstream"],
+            state=layout.upstream,
+            cache=toolchain.cache / "upstream",
+            share=toolchain.share,
+            repo_url=config.gitops.repo_url,
+        )
+        return cls(site, upstream)
+
+    def running(self) -> bool:
+        """Whether its supervisor lives."""
+        try:
+            with self.site.layout.lock.open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def start(self, progress: Progress, cancel: threading.Event) -> bool:
+        """Until AWS, the way outside and the machines serve; what ran before goes on. Whether it had to be started.
+
+        Raises StuckError when a part keeps dying or a port is taken, DeadlineError, and Interrupted.
+        """
+        was_running = self.running()
+        layout, desired = self.site.layout, Desired(self.site.layout.desired)
+        if not was_running:
+            self._refuse_busy_ports()
+        layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.site.save()
+        config_file = layout.root / "upstream.json"
+        write_private_if_changed(config_file, self.upstream.dump())
+        for component in self._base(config_file):
+            desired.want(component)
+        if not was_running:
+            subprocess.run(
+                [sys.executable, "-m", "bootstrap.local.supervisor", "--state", str(layout.root)], check=True
+            )
+        until(
+            self._base_ready,
+            what="the local platform",
+            deadline=START_DEADLINE,
+            clock=self.clock,
+            cancel=cancel,
+            progress=progress,
+            interval=0.1,
+            longest=0.5,
+            cure=f"look into {layout.logs}",
+        )
+        return not was_running
+
+    def stop(self, progress: Progress) -> None:
+        """Everything, in reverse order; then its folder goes. Nothing to do is fine. Raises LeftoverError."""
+        records = Records.read(self.site.layout.records)
+        supervisor = find(records.supervisor) if records and self.running() else None
+        if supervisor is not None:
+            progress("stopping the local platform")
+            with suppress(psutil.NoSuchProcess):
+                supervisor.terminate()
+            self._wait_for_end(progress)
+        self._end_strays()
+        shutil.rmtree(self.site.layout.root, ignore_errors=True)
+
+    def parts(self) -> tuple[PartStatus, ...]:
+        """The supervisor and what it runs; nothing where it does not run."""
+        records = Records.read(self.site.layout.records)
+        if records is None or not self.running():
+            return ()
+        own = Record("supervisor", records.supervisor, ready=True, port=None, restarts=0)
+        return tuple(self._status(record) for record in (own, *records.parts))
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _base(self, upstream_config: Path) -> tuple[Component, ...]:
+        return (build_aws(self.site), build_upstream(self.site, upstream_config), build_simulator(self.site))
+
+    def _base_ready(self) -> Observation[bool]:
+        records = Records.read(self.site.layout.records)
+        parts = {part.name: part for part in records.parts} if records else {}
+        failing = [part for part in parts.values() if part.restarts > TOO_OFTEN and not part.ready]
+        if failing and self.running():
+            name = failing[0].name
+            raise StuckError(
+                f"{name} of the local platform keeps dying",
+                last_words(self.site.layout.log(name)),
+                f"look into {self.site.layout.log(name)}",
+            )
+        missing = sorted(name for name in BASE if name not in parts or not parts[name].ready)
+        return Observation(True) if not missing else Observation(None, f"{', '.join(missing)} starting")
+
+    def _refuse_busy_ports(self) -> None:
+        """Those of a platform whose supervisor died are in use by its own survivors."""
+        if any(True for _ in marked(self.site.layout.root)):
+            return
+        busy = [name for name, port in self.site.ports.items() if not port_book.bindable(port)]
+        if busy:
+            owner = port_book.owner(self.site.ports[busy[0]])
+            raise StuckError(
+                f"port {self.site.ports[busy[0]]} of 127.0.0.1, kept for {busy[0]}, is in use",
+                f"by {owner}" if owner else "",
+                "stop that program, or `bootstrap down` to choose other ports",
+            )
+
+    def _wait_for_end(self, progress: Progress) -> None:
+        def probe() -> Observation[bool]:
+            if not self.running():
+                return Observation(True)
+            records = Records.read(self.site.layout.records)
+            left = [part.name for part in records.parts if part.process] if records else []
+            return Observation(None, f"{len(left)} processes left")
+
+        with suppress(Exception):  # whatever is left is ended the hard way
+            until(
+                probe,
+                what="the local platform's end",
+                deadline=STOP_DEADLINE,
+                clock=self.clock,
+                cancel=threading.Event(),
+                progress=progress,
+                interval=0.1,
+                longest=0.3,
+            )
+
+    def _end_strays(self) -> None:
+        """What a supervisor left behind that could not do its work."""
+        strays = [process for process, _ in marked(self.site.layout.root)]
+        for process in strays:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        _, alive = psutil.wait_procs(strays, timeout=5)
+        if alive:
+            raise LeftoverError(
+                "processes of the local platform do not end",
+                [
+                    Problem("process", f"{process.pid} is still there", f"kill -9 {process.pid}")
+                    for process in alive
+                ],
+            )
+
+    def _status(self, record: Record) -> PartStatus:
+        process = find(record.process) if record.process else None
+        return PartStatus(
+            name=record.name,
+            ready=record.ready and process is not None,
+            pid=process.pid if process else None,
+            port=record.port,
+            memory=memory(process) if process else 0,
+            uptime=self.clock.now() - record.process.started if process and record.process else 0.0,
+            restarts=record.restarts,
+            log=self.site.layout.log(record.name),
+        )
+
+
+def memory(process: psutil.Process) -> int:
+    """Bytes: shared pages count by their share (PSS) where the system tells, else the resident set."""
+    with suppress(psutil.Error, AttributeError):
+        return int(process.memory_full_info().pss)
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def last_words(log: Path, lines: int = 3) -> str:
+    try:
+        return "\n".join(log.read_text(errors="replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""

@@ -1,0 +1,105 @@
+"""Which loopback ports a platform uses: one block of neighbours, chosen once.
+
+Blocks lie below the kernel's range for outgoing connections (32768 and up on Linux), so nobody's client
+socket can take one in passing. The first candidate comes from the state folder's path: two platforms that
+choose at the same moment start looking in different places.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from bootstrap.errors import StuckError
+from bootstrap.local.files import read_json, write_private
+
+NAMES = (
+    "aws",
+    "upstream",
+    "egress",
+    "etcd",
+    "etcd-peer",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+    "argocd-redis",
+    "argocd-repo-server",
+    "argocd-repo-server-metrics",
+    "argocd-application-controller",
+    "argocd-applicationset-controller",
+    "argocd-applicationset-controller-metrics",
+    "argocd-applicationset-controller-webhook",
+    "argocd-server",
+    "argocd-server-metrics",
+    "external-secrets",
+    "external-secrets-health",
+    "external-secrets-webhook",
+    "external-secrets-webhook-metrics",
+    "external-secrets-webhook-health",
+    "external-secrets-cert-controller",
+    "external-secrets-cert-controller-health",
+)
+BLOCK = 32
+FIRST, LAST = 20000, 32768
+
+Ports = Mapping[str, int]
+
+
+def locate(file: Path, free: Callable[[int], bool] | None = None) -> Ports:
+    """The ports kept in `file`, else a free block; nothing is written. Raises StuckError when all are taken."""
+    kept = read_json(file)
+    if isinstance(kept, dict) and set(NAMES) <= set(kept):
+        return {name: int(kept[name]) for name in NAMES}
+    is_free = free or bindable
+    for start in candidates(str(file)):
+        block = {name: start + index for index, name in enumerate(NAMES)}
+        if all(is_free(port) for port in block.values()):
+            return block
+    raise StuckError(
+        f"no {BLOCK} neighbouring ports of 127.0.0.1 are free between {FIRST} and {LAST}",
+        cure="stop another local platform: bootstrap down",
+    )
+
+
+def keep(file: Path, ports: Ports) -> None:
+    write_private(file, json.dumps(dict(ports), indent=2) + "\n")
+
+
+def candidates(seed: str) -> Iterator[int]:
+    """First ports of every block, beginning at a place that depends on `seed`."""
+    blocks = (LAST - FIRST) // BLOCK
+    start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4])
+    return (FIRST + (start + index) % blocks * BLOCK for index in range(blocks))
+
+
+def bindable(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what every server here does too
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def owner(port: int) -> str:
+    """Who listens there, for people; empty where the system does not tell us."""
+    import psutil  # noqa: PLC0415 - only for this message
+
+    try:
+        connections = psutil.net_connections("tcp4")
+    except psutil.AccessDenied:
+        return ""
+    for connection in connections:
+        if (
+            connection.laddr
+            and connection.laddr.port == port
+            and connection.status == "LISTEN"
+            and connection.pid
+        ):
+            return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return ""

@@ -1,0 +1,77 @@
+"""`python -m bootstrap.local.simulator --state FOLDER`: everything that is simulated, for the platform at FOLDER."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import boto3
+
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.transport import connect
+from bootstrap.local.components.desired import Desired
+from bootstrap.local.machines.aws import Aws
+from bootstrap.local.machines.control_plane import ControlPlane
+from bootstrap.local.machines.controller import Machines
+from bootstrap.local.network.egress import Egress, Gate
+from bootstrap.local.network.routes import Routes
+from bootstrap.local.session import Controller, Session
+from bootstrap.local.site import Site
+from bootstrap.local.stages.loader import StageLoader
+from bootstrap.local.storage import EbsDriver
+from bootstrap.local.upstream.authority import Authority
+from bootstrap.local.workloads.kubelet import Kubelet
+
+SOON = 0.2  # seconds
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bootstrap.local.simulator")
+    parser.add_argument("--state", type=Path, required=True)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    run(Site.load(parser.parse_args().state), stop)
+
+
+def run(site: Site, stop: threading.Event) -> None:
+    session, desired = boto3.Session(region_name=site.region), Desired(site.layout.desired)
+    aws, control_plane = Aws(session, site.ports["aws"]), ControlPlane(site, desired)
+    egress = Egress(site.ports["egress"])
+    egress.start()
+
+    def controllers(cluster: Cluster) -> Sequence[Controller]:
+        transport = connect(control_plane.kubeconfig)
+        kubelet = Kubelet(cluster, transport, site, desired, control_plane.pki.certificate("ca").read_bytes())
+        routes = Routes(cluster, kubelet, Authority.open(site.layout.control_plane / "network"))
+        egress.gate = Gate(routes, control_plane.pki.server_context("egress"))
+        return (
+            StageLoader(cluster, site.share / "kwok" / "crds"),
+            kubelet,
+            EbsDriver(cluster, session.client("ec2")),
+        )
+
+    machines = Machines(aws, control_plane, Session(controllers))
+    while not stop.is_set():
+        if _settled(machines):
+            aws.wait(stop)
+        else:
+            stop.wait(SOON)
+
+
+def _settled(machines: Machines) -> bool:
+    try:
+        return machines.reconcile()
+    except Exception as error:
+        log.warning("machines: %s; looking again", error)
+        return False
+
+
+if __name__ == "__main__":
+    main()

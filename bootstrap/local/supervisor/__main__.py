@@ -1,0 +1,62 @@
+"""`python -m bootstrap.local.supervisor --state FOLDER`: become the daemon of the platform at FOLDER.
+
+Returns at once; a second supervisor of the same platform ends by itself. SIGTERM stops everything, in reverse order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import IO
+
+from bootstrap.clock import SystemClock
+from bootstrap.local.layout import Layout
+from bootstrap.local.supervisor.daemon import Supervisor
+from bootstrap.local.supervisor.probe import answers
+from bootstrap.local.supervisor.process import Processes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bootstrap.local.supervisor")
+    parser.add_argument("--state", type=Path, required=True)
+    layout = Layout(parser.parse_args().state)
+    layout.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _detach(layout.log("supervisor"))
+    lock = _lock(layout.lock)
+    if lock is None:
+        return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    Supervisor(layout, Processes(layout), answers, SystemClock()).run(stop)
+
+
+def _detach(log: Path) -> None:
+    """Leave the caller's session and terminal: the classic double fork."""
+    for detach in (os.setsid, lambda: None):
+        if os.fork():
+            os._exit(0)
+        detach()
+    with log.open("ab") as out, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+
+
+def _lock(file: Path) -> IO[bytes] | None:
+    lock = file.open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+if __name__ == "__main__":
+    main()

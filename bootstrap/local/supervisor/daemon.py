@@ -1,0 +1,187 @@
+"""The supervisor's loop: look, decide, act, tell."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from bootstrap.clock import Clock
+from bootstrap.local.components import Component, Probe
+from bootstrap.local.components.desired import Desired
+from bootstrap.local.layout import Layout
+from bootstrap.local.supervisor.decide import Action, Part, Verb, actions, died
+from bootstrap.local.supervisor.process import Process, Survivor, this_process
+from bootstrap.local.supervisor.records import Record, Records
+
+BUSY, IDLE = 0.1, 0.5  # seconds between two looks: while something is about to change, and otherwise
+REPROBE = 5.0  # seconds between two probes of what is ready
+LOG_LIMIT = 20 << 20  # bytes; a log keeps its last part beyond this
+
+log = logging.getLogger(__name__)
+
+
+class Launcher(Protocol):
+    """The edge to the operating system (`process.Processes`)."""
+
+    def spawn(self, component: Component) -> Process: ...
+
+    def alive(self, process: Process) -> bool: ...
+
+    def terminate(self, process: Process) -> None: ...
+
+    def kill(self, process: Process) -> None: ...
+
+    def survivors(self) -> tuple[Survivor, ...]: ...
+
+
+class Supervisor:
+    """Call `adopt` once, then `run` until `stop` is set: everything is stopped then, in reverse order."""
+
+    def __init__(
+        self, layout: Layout, launcher: Launcher, answers: Callable[[Probe], bool], clock: Clock
+    ) -> None:
+        self._layout, self._launcher, self._answers, self._clock = layout, launcher, answers, clock
+        self._desired = Desired(layout.desired)
+        self._wanted: Mapping[str, Component] = {}
+        self._stamp = -1
+        self._parts: dict[str, Part] = {}
+        self._processes: dict[str, Process] = {}
+        self._restarts: dict[str, int] = {}
+        self._probed: dict[str, float] = {}
+        self._told: Records | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        self.adopt()
+        while (
+            not stop.is_set() and self._layout.lock.exists()
+        ):  # without its folder a platform has no purpose
+            self._read()
+            self.tick(self._wanted)
+            self._trim_logs()
+            self._clock.wait(IDLE if self._settled() else BUSY, stop)
+        never = threading.Event()
+        while self._processes:
+            self.tick({})
+            self._clock.wait(BUSY, never)
+
+    def adopt(self) -> None:
+        """Take over what survived an earlier supervisor; of twins only the first."""
+        self._read()
+        now = self._clock.monotonic()
+        for survivor in self._launcher.survivors():
+            if survivor.name in self._processes:
+                self._launcher.kill(survivor.process)
+                continue
+            wanted = self._wanted.get(survivor.name)
+            same = wanted is not None and wanted.fingerprint == survivor.fingerprint
+            component = wanted if same and wanted is not None else Component(survivor.name, ())
+            self._parts[survivor.name] = Part(component, alive=True, since=now)
+            self._processes[survivor.name] = survivor.process
+            log.info("adopted %s (pid %d)", survivor.name, survivor.process.pid)
+
+    def tick(self, wanted: Mapping[str, Component]) -> None:
+        """Look at everything once and take the next actions."""
+        now = self._clock.monotonic()
+        for name in list(self._parts):
+            self._look(name, now, expected=name in wanted)
+        for action in actions(wanted, self._parts, now):
+            self._act(action, wanted, now)
+        self._tell(wanted)
+
+    # -- look ----------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        stamp = self._desired.stamp()
+        if stamp != self._stamp:
+            self._stamp, self._wanted = stamp, self._desired.all()
+
+    def _look(self, name: str, now: float, *, expected: bool) -> None:
+        part = self._parts[name]
+        process = self._processes.get(name)
+        if process is not None and not self._launcher.alive(process):
+            self._ended(name, part, now)
+            part = self._parts[name]
+        if part.alive:
+            self._parts[name] = self._probe(name, part, now)
+        elif not expected:
+            del self._parts[name]
+
+    def _ended(self, name: str, part: Part, now: float) -> None:
+        self._launcher.kill(self._processes.pop(name))
+        failures, retry = (0, 0.0) if part.stopping is not None else died(part, now)
+        if part.stopping is None:
+            self._restarts[name] = self._restarts.get(name, 0) + 1
+            log.warning("%s died; next start in %.1f s", name, retry - now)
+        self._parts[name] = Part(part.component, failures=failures, retry=retry)
+
+    def _probe(self, name: str, part: Part, now: float) -> Part:
+        if part.ready and now - self._probed.get(name, 0.0) < REPROBE:
+            return part
+        self._probed[name] = now
+        probe = part.component.probe
+        if probe is not None and not self._answers(probe):
+            return replace(part, ready=False)
+        if not part.ready:
+            log.info("%s is ready after %.1f s", name, now - part.since)
+        return replace(part, ready=True, served=True, answered=now)
+
+    # -- act -----------------------------------------------------------------------------------------
+
+    def _act(self, action: Action, wanted: Mapping[str, Component], now: float) -> None:
+        log.info("%s %s", action.verb.value, action.name)
+        if action.verb is Verb.START:
+            self._start(wanted[action.name], now)
+            return
+        process, part = self._processes[action.name], self._parts[action.name]
+        if action.verb is Verb.KILL:
+            self._launcher.kill(process)
+        else:
+            self._launcher.terminate(process)
+            self._parts[action.name] = replace(part, stopping=now, ready=False)
+
+    def _start(self, component: Component, now: float) -> None:
+        failures = self._parts[component.name].failures if component.name in self._parts else 0
+        part = Part(component, alive=True, since=now, answered=now, failures=failures)
+        try:
+            self._processes[component.name] = self._launcher.spawn(component)
+        except OSError as error:
+            log.error("cannot start %s: %s", component.name, error)
+            failures, retry = died(part, now)
+            part = Part(component, failures=failures, retry=retry)
+        self._parts[component.name] = part
+
+    # -- tell ----------------------------------------------------------------------------------------
+
+    def _settled(self) -> bool:
+        parts = self._parts.values()
+        return len(self._parts) == len(self._wanted) and all(part.ready for part in parts)
+
+    def _tell(self, wanted: Mapping[str, Component]) -> None:
+        records = Records(
+            this_process(), tuple(self._record(name) for name in sorted({*wanted, *self._parts}))
+        )
+        if records != self._told and self._layout.root.is_dir():
+            records.write(self._layout.records)
+            self._told = records
+
+    def _record(self, name: str) -> Record:
+        part = self._parts.get(name)
+        probe = part.component.probe if part else None
+        return Record(
+            name,
+            self._processes.get(name),
+            ready=part is not None and part.ready,
+            port=probe.port if probe else None,
+            restarts=self._restarts.get(name, 0),
+        )
+
+    def _trim_logs(self) -> None:
+        """Logs are opened for appending, so cutting one off under its writer is safe."""
+        for name in self._processes:
+            file = self._layout.log(name)
+            if file.is_file() and file.stat().st_size > LOG_LIMIT:
+                file.with_suffix(".log.1").write_bytes(file.read_bytes())
+                file.write_bytes(b"")

@@ -1,0 +1,130 @@
+"""Processes of one platform: started, found again, signalled.
+
+Each carries its platform and its component in its environment. So a daemon that was killed between starting
+a process and noting it down finds it again, and nothing of a platform can be left behind unseen.
+A pid alone is never trusted: it goes with the process's start time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bootstrap.local.components import Component
+from bootstrap.local.layout import Layout
+
+PLATFORM, PART = "BOOTSTRAP_PLATFORM", "BOOTSTRAP_PART"
+
+
+@dataclass(frozen=True)
+class Process:
+    """`started` is Unix seconds, as the kernel tells it."""
+
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True)
+class Survivor:
+    name: str
+    fingerprint: str
+    process: Process
+
+
+def this_process() -> Process:
+    return Process(os.getpid(), psutil.Process().create_time())
+
+
+def find(process: Process) -> psutil.Process | None:
+    """The living process, or None when it has ended or the pid belongs to another one by now."""
+    with suppress(psutil.NoSuchProcess):
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < 1.0
+        if same and found.status() != psutil.STATUS_ZOMBIE:
+            return found
+    return None
+
+
+class Processes:
+    """Those of the platform at `layout`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def spawn(self, component: Component) -> Process:
+        """Start in a session of its own, so that neither Ctrl-C nor our end ends it. Raises OSError."""
+        folder = self._layout.run_folder(component.name)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._layout.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._layout.log(component.name).open("ab") as log:
+            child = subprocess.Popen(
+                component.argv,
+                cwd=folder,
+                env=self._environment(component, folder),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._children[child.pid] = child
+        return Process(child.pid, psutil.Process(child.pid).create_time())
+
+    def alive(self, process: Process) -> bool:
+        child = self._children.get(process.pid)
+        if child is not None and child.poll() is not None:  # reaps it
+            del self._children[process.pid]
+            return False
+        return find(process) is not None
+
+    def terminate(self, process: Process) -> None:
+        found = find(process)
+        if found is not None:
+            with suppress(psutil.NoSuchProcess):
+                found.terminate()
+                found.resume()  # a stopped process would never see the signal
+
+    def kill(self, process: Process) -> None:
+        """The process, if it still lives, and what it started and left behind."""
+        for member, _ in marked(self._layout.root):
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                if os.getpgid(member.pid) == process.pid:
+                    member.kill()
+
+    def survivors(self) -> tuple[Survivor, ...]:
+        """Components that run already, whoever started them."""
+        return tuple(_survivors(self._layout.root))
+
+    def _environment(self, component: Component, folder: Path) -> dict[str, str]:
+        return {
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            **component.environment,
+            PLATFORM: str(self._layout.root),
+            PART: f"{component.name} {component.fingerprint}",
+        }
+
+
+def marked(root: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+    """Every living process of the platform at `root`, with its environment."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            environment = process.environ()
+            if environment.get(PLATFORM) == str(root) and process.status() != psutil.STATUS_ZOMBIE:
+                yield process, environment
+
+
+def _survivors(root: Path) -> Iterator[Survivor]:
+    for process, environment in marked(root):
+        with suppress(psutil.Error, OSError):
+            name, _, fingerprint = environment.get(PART, "").partition(" ")
+            if name and os.getsid(process.pid) == process.pid:  # not a child of one
+                yield Survivor(name, fingerprint, Process(process.pid, process.create_time()))

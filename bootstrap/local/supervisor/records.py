@@ -1,0 +1,45 @@
+"""What runs, as the supervisor last saw it: the only thing that others read from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bootstrap.local.files import read_json, write_private
+from bootstrap.local.supervisor.process import Process
+
+
+@dataclass(frozen=True)
+class Record:
+    """A component; `process` is None while it is not running. `restarts` counts unasked-for deaths."""
+
+    name: str
+    process: Process | None
+    ready: bool
+    port: int | None
+    restarts: int
+
+
+@dataclass(frozen=True)
+class Records:
+    supervisor: Process
+    parts: tuple[Record, ...] = ()
+
+    def write(self, file: Path) -> None:
+        write_private(file, json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def read(cls, file: Path) -> Records | None:
+        """None when there are none, or they are not ours."""
+        plain = read_json(file)
+        try:
+            return cls(
+                Process(**plain["supervisor"]),
+                tuple(
+                    Record(**{**part, "process": Process(**part["process"]) if part["process"] else None})
+                    for part in plain["parts"]
+                ),
+            )
+        except (KeyError, TypeError):
+            return None
