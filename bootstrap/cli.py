@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -84,7 +85,11 @@ def _changing(function: F) -> F:
 @_changing
 @click.pass_obj
 def up(config: Path, /, **options: Any) -> int:
-    """Bring the environment up, or prove that it is up, wave by wave to Healthy."""
+    """Bring the environment up, or prove that it is up, wave by wave to Healthy.
+
+    Run it again after a failure or an interrupt: it looks at what is there and goes on. Every run leaves its
+    event log and its report below .bootstrap/runs/ENVIRONMENT/.
+    """
     return _run("up", Options(config, **options))
 
 
@@ -131,6 +136,8 @@ def _run(module: str, options: Options) -> int:
     except BootstrapError as error:
         tell(error, options.output)
         return error.exit_code
+    except BrokenPipeError:  # the reader has seen enough: `bootstrap status | head`
+        return 0
     except (click.ClickException, click.Abort):
         raise
     except Exception as error:
@@ -155,9 +162,22 @@ def call(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the program."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ must not end a run
-    sys.exit(call(sys.argv[1:]))
+    code = call(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        _close(stream)
+    sys.exit(code)
+
+
+def _close(stream: TextIO) -> None:
+    """Flush, or drop what nobody reads any more: the interpreter would exit with a code of its own."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import shlex
 import threading
 from collections.abc import Iterator
@@ -28,25 +27,27 @@ class Secrets:
     """Values that must never be seen, and how they look when quoted, escaped or encoded. Thread-safe."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._forms: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def add(self, *values: str) -> None:
         """Black out these values from now on."""
+        forms = {form for value in values for form in _forms(value) if len(form) >= SHORTEST}
         with self._lock:
-            for value in values:
-                self._forms.update(form for form in _forms(value) if len(form) >= SHORTEST)
-            self._pattern = None
+            # Longest first: a value that contains another one is replaced as a whole.
+            self._forms = tuple(sorted(forms.union(self._forms), key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
         """The text with every registered value replaced by `MASK`."""
-        pattern = self._compiled()
-        return pattern.sub(MASK, text) if pattern else text
+        for form in self._forms:
+            if form in text:  # much faster than one large pattern, and thousands of seeds are allowed
+                text = text.replace(form, MASK)
+        return text
 
     def redact_all(self, data: D) -> D:
         """The same data with every text in it redacted, through dataclasses, tuples and mappings."""
-        return self._walk(data) if self._compiled() else data
+        redacted: D = self._walk(data)
+        return redacted
 
     def _walk(self, data: Any) -> Any:
         if isinstance(data, str):
@@ -59,14 +60,6 @@ class Secrets:
             changes = {field.name: self._walk(getattr(data, field.name)) for field in fields(data)}
             return replace(data, **changes)
         return data
-
-    def _compiled(self) -> re.Pattern[str] | None:
-        with self._lock:
-            if self._pattern is None and self._forms:
-                # Longest first: a value that contains another one is replaced as a whole.
-                ordered = sorted(self._forms, key=lambda form: (-len(form), form))
-                self._pattern = re.compile("|".join(map(re.escape, ordered)))
-            return self._pattern
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ targets → local; nobody else knows the local platform.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,21 +143,10 @@ def test_help_needs_only_click_and_the_standard_library(module: str) -> None:
     assert isinstance(tree, ast.Module)
     top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
     light = (*LIGHT, "click")
-    stdlib = {
-        "__future__",
-        "collections",
-        "dataclasses",
-        "importlib",
-        "io",
-        "pathlib",
-        "shlex",
-        "sys",
-        "typing",
-    }
     heavy = [
         name
         for name, _ in imports(module, top)
-        if name.partition(".")[0] not in stdlib
+        if name.partition(".")[0] not in sys.stdlib_module_names
         and not any(name == each or name.startswith("click.") for each in light)
         and name.rpartition(".")[0] not in light
     ]

@@ -147,4 +147,4 @@ def lay_out(home: Path, seeds: str = "[]") -> Path:
 
 if __name__ == "__main__":
     install(sys.argv[1])
-    sys.exit(cli.call(sys.argv[2:]))
+    cli.main(sys.argv[2:])

@@ -179,6 +179,15 @@ def test_looking_leaves_no_trace(home: Path, name: str) -> None:
     assert not (home / ".bootstrap").exists()
 
 
+def test_a_reader_who_has_seen_enough(home: Path) -> None:
+    words = " ".join([*command("succeed", "status", "-e", "dev"), "2>err.txt | true; echo ${PIPESTATUS[0]}"])
+    done = subprocess.run(
+        ["bash", "-c", words], cwd=home, env=surroundings(), capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "0\n"
+    assert (home / "err.txt").read_text(encoding="utf-8") == ""
+
+
 def test_doctor_names_what_is_unfit_and_its_cure(home: Path) -> None:
     done = run(home, "unfit", "doctor", "-e", "dev")
     assert done.returncode == errors.PreflightError.exit_code
@@ -298,7 +307,7 @@ def test_a_reader_who_leaves_does_not_stop_the_run(home: Path) -> None:
     process = Process(home, "succeed")
     process.process.stdout.close()  # type: ignore[union-attr] # it is a pipe
     process.process.stderr.close()  # type: ignore[union-attr] # it is a pipe
-    process.process.wait(PATIENCE)
+    assert process.process.wait(PATIENCE) == 0
     assert json.loads((latest(home) / "report.json").read_text(encoding="utf-8"))["outcome"] == "succeeded"
 
 
