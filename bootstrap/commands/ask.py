@@ -11,9 +11,10 @@ from bootstrap.errors import UsageError
 
 
 def confirm(options: Options, what: str) -> None:
-    """Ask, unless `--yes` was given. Raises UsageError where nobody can be asked, click.Abort on a no."""
+    """Ask, unless `--yes` was given. Raises UsageError on a no, and where nobody can be asked."""
     if options.yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("not confirmed", what, "say so with --yes")
-    click.confirm(f"{what}\nGo on?", abort=True, err=True)
+        raise UsageError("not confirmed, so nothing was touched", what, "say so with --yes")
+    if not click.confirm(f"{what}\nGo on?", err=True):
+        raise UsageError("not confirmed, so nothing was touched")

@@ -135,6 +135,27 @@ def test_down_asks_where_it_can_and_refuses_where_it_cannot(home: Path, output: 
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", errors.UsageError.exit_code)])
+def test_down_does_as_it_is_told(home: Path, answer: str, code: int) -> None:
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        command("succeed", "down", "-e", "dev"),
+        cwd=home,
+        env=surroundings(),
+        stdin=side,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(side)
+    os.write(main, f"{answer}\n".encode())
+    _, words = process.communicate(timeout=PATIENCE)
+    os.close(main)
+    assert process.returncode == code
+    assert "This removes everything of 'dev' on fake, its data included.\nGo on? [y/N]" in words
+    assert latest(home).exists() == (answer == "y")
+
+
 def test_up_asks_before_it_costs_money(home: Path) -> None:
     refused = run(home, "billed", "up", "-e", "dev")
     assert refused.returncode == errors.UsageError.exit_code
