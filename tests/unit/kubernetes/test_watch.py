@@ -18,6 +18,7 @@ from bootstrap.kubernetes import watch
 from bootstrap.kubernetes.client import ALIVE, Listing
 from bootstrap.kubernetes.errors import Busy, Expired, Forbidden, NotServed, Unreachable
 from bootstrap.kubernetes.objects import CONFIG_MAP, Json, Kind, name
+from bootstrap.kubernetes.transport import Stream
 from bootstrap.kubernetes.watch import Changed, Event, Listed, Lost, Mirror, Removed, Scope, Stop, follow
 from bootstrap.wait import Observation
 from tests.kubernetes_fake import FakeServer
@@ -55,7 +56,7 @@ class Scripted:
         assert isinstance(found, Listing)
         return found
 
-    def stream(self, version: str) -> watch.Stream:
+    def stream(self, version: str) -> Stream:
         self.asked.append(version)
         if not self.streams:
             self.stop.set()
@@ -169,7 +170,8 @@ def test_silence_ends_by_the_read_time_out_and_goes_on_from_the_same_version() -
 def test_the_second_failure_in_a_row_lists_again() -> None:
     """A version from before the server was replaced must not be watched for ever."""
     source = Scripted(
-        [Unreachable("down"), Unreachable("down"), [line("ADDED", item("a", 6))]], [Listing((), "1"), Listing((), "5")]
+        [Unreachable("down"), Unreachable("down"), [line("ADDED", item("a", 6))]],
+        [Listing((), "1"), Listing((), "5")],
     )
     run(source)
     assert source.asked[:4] == ["1", "1", "5", "6"]
@@ -223,7 +225,7 @@ def test_stop_closes_the_stream_that_is_read() -> None:
         def list(self) -> Listing:
             return Listing((), "1")
 
-        def stream(self, version: str) -> watch.Stream:
+        def stream(self, version: str) -> Stream:
             return Blocked()
 
     events = follow(Source(), stop, FakeClock())
@@ -238,7 +240,7 @@ FAULTS = st.sampled_from(["end", "cut", "silence", "gone", "error", "blank", "br
 
 @given(st.lists(st.one_of(FAULTS, st.tuples(st.sampled_from("abc"), st.booleans())), max_size=30))
 def test_whatever_happens_the_view_ends_up_true(script: list[Any]) -> None:
-    """Changes (name, whether it is there afterwards) and faults in any order: the last view is the server's."""
+    """Changes (name, whether it is there afterwards) and faults in any order: the view is the server's."""
     truth: dict[str, Json] = {}
     log: list[tuple[int, bytes]] = []
     oldest = 0
@@ -252,7 +254,7 @@ def test_whatever_happens_the_view_ends_up_true(script: list[Any]) -> None:
         def list(self) -> Listing:
             return Listing(tuple(truth.values()), str(len(log)))
 
-        def stream(self, version: str) -> watch.Stream:
+        def stream(self, version: str) -> Stream:
             if int(version) < oldest:
                 raise Expired("too old")
             return Chunks([*(entry for at, entry in log if at > int(version)), *self.ahead()])
@@ -364,8 +366,10 @@ class Patient:
 
 def test_until_names_the_last_reason_when_time_is_up() -> None:
     patient = Patient(FakeClock())
-    with pytest.raises(DeadlineError, match="gave up waiting for nodes after 60 s.*db has not joined"):
-        watch.until(Still(patient.clock), lambda _: Observation(None, "db has not joined"), patient, what="nodes")
+    with pytest.raises(DeadlineError, match=r"gave up waiting for nodes after 60 s.*db has not joined"):
+        watch.until(
+            Still(patient.clock), lambda _: Observation(None, "db has not joined"), patient, what="nodes"
+        )
     assert patient.said == ["nodes: db has not joined"]
 
 
@@ -388,5 +392,3 @@ def test_until_can_be_interrupted() -> None:
     patient.cancel.set()
     with pytest.raises(Interrupted):
         watch.until(Still(patient.clock), lambda _: Observation(None, "x"), patient, what="nodes")
-
-
