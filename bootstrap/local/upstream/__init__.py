@@ -42,9 +42,8 @@ release, they are "stand-in", "default", "stand-in", "stand-in", "0".
 Values applied to a workload, from its settings: replicaCount or replicas, resources, nodeSelector,
 tolerations, affinity, priorityClassName, topologySpreadConstraints, imagePullSecrets (the last six also from
 the top), podSecurityContext, securityContext, podAnnotations, podLabels, image.{registry,repository,tag},
-extraArgs and env (list or map), envFrom, envSecretName, (extra)Volumes, (extra)VolumeMounts, enabled: false; to
-a service account:
-serviceAccount.{name,create,annotations}. For the whole chart: fullnameOverride, nameOverride,
-namespaceOverride. A CRD of a chart's definition also answers for files named `<group>_<plural>.yaml`.
-A chart without a definition is one Deployment and one ServiceAccount.
+extraArgs and env (list or map), envFrom, envSecretName, (extra)Volumes, (extra)VolumeMounts, enabled: false;
+to a service account: serviceAccount.{name,create,annotations}. For the whole chart: fullnameOverride,
+nameOverride, namespaceOverride. A CRD of a chart's definition also answers for files named
+`<group>_<plural>.yaml`. A chart without a definition is one Deployment and one ServiceAccount.
 """

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
 from bootstrap.local.upstream.authority import Authority
-from bootstrap.local.upstream.body import open_body
+from bootstrap.local.upstream.body import Body, open_body
 from bootstrap.local.upstream.forward import forward
 from bootstrap.local.upstream.message import Answer, Request, text
 from bootstrap.local.upstream.world import Unreachable, World
@@ -119,7 +119,7 @@ class _Connection(BaseHTTPRequestHandler):
             log.exception("%s %s", request.method, request.url)
             answer = text(500, f"{type(error).__name__}: {error}")
         self._send(answer)
-        if not body.finished:  # what is left would be taken for the next request
+        if not _drained(body):
             self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
@@ -170,6 +170,14 @@ class _Connection(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         log.debug(format, *args)
+
+
+def _drained(body: Body) -> bool:
+    """Read what the answer did not need: it would be taken for the next request. Too much is given up."""
+    for _ in range(16):
+        if body.finished or not body.read(_PIECE):
+            break
+    return body.finished
 
 
 def _copy_both_ways(one: socket.socket, other: socket.socket) -> None:

@@ -6,8 +6,6 @@ import re
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.standin import archive
 
@@ -17,7 +15,7 @@ _ARGOCD_FILE = re.compile(
 _ESO_BUNDLE = re.compile(r"/external-secrets/external-secrets/(?P<version>[^/]+)/deploy/crds/bundle\.yaml$")
 _ESO_CHART = "external-secrets"
 _CRDS = "templates/crds/"  # generated upstream at release time
-_OPENING = re.compile(r"\{\{|\}\}")
+_BRACES = re.compile(r"\{\{|\}\}")
 
 
 class Share:
@@ -70,6 +68,5 @@ class Share:
 
 def _on_demand(bundle: bytes) -> bytes:
     """CRDs as a template that obeys `installCRDs`; braces in their descriptions are no expressions."""
-    text = "---\n".join(yaml.safe_dump(crd, sort_keys=False) for crd in documents(bundle))
-    escaped = _OPENING.sub(lambda brace: f"{{{{ `{brace[0]}` }}}}", text)
-    return f"{{{{- if .Values.installCRDs }}}}\n{escaped}{{{{- end }}}}\n".encode()
+    escaped = _BRACES.sub(lambda braces: f"{{{{ `{braces[0]}` }}}}", bundle.decode())
+    return f"{{{{- if .Values.installCRDs }}}}\n{escaped}\n{{{{- end }}}}\n".encode()

@@ -134,13 +134,15 @@ def _tolerant(text: bytes) -> list[Any]:
 
 
 def _point(target: Git, commit: str, revision: str, asked: tuple[str, ...]) -> None:
-    """All refs at once: one for each revision, none for those that nobody asks for any more."""
+    """One ref for each revision, all at once; none for those that nobody asks for any more."""
     refs = {f"refs/heads/{revision}"} | {ref for name in asked if (ref := _ref(target, name, commit))}
     old = set(target("for-each-ref", "--format=%(refname)").split())
-    commands = [f"update {ref} {commit}\n" for ref in sorted(refs)]
-    commands += [f"delete {ref}\n" for ref in sorted(old - refs)]
+    # Two steps, as `a` has to go before there can be an `a/b`.
+    target("update-ref", "--stdin", stdin=b"".join(f"delete {ref}\n".encode() for ref in sorted(old - refs)))
+    target(
+        "update-ref", "--stdin", stdin=b"".join(f"update {ref} {commit}\n".encode() for ref in sorted(refs))
+    )
     target("symbolic-ref", "HEAD", f"refs/heads/{revision}")
-    target("update-ref", "--stdin", stdin="".join(commands).encode())
 
 
 def _ref(target: Git, name: str, commit: str) -> str | None:

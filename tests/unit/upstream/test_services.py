@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.local.upstream.config import Config
+from bootstrap.local.upstream.services import Router
+from bootstrap.local.upstream.snapshot import snapshot
+from tests.unit.upstream.fakes import FakeWorld, body, get, work_tree
+
+OURS = "https://git.example.com/eco2/platform.git"
+MANIFESTS = """
+source: {repoURL: https://git.example.com/charts, chart: one, targetRevision: 1.0.0}
+---
+source: {repoURL: registry.example.com/x, chart: two, targetRevision: 2.0.0}
+---
+resources: [https://files.example.com/crd/g.io_things.yaml]
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    tree = work_tree(tmp_path / "tree", {"a.yaml": MANIFESTS})
+    snapshot(tree, tmp_path / "state", OURS)
+    return Config(0, tmp_path / "state", tmp_path / "cache", tmp_path / "share", OURS)
+
+
+def test_hosts_that_are_served(config: Config) -> None:
+    router = Router(config, FakeWorld())
+    assert router.serves("GIT.example.com", 443)
+    assert router.serves("registry.example.com", 443)
+    assert router.serves("files.example.com", 443)
+    assert not router.serves("files.example.com", 8443)
+    assert not router.serves("else.example.com", 443)
+
+
+def test_each_request_finds_its_service(config: Config) -> None:
+    router = Router(config, FakeWorld())
+    advertised = router.answer(get(f"{OURS}/info/refs?service=git-upload-pack"))
+    assert advertised.headers["Content-Type"] == "application/x-git-upload-pack-advertisement"
+    assert b"refs/heads/main" in body(advertised)
+    assert b'"one"' in body(router.answer(get("https://git.example.com/charts/index.yaml")))
+    assert b"layers" in body(router.answer(get("https://registry.example.com/v2/x/two/manifests/2.0.0")))
+    assert router.answer(get("https://files.example.com/crd/g.io_things.yaml")).status == 404
+
+
+def test_the_repository_is_served_with_and_without_its_suffix_and_read_only(config: Config) -> None:
+    router = Router(config, FakeWorld())
+    plain = OURS.removesuffix(".git")
+    for url in (OURS, plain):
+        assert b"refs/heads/main" in body(router.answer(get(f"{url}/info/refs?service=git-upload-pack")))
+        pushed = router.answer(get(f"{url}/info/refs?service=git-receive-pack"))
+        assert pushed.status == 403
+        body(pushed)
+    assert router.answer(get(f"{plain}-other/info/refs?service=git-upload-pack")).status == 404
+
+
+def test_what_is_not_ours_goes_upstream_when_that_is_there(config: Config) -> None:
+    url = "https://git.example.com/someone/else.git/info/refs"
+    assert body(Router(config, FakeWorld({url: b"theirs"})).answer(get(url))) == b"theirs"
+    answer = Router(config, FakeWorld()).answer(get(url))
+    assert answer.status == 404
+    assert b"nothing that the manifests ask for" in body(answer)
+
+
+def test_before_the_first_snapshot_there_is_no_repository(config: Config, tmp_path: Path) -> None:
+    empty = Config(0, tmp_path / "empty", config.cache, config.share, OURS)
+    answer = Router(empty, FakeWorld()).answer(get(f"{OURS}/info/refs?service=git-upload-pack"))
+    assert answer.status == 404
