@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
-from moto.iam import access_control
 
 from bootstrap.clock import Clock, FakeClock
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
@@ -87,18 +84,3 @@ def world(
         step="test",
     )
     return World(context, events)
-
-
-@contextmanager
-def conditions_matter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """moto takes a Deny whose Condition is not met for a Deny: our TLS-only bucket would be shut."""
-    permitted = access_control.IAMPolicyStatement.is_action_permitted
-
-    def is_action_permitted(self: Any, *arguments: Any, **options: Any) -> Any:
-        if self._statement["Effect"] == "Deny" and "aws:SecureTransport" in str(self._statement):
-            return access_control.PermissionResult.NEUTRAL
-        return permitted(self, *arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(access_control.IAMPolicyStatement, "is_action_permitted", is_action_permitted)
-        yield

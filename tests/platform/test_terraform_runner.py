@@ -19,10 +19,11 @@ from bootstrap.clock import SystemClock
 from bootstrap.config.model import Generate, Seed, TerraformConfig
 from bootstrap.errors import Interrupted, LockedError, ToolError
 from bootstrap.events import Event, Notice, ResourceChanged
+from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.steps import backend, destroy, leftovers, preflight, seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.steps.terraform import Outputs
-from tests.aws_context import World, client, conditions_matter, environment, world
+from tests.aws_context import World, client, environment, world
 
 pytestmark = pytest.mark.platform
 
@@ -97,14 +98,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a moto server of our own."""
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/nowhere/terraform.rc")
     monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
-    with conditions_matter(monkeypatch):
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        urllib.request.urlopen(f"{url}/moto-api/reset", data=b"").close()  # noqa: S310 - our own URL
-        yield url
-        server.stop()
+    bucket_policies.mend(monkeypatch.setattr)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    urllib.request.urlopen(f"{url}/moto-api/reset", data=b"").close()  # noqa: S310 - our own URL
+    yield url
+    server.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from moto import mock_aws
 from bootstrap.aws import state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.errors import PermanentError
-from tests.aws_context import ACCOUNT, REGION, client, conditions_matter
+from bootstrap.local.aws.mends import bucket_policies
+from tests.aws_context import ACCOUNT, REGION, client
 
 NAME = "eco2-dev-tfstate-123456789012"
 TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
@@ -21,7 +22,8 @@ TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    with mock_aws(), conditions_matter(monkeypatch):
+    bucket_policies.mend(monkeypatch.setattr)
+    with mock_aws():
         yield Api(client("s3"))
 
 

@@ -7,16 +7,18 @@ import pytest
 from moto import mock_aws
 
 from bootstrap.errors import PermanentError
+from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.steps import backend
 from bootstrap.steps.backend import StateBackend
-from tests.aws_context import ACCOUNT, REGION, World, client, conditions_matter, environment, world
+from tests.aws_context import ACCOUNT, REGION, World, client, environment, world
 
 BUCKET = f"eco2-dev-tfstate-{ACCOUNT}"
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with mock_aws(), conditions_matter(monkeypatch):
+    bucket_policies.mend(monkeypatch.setattr)
+    with mock_aws():
         yield world(environment(tmp_path))
 
 

@@ -15,15 +15,17 @@ from moto import mock_aws
 from bootstrap.aws.inventory import Resource
 from bootstrap.errors import LeftoverError
 from bootstrap.events import Notice
+from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.steps import backend, destroy, leftovers
-from tests.aws_context import World, client, conditions_matter, environment, world
+from tests.aws_context import World, client, environment, world
 
 OURS = [{"Key": "bootstrap:project", "Value": "eco2"}, {"Key": "bootstrap:environment", "Value": "dev"}]
 
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with mock_aws(), conditions_matter(monkeypatch):
+    bucket_policies.mend(monkeypatch.setattr)
+    with mock_aws():
         yield
 
 
