@@ -42,9 +42,11 @@ class Demand:
     registries: tuple[str, ...] = ()
 
     def serves(self, host: str, port: int) -> bool:
-        return any(endpoint(url) == (host.lower(), port) for url in self._urls())
+        return any(endpoint(url) == (host.lower(), port) for url in self.urls)
 
-    def _urls(self) -> Iterator[str]:
+    @property
+    def urls(self) -> Iterator[str]:
+        """Of everything that may be fetched from somewhere else."""
         yield from (chart.repository for chart in self.charts)
         yield from self.files
         yield from self.registries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.local.upstream.cache import Cache
@@ -24,10 +25,10 @@ from bootstrap.local.upstream.world import World
 
 
 class Published:
-    """What the last snapshot asks for; read again when that was written anew."""
+    """What the last snapshot asks for; read again, and told to `news`, when that was written anew."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, news: Callable[[Demand], None] = lambda _: None) -> None:
+        self._file, self._news = file, news
         self._seen: tuple[int, int] | None = None
         self._demand = Demand()
         self._lock = threading.Lock()
@@ -41,6 +42,7 @@ class Published:
                 return Demand()
             if self._seen != (seen := (facts.st_mtime_ns, facts.st_ino)):
                 self._demand, self._seen = Demand.parse(self._file.read_text()), seen
+                self._news(self._demand)
             return self._demand
 
 
@@ -55,7 +57,7 @@ class Router:
         self._world = world
         self._git_endpoint = endpoint(config.repo_url)
         self._git = GitService(config.repo_url, config.state / REPOSITORY)
-        self._published = Published(config.state / DEMAND)
+        self._published = Published(config.state / DEMAND, lambda demand: world.expect(demand.urls))
         self._helm = HelmRepositories(charts)
         self._oci = OciRegistries(world, charts)
         self._files = Files(origins)

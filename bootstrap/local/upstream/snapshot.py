@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from bootstrap.errors import ConfigError, Problem
 from bootstrap.gitops import repository_root
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.demand import Demand, collect
@@ -48,8 +50,15 @@ class Snapshot:
 def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") -> Snapshot:
     """Publish the Git work tree around `checkout` in the folder `into`; a running proxy follows at once.
 
-    Raises ConfigError when `checkout` is not inside a Git work tree, ToolError when git fails.
+    Raises ConfigError when `checkout` is not inside a Git work tree or `repo_url` cannot be served, ToolError
+    when git fails.
     """
+    if urlsplit(repo_url).scheme not in {"http", "https"}:
+        what = f"{repo_url} cannot be served here: only http and https can"
+        cure = "name the repository by its https URL, in the manifests, too"
+        raise ConfigError(
+            "the GitOps repository cannot be published", [Problem("gitops.repo_url", what, cure)]
+        )
     root = repository_root(checkout)
     source = Git(root)
     repository = into / REPOSITORY
@@ -62,6 +71,14 @@ def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") 
     _point(target, commit, revision, demand.revisions)
     _write(into / DEMAND, demand.dump())
     return Snapshot(commit, changed, demand)
+
+
+def current(into: Path) -> str | None:
+    """The commit published last; None before the first snapshot."""
+    repository = into / REPOSITORY
+    if not (repository / "HEAD").exists():
+        return None
+    return Git(repository)("rev-parse", "--verify", "--quiet", "HEAD")
 
 
 def _initialise(source: Git, repository: Path, objects: Path) -> None:

@@ -7,10 +7,12 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillWaiting
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -26,8 +28,20 @@ class Unreachable(Exception):
     """The upstream did not answer; the message says why."""
 
 
+@dataclass(frozen=True)
+class _Probe:
+    """A host that was asked; after `until` (monotonic seconds) no answer means no."""
+
+    until: float
+    answer: Future[bool] = field(default_factory=Future)
+
+
 class World(Protocol):
     """What lies behind the proxy: the network, or a fake of it in tests."""
+
+    def expect(self, urls: Iterable[str]) -> None:
+        """Begin to ask these URLs' hosts, all at once, so that nobody has to wait for it one by one."""
+        ...
 
     def reachable(self, url: str) -> bool:
         """Whether the URL's host answers at all. Tested once, remembered for the life of the process."""
@@ -57,25 +71,34 @@ class Network:
         self._offline = offline
         self._tls = ssl.create_default_context(cafile=bundle)
         self._pools: dict[str | None, urllib3.PoolManager] = {}
-        self._probes: dict[str, Future[bool]] = {}
+        self._probes: dict[str, _Probe] = {}
         self._lock = threading.Lock()
+
+    def expect(self, urls: Iterable[str]) -> None:
+        if not self._offline:
+            for url in urls:
+                self._asked(url)
 
     def reachable(self, url: str) -> bool:
         if self._offline:
             return False
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}/"
-        with self._lock:
-            asked = self._probes.get(origin)
-            if asked is None:
-                asked = self._probes[origin] = Future()
-                # A thread of its own: looking up a name has no time-out that could be set.
-                threading.Thread(target=self._probe, args=(origin, asked), daemon=True).start()
+        asked = self._asked(url)
         try:
-            return asked.result(PROBE_SECONDS)
+            return asked.answer.result(max(0.0, asked.until - time.monotonic()))
         except StillWaiting:
-            _settle(asked, answer=False)
-            return asked.result()
+            _settle(asked.answer, answer=False)
+            return asked.answer.result()
+
+    def _asked(self, url: str) -> _Probe:
+        parts = urlsplit(url)
+        scheme = "https" if parts.scheme == "oci" else parts.scheme
+        origin = f"{scheme}://{parts.netloc}/"
+        with self._lock:
+            if origin not in self._probes:
+                asked = self._probes[origin] = _Probe(time.monotonic() + PROBE_SECONDS)
+                # A thread of its own: looking up a name has no time-out that could be set.
+                threading.Thread(target=self._probe, args=(origin, asked.answer), daemon=True).start()
+            return self._probes[origin]
 
     def _probe(self, origin: str, answer: Future[bool]) -> None:
         try:

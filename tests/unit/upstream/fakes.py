@@ -6,7 +6,7 @@ import io
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -30,7 +30,11 @@ class FakeWorld:
     def __init__(self, answers: Mapping[str, bytes | Canned] | None = None, up: tuple[str, ...] = ()) -> None:
         self.answers = dict(answers or {})
         self.up = {*up, *(urlsplit(url).netloc for url in self.answers)}
+        self.expected: set[str] = set()
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+
+    def expect(self, urls: Iterable[str]) -> None:
+        self.expected = set(urls)
 
     def reachable(self, url: str) -> bool:
         return urlsplit(url).netloc in self.up
@@ -40,9 +44,9 @@ class FakeWorld:
         method: str,
         url: str,
         headers: Mapping[str, str] | None = None,
-        body: BinaryIO | None = None,  # noqa: ARG002 - part of the interface
+        body: BinaryIO | None = None,
         *,
-        redirect: bool = True,  # noqa: ARG002 - part of the interface
+        redirect: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         self.asked.append((method, url, dict(headers or {})))
         if not self.reachable(url):

@@ -35,6 +35,16 @@ def test_hosts_that_are_served(config: Config) -> None:
     assert not router.serves("else.example.com", 443)
 
 
+def test_the_hosts_of_a_snapshot_are_asked_ahead(config: Config) -> None:
+    world = FakeWorld()
+    Router(config, world).serves("any.example.com", 443)
+    assert world.expected == {
+        "https://git.example.com/charts",
+        "oci://registry.example.com/x",
+        "https://files.example.com/crd/g.io_things.yaml",
+    }
+
+
 def test_each_request_finds_its_service(config: Config) -> None:
     router = Router(config, FakeWorld())
     advertised = router.answer(get(f"{OURS}/info/refs?service=git-upload-pack"))

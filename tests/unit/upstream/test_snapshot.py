@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ConfigError
-from bootstrap.local.upstream.snapshot import REPOSITORY, Snapshot, snapshot
+from bootstrap.local.upstream.snapshot import REPOSITORY, Snapshot, current, snapshot
 from tests.unit.upstream.fakes import git, work_tree
 
 OURS = "https://git.example.com/eco2/platform.git"
@@ -38,8 +38,9 @@ def fingerprint(folder: Path) -> str:
 
 def test_a_clean_tree_is_its_own_head(tree: Path, tmp_path: Path) -> None:
     found = publish(tree, tmp_path)
-    assert found.commit == git(tree, "rev-parse", "HEAD")
+    assert found.commit == git(tree, "rev-parse", "HEAD") == current(tmp_path / "state")
     assert found.changed == ()
+    assert current(tmp_path / "elsewhere") is None
 
 
 def test_changes_are_published_and_named_and_nothing_else_is_touched(tree: Path, tmp_path: Path) -> None:
@@ -140,6 +141,12 @@ def test_no_repository_is_an_error_with_a_cure(tmp_path: Path, folder: str, cure
     with pytest.raises(ConfigError) as caught:
         snapshot(tmp_path / folder, tmp_path / "state", OURS)
     assert cure in caught.value.problems[0].cure
+
+
+@pytest.mark.parametrize("url", ["git@git.example.com:eco2/platform.git", "ssh://git@git.example.com/x"])
+def test_a_repository_by_ssh_is_refused(tree: Path, tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="https URL"):
+        snapshot(tree, tmp_path / "state", url)
 
 
 def test_manifests_that_are_templates_are_passed_over(tree: Path, tmp_path: Path) -> None:

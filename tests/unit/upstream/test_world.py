@@ -98,13 +98,23 @@ def test_a_host_that_is_silent_is_given_up_for_good(bundle: str, monkeypatch: py
     probes: list[str] = []
 
     class Silent(Network):
-        def _probe(self, origin: str, answer: Future[bool]) -> None:  # noqa: ARG002 - as in the base
+        def _probe(self, origin: str, answer: Future[bool]) -> None:
             probes.append(origin)
 
     world = Silent(bundle)
     assert not world.reachable("https://silent.example.com/a")
     assert not world.reachable("https://silent.example.com/b")
     assert probes == ["https://silent.example.com/"]
+
+
+def test_hosts_are_asked_ahead(bundle: str, listener: Listener) -> None:
+    world = Network(bundle)
+    url = f"http://127.0.0.1:{listener.port}"
+    world.expect([f"{url}/a", f"{url}/b"])
+    assert world.reachable(f"{url}/c")
+    assert len(listener.heard) == 1
+    Network(bundle, offline=True).expect([url])
+    assert len(listener.heard) == 1
 
 
 def test_the_users_proxy_is_honoured_and_its_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
