@@ -9,14 +9,15 @@ from bootstrap.local.components.component import Component, Probe
 from bootstrap.local.site import Site
 
 BASE = frozenset({"aws", "upstream", "simulator"})
-QUIET = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}
+# Many threads make glibc keep as many arenas, which only cost memory here.
+PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore", "MALLOC_ARENA_MAX": "2"}
 
 
 def build_aws(site: Site) -> Component:
     return Component(
         name="aws",
         argv=_python("bootstrap.local.aws", "--port", site.ports["aws"], "--state", site.layout.aws),
-        environment=QUIET,
+        environment=PYTHON,
         probe=Probe(site.ports["aws"], "/_bootstrap/ready"),
         grace=30.0,  # it dumps its state first
     )
@@ -26,7 +27,7 @@ def build_upstream(site: Site, config: Path) -> Component:
     return Component(
         name="upstream",
         argv=_python("bootstrap.local.upstream", "--config", config),
-        environment=QUIET,
+        environment=PYTHON,
         probe=Probe(site.ports["upstream"], "/_bootstrap/ready"),
     )
 
@@ -35,7 +36,7 @@ def build_simulator(site: Site) -> Component:
     return Component(
         name="simulator",
         argv=_python("bootstrap.local.simulator", "--state", site.layout.root),
-        environment={**QUIET, **site.aws_environment},
+        environment={**PYTHON, **site.aws_environment},
         probe=Probe(site.ports["egress"]),
         needs=("aws",),
     )

@@ -95,9 +95,11 @@ class Kubelet:
     def _keep(self, program: Program, pod: Json) -> None:
         runner = _Runner(self._cluster, self._site, pod, self._site.layout.workloads / program.name)
         main = matching(pod, program)
-        runner.mount(main)
+        empty = runner.mount(main)
         if self._revision(program) == uid(pod):
             return
+        if program.secrets_first and empty:
+            raise containers.NotThere(f"files of {', '.join(empty)}")
         log.info("%s starts for pod %s/%s", program.name, namespace(pod), name(pod))
         self._credentials(pod, runner)
         for init in dig(pod, "spec", "initContainers") or ():
@@ -135,12 +137,17 @@ class _Runner:
         self.kubeconfig = folder / "kubeconfig"
         self._seen: dict[tuple[Kind, str], Json | None] = {}
 
-    def mount(self, main: Json) -> None:
+    def mount(self, main: Json) -> list[str]:
+        """Write the files of all volumes; the paths of those that have none."""
+        empty = []
         for path, files in containers.mounts(main, self._pod, self._lookup):
             folder = self._below(path)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for file, content in files.items():
                 write_private_if_changed(folder / file, content)
+            if not files:
+                empty.append(path)
+        return empty
 
     def component(self, program: Program, main: Json) -> Component:
         environment = self._environment(program, main)

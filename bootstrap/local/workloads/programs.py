@@ -16,6 +16,7 @@ class Program:
     Texts have holes: {p[name]} is a port of the platform, {root} the folder that stands for the container's `/`.
     `flags` come after the pod's own arguments and so win over them. `environment` wins over the pod's,
     `defaults` do not. `serves` names the port that the pod's Services lead to.
+    `secrets_first` lets it start only when no Secret mounted into it is empty.
     `port`, `path`: how to see that it serves (see `Probe`). `arguments` replace the pod's where given.
     """
 
@@ -32,6 +33,7 @@ class Program:
     files: Mapping[str, str] = field(default_factory=dict)
     app: str = ""
     serves: str = ""
+    secrets_first: bool = False
     aws: bool = False
     upstream: bool = False
     memory: int = 150  # MiB, a soft limit: the garbage collector works harder beyond it
@@ -116,8 +118,8 @@ PROGRAMS = (
     ),
     _argocd(
         "argocd-applicationset-controller",
-        "argocd-applicationset-controller",
-        "/healthz",
+        "argocd-applicationset-controller-metrics",
+        "/metrics",
         (
             "--enable-leader-election=false",
             "--probe-addr=127.0.0.1:{p[argocd-applicationset-controller]}",
@@ -126,12 +128,26 @@ PROGRAMS = (
         ),
         memory=110,
     ),
+    _argocd(
+        "argocd-server",
+        "argocd-server-metrics",
+        "/metrics",
+        (
+            "--address=127.0.0.1",
+            "--port={p[argocd-server]}",
+            "--metrics-address=127.0.0.1",
+            "--metrics-port={p[argocd-server-metrics]}",
+        ),
+        memory=110,
+    ),
     Program(
         name="external-secrets-webhook",
         image=_ESO,
         word="webhook",
         tool="external-secrets",
-        port="external-secrets-webhook",
+        port="external-secrets-webhook-metrics",
+        path="/metrics",
+        secrets_first=True,  # without its certificate it looks again only every 10 s
         flags=(
             "--port={p[external-secrets-webhook]}",
             "--metrics-addr=127.0.0.1:{p[external-secrets-webhook-metrics]}",
