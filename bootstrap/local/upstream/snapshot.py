@@ -76,9 +76,10 @@ def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") 
 def current(into: Path) -> str | None:
     """The commit published last; None before the first snapshot."""
     repository = into / REPOSITORY
-    if not (repository / "HEAD").exists():
+    arguments = ("rev-parse", "--verify", "--quiet", "HEAD")
+    if not repository.is_dir() or not Git(repository).succeeds(*arguments):
         return None
-    return Git(repository)("rev-parse", "--verify", "--quiet", "HEAD")
+    return Git(repository)(*arguments)
 
 
 def _initialise(source: Git, repository: Path, objects: Path) -> None:
