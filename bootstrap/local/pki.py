@@ -35,7 +35,7 @@ _SERVER_ADDRESSES = ("127.0.0.1", "10.96.0.1")
 
 @dataclass(frozen=True)
 class Leaf:
-    """A certificate to be signed by authority `by`: a client's where `groups` or no names, else a server's."""
+    """A certificate to be signed by authority `by`: a client's, and a server's too where `server`."""
 
     name: str
     by: str
@@ -126,7 +126,9 @@ class Pki:
         self, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate | None
     ) -> None:
         pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-        write_private(self.key(name), key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, plain))
+        write_private(
+            self.key(name), key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, plain)
+        )
         if certificate is not None:
             write_private(self.certificate(name), certificate.public_bytes(pem))
 

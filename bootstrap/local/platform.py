@@ -9,14 +9,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from bootstrap.clock import Clock, SystemClock
 from bootstrap.config.model import Environment
-from bootstrap.errors import LeftoverError, Problem, StuckError
+from bootstrap.errors import LeftoverError, PreflightError, Problem, StuckError
 from bootstrap.local import ports as port_book
 from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
@@ -52,7 +52,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class PartStatus:
-    """A process as it is now. `memory` in bytes (proportional share where the system tells it), `uptime` in seconds."""
+    """A process as it is now. `memory` in bytes (shared pages by their share), `uptime` in seconds."""
 
     name: str
     ready: bool
@@ -68,11 +68,11 @@ class PartStatus:
 class Platform:
     site: Site
     upstream: UpstreamConfig
-    clock: Clock = SystemClock()
+    clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
     def locate(cls, config: Environment, toolchain: Toolchain) -> Platform:
-        """The platform of that environment, running or not. Makes nothing. Raises StuckError when no port is free."""
+        """The environment's platform, running or not. Makes nothing. Raises StuckError without free ports."""
         layout = Layout(config.state / "local")
         ports = port_book.locate(layout.ports)
         tools = {name: toolchain.path(name) for name in PROGRAMS}
@@ -98,9 +98,10 @@ class Platform:
         return False
 
     def start(self, progress: Progress, cancel: threading.Event) -> bool:
-        """Until AWS, the way outside and the machines serve; what ran before goes on. Whether it had to be started.
+        """Until AWS, the way outside and the machines serve; what ran before goes on. Whether it was started.
 
-        Raises StuckError when a part keeps dying or a port is taken, DeadlineError, and Interrupted.
+        Raises PreflightError when a port is taken, StuckError when a part keeps dying, DeadlineError and
+        Interrupted.
         """
         was_running = self.running()
         layout, desired = self.site.layout, Desired(self.site.layout.desired)
@@ -172,14 +173,11 @@ class Platform:
         """Those of a platform whose supervisor died are in use by its own survivors."""
         if any(True for _ in marked(self.site.layout.root)):
             return
-        busy = [name for name, port in self.site.ports.items() if not port_book.bindable(port)]
+        busy = [(name, port) for name, port in self.site.ports.items() if not port_book.bindable(port)]
         if busy:
-            owner = port_book.owner(self.site.ports[busy[0]])
-            raise StuckError(
-                f"port {self.site.ports[busy[0]]} of 127.0.0.1, kept for {busy[0]}, is in use",
-                f"by {owner}" if owner else "",
-                "stop that program, or `bootstrap down` to choose other ports",
-            )
+            cure = "stop that program, or choose other ports: bootstrap down"
+            problems = [Problem(f"port {port}", f"kept for {name}, is in use", cure) for name, port in busy]
+            raise PreflightError("the local platform's ports are taken", problems)
 
     def _wait_for_end(self, progress: Progress) -> None:
         def probe() -> Observation[bool]:

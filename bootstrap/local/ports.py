@@ -50,7 +50,10 @@ Ports = Mapping[str, int]
 
 
 def locate(file: Path, free: Callable[[int], bool] | None = None) -> Ports:
-    """The ports kept in `file`, else a free block; nothing is written. Raises StuckError when all are taken."""
+    """The ports kept in `file`, else a free block; nothing is written. Raises StuckError when all are taken.
+
+    `free` tells whether a port can be had.
+    """
     kept = read_json(file)
     if isinstance(kept, dict) and set(NAMES) <= set(kept):
         return {name: int(kept[name]) for name in NAMES}
@@ -84,22 +87,3 @@ def bindable(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def owner(port: int) -> str:
-    """Who listens there, for people; empty where the system does not tell us."""
-    import psutil  # noqa: PLC0415 - only for this message
-
-    try:
-        connections = psutil.net_connections("tcp4")
-    except psutil.AccessDenied:
-        return ""
-    for connection in connections:
-        if (
-            connection.laddr
-            and connection.laddr.port == port
-            and connection.status == "LISTEN"
-            and connection.pid
-        ):
-            return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    return ""

@@ -1,4 +1,4 @@
-"""What acts inside the cluster for as long as its control plane runs: one thread a controller, each restarted when it fails."""
+"""What acts inside the cluster while its control plane runs: a thread a controller, restarted when it fails."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The EBS CSI driver's controller: volumes for claims, and their end. The driver's pods are simulated, the volumes
-are moto's, so that what a cluster leaves behind in AWS is seen as it would be on the real one.
+"""The EBS CSI driver's controller: volumes for claims, and their end.
+
+The driver's pods are simulated; the volumes are moto's, so that what a cluster leaves behind in AWS is seen.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class EbsDriver:
 
     def _provision(self, claim: Json) -> None:
         zones = {name(node): labels_of(node).get(ZONE, "") for node in self._cluster.list(NODE)}
-        zone = zones.get(annotations_of(claim).get(SELECTED_NODE, "")) or next(iter(sorted(zones.values())), "")
+        zone = zones.get(annotations_of(claim).get(SELECTED_NODE, "")) or next(
+            iter(sorted(zones.values())), ""
+        )
         size = gibibytes(dig(claim, "spec", "resources", "requests", "storage") or "1Gi")
         storage_class = (
             self._cluster.find(Key(STORAGE_CLASS, "", spec(claim).get("storageClassName", ""))) or {}
@@ -162,7 +165,7 @@ def tags(claim: Json) -> list[Mapping[str, str]]:
 
 def gibibytes(quantity: str) -> int:
     """A Kubernetes quantity, rounded up to whole GiB. Raises ValueError when it is none."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]i?)?", quantity)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|[MGT]i?)?", quantity)
     if not match:
         raise ValueError(f"not a size: {quantity}")
     return max(1, -int(-float(match[1]) * UNITS[match[2] or ""] // 2**30))

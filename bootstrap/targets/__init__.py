@@ -1,0 +1,25 @@
+"""Where the pipeline runs. What differs is a field of `base.Target`, never a branch in a step."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.config.model import Environment
+    from bootstrap.targets.base import Target
+
+NAMES = ("aws", "local")
+
+
+def open_target(config: Environment) -> Target:
+    """The target that the environment names. Touches nothing. Raises UsageError for an unknown one."""
+    if config.target not in NAMES:
+        raise UsageError(f"there is no target {config.target}", f"known are {', '.join(NAMES)}")
+    build = import_module(
+        f"bootstrap.targets.{config.target}"
+    ).build  # only what is needed: imports take time
+    target: Target = build(config)
+    return target

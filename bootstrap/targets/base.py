@@ -12,6 +12,7 @@ from bootstrap.errors import Problem
 if TYPE_CHECKING:
     from bootstrap.doctor import Probe
     from bootstrap.plan import Step
+    from bootstrap.status import Part
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Target:
     after: tuple[Step, ...] = ()
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
+    parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself
     probes: tuple[Probe, ...] = ()  # what `bootstrap doctor` looks at, besides what holds for every target
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

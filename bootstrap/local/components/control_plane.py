@@ -1,4 +1,4 @@
-"""etcd, the API server, its controllers, and KWOK, which plays every kubelet. As kubeadm would start them, on loopback."""
+"""etcd, the API server, its controllers, and KWOK, which plays every kubelet. As kubeadm starts them."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def egress_file(site: Site) -> Path:
 
 
 def egress_config(site: Site, pki: Pki) -> str:
-    """Sends what the API server calls inside the cluster (webhooks, aggregated APIs) to `network/egress.py`."""
+    """Sends the API server's calls into the cluster (webhooks, aggregated APIs) to `network/egress.py`."""
     tls = {
         "caBundle": str(pki.certificate("ca")),
         "clientCert": str(pki.certificate("apiserver-egress-client")),

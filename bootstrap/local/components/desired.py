@@ -1,4 +1,4 @@
-"""The set of components that should run: one private file each, written by whoever wants one, read by the supervisor."""
+"""The components that should run: one private file each, written by who wants it, read by the supervisor."""
 
 from __future__ import annotations
 

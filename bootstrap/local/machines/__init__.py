@@ -1,4 +1,4 @@
-"""Simulated EC2 machines: what user data does on a real one, done for the instances that moto says are running.
+"""Simulated EC2 machines: what user data does on a real one, done for the instances that run in moto.
 
 instances.py      pure: what EC2 tells → Instance
 node.py           pure: Instance → Node object

@@ -1,4 +1,4 @@
-"""The loop: instances as EC2 has them now → control plane, nodes, parameters. Level-triggered, so nothing is missed."""
+"""The loop: instances as EC2 has them now → control plane, nodes, parameters. Level-triggered."""
 
 from __future__ import annotations
 
@@ -115,10 +115,10 @@ class Changes:
 
 
 def changes(nodes: Iterable[Json], running: Iterable[Instance]) -> Changes:
-    """Nodes to delete: of no running machine, or of an earlier machine of the same name. Those and new ones to create.
+    """To delete: nodes of no running machine, or of an earlier machine of that name. To create: missing ones.
 
-    A node that is there is left alone even where its labels, taints or providerID have drifted: a kubelet sets
-    them when it registers, never again.
+    A node that is there is left alone even where its labels, taints or providerID have drifted: a kubelet
+    sets them when it registers, never again.
     """
     machines: dict[str, Instance] = {}
     for instance in running:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LABEL_TAG = "k8s.io/cluster-autoscaler/node-template/label/"  # the autoscaler's convention, also used by kubeadm user data
+# The cluster autoscaler's convention.
+LABEL_TAG = "k8s.io/cluster-autoscaler/node-template/label/"
 TAINT_TAG = "k8s.io/cluster-autoscaler/node-template/taint/"
 CLUSTER_TAG = "kubernetes.io/cluster/"
 

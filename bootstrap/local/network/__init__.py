@@ -1,4 +1,4 @@
-"""The cluster's network as far as the API server uses it: it calls webhooks and aggregated APIs by their Service.
+"""The cluster's network as far as the API server uses it: webhooks and aggregated APIs behind Services.
 
 routes.py      which Service is meant, and who answers for it
 answers.py     pure: what a simulated program answers

@@ -24,7 +24,7 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         }
     if path.partition("?")[0] in ("/healthz", "/readyz", "/livez", "/"):
         return 200, {}
-    return 404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+    return 404, _failure(404, "NotFound")
 
 
 def _review(body: bytes) -> tuple[int, dict[str, Any]]:
@@ -32,17 +32,15 @@ def _review(body: bytes) -> tuple[int, dict[str, Any]]:
         review = json.loads(body)
         request = review["request"]
     except (ValueError, KeyError, TypeError):
-        return 400, {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "status": "Failure",
-            "reason": "BadRequest",
-            "code": 400,
-        }
+        return 400, _failure(400, "BadRequest")
     head = {"apiVersion": review["apiVersion"], "kind": review["kind"]}
     if review["kind"] == "ConversionReview":
         return 200, {**head, "response": _converted(request)}
     return 200, {**head, "response": {"uid": request["uid"], "allowed": True}}
+
+
+def _failure(code: int, reason: str) -> dict[str, Any]:
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code}
 
 
 def _converted(request: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import json
 import logging
 import selectors
 import socket
@@ -31,7 +30,7 @@ class Router(Protocol):
 
 @dataclass(frozen=True)
 class Gate:
-    """What a cluster brings along: its routes, and TLS settings that let in its API server and nobody else."""
+    """What a cluster brings along: its routes, and TLS settings that let in its API server only."""
 
     router: Router
     context: ssl.SSLContext
@@ -105,7 +104,9 @@ class _Connect(BaseHTTPRequestHandler):
     def _simulate(self, context: ssl.SSLContext) -> None:
         """TLS inside of TLS: the inner one ends at the other side of a socket pair."""
         near, far = socket.socketpair()
-        speaker = threading.Thread(target=speak, args=(far, context, self.server), name="simulated", daemon=True)
+        speaker = threading.Thread(
+            target=speak, args=(far, context, self.server), name="simulated", daemon=True
+        )
         with near:
             speaker.start()
             self._established()

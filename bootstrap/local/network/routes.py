@@ -1,4 +1,4 @@
-"""Who answers for a Service: the real program beside the cluster, else a stand-in with the Service's own certificate.
+"""Who answers for a Service: the real program beside the cluster, else a stand-in with its own certificate.
 
 A Service without ready pods refuses, as everywhere.
 """

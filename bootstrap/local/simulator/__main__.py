@@ -1,4 +1,4 @@
-"""`python -m bootstrap.local.simulator --state FOLDER`: everything that is simulated, for the platform at FOLDER."""
+"""`python -m bootstrap.local.simulator --state FOLDER`: all that is simulated, for the platform at FOLDER."""
 
 from __future__ import annotations
 

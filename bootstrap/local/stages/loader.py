@@ -43,7 +43,7 @@ def load(folder: Path) -> tuple[Json, ...]:
 
 
 def split(stages: Iterable[Json], crds: Iterable[Json]) -> tuple[tuple[Json, ...], tuple[Json, ...]]:
-    """Those that can be created now, and those that still wait for their kind. None before Stage itself is there."""
+    """Those to create now, and those that wait for their kind; all of them wait for Stage itself."""
     served = {_kind(crd) for crd in crds if is_true(crd, "Established")}
     if STAGE not in served:
         return (), tuple(stages)

@@ -1,6 +1,7 @@
 """`python -m bootstrap.local.supervisor --state FOLDER`: become the daemon of the platform at FOLDER.
 
-Returns at once; a second supervisor of the same platform ends by itself. SIGTERM stops everything, in reverse order.
+Returns at once; a second supervisor of the same platform ends by itself. SIGTERM stops everything, in
+reverse order.
 """
 
 from __future__ import annotations

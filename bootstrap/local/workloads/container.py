@@ -1,4 +1,4 @@
-"""What a kubelet makes of a container in a pod spec: words, environment, files. Pure; what it refers to is looked up."""
+"""What a kubelet makes of a container in a pod spec: words, environment, files. Pure but for `Lookup`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def data(kind: Kind, reference: Json, lookup: Lookup) -> dict[str, bytes]:
 
 
 def mounts(container: Json, pod: Json, lookup: Lookup) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Where volumes are mounted, and the files in them (names → content); volumes of other kinds are empty folders."""
+    """Where volumes are mounted, and the files in them (names → content): none for other kinds of volumes."""
     volumes = {volume["name"]: volume for volume in dig(pod, "spec", "volumes") or ()}
     for mount in container.get("volumeMounts") or ():
         volume = volumes.get(mount["name"], {})
@@ -80,10 +80,16 @@ def mounts(container: Json, pod: Json, lookup: Lookup) -> Iterator[tuple[str, di
 def relocate(text: str, paths: Sequence[str], root: Path) -> str:
     """`text` with mounted paths (alone or after `=`) below `root`, where the files really are."""
     for path in sorted(paths, key=len, reverse=True):
-        moved = re.sub(rf"(^|=){re.escape(path)}(?=/|$)", lambda match: f"{match[1]}{root}{path}", text)
-        if moved != text:
-            return moved
+        head, mounted, tail = _split_path(text, path)
+        if mounted:
+            return f"{head}{root}{mounted}{tail}"
     return text
+
+
+def _split_path(text: str, path: str) -> tuple[str, str, str]:
+    """Before `path`, `path` itself and what follows; `path` is empty where `text` does not name it."""
+    found = re.search(rf"(?:^|(?<==)){re.escape(path)}(?=/|$)", text)
+    return (text[: found.start()], path, text[found.end() :]) if found else (text, "", "")
 
 
 def _files(volume: Json, lookup: Lookup) -> Iterator[tuple[str, bytes]]:

@@ -65,7 +65,12 @@ class Kubelet:
         """The local port of the real program behind a Service, if there is one."""
         for program in PROGRAMS:
             pod = self._serving.get(program.name)
-            if program.serves and pod and namespace(pod) == space and selector.items() <= labels_of(pod).items():
+            if (
+                program.serves
+                and pod
+                and namespace(pod) == space
+                and selector.items() <= labels_of(pod).items()
+            ):
                 return self._site.ports[program.serves]
         return None
 
@@ -217,7 +222,7 @@ class _Runner:
 
 
 def choose(pods: Iterable[Json], running: Mapping[str, str]) -> dict[str, Json]:
-    """One pod a program: the one it runs for already (`running`: its UID) while that lasts, else the oldest Ready one."""
+    """One pod a program: that of UID `running[program]` while it is Ready, else the oldest that is."""
     able = sorted(
         (pod for pod in pods if is_true(pod, "Ready") and not terminating(pod)),
         key=lambda pod: (created(pod), name(pod)),

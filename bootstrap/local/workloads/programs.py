@@ -13,7 +13,7 @@ class Program:
     """Matches containers of an image (the end of its repository) whose first word has that base name, in pods
     with that `app.kubernetes.io/name`; an empty `word` or `app` matches any.
 
-    Texts have holes: {p[name]} is a port of the platform, {root} the folder that stands for the container's `/`.
+    Texts have holes: {p[name]} is a port of the platform, {root} the folder that is the container's `/`.
     `flags` come after the pod's own arguments and so win over them. `environment` wins over the pod's,
     `defaults` do not. `serves` names the port that the pod's Services lead to.
     `secrets_first` lets it start only when no Secret mounted into it is empty.

@@ -1,0 +1,99 @@
+"""AWS itself: tools from PATH, credentials as its SDK finds them, the GitOps repository from its host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bootstrap import doctor
+from bootstrap.config.model import Environment, Gitops
+from bootstrap.errors import PermanentError, TemporaryError
+from bootstrap.targets.base import Target, Tools
+
+REMOTE_TIMEOUT = 30.0  # seconds
+TERRAFORM = doctor.Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile
+HELM = doctor.Range((3, 14), (4,))
+KUSTOMIZE = doctor.Range((5,), (6,))
+
+
+def build(config: Environment) -> Target:
+    client = _clients(config)
+    probes = (
+        doctor.program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10 or later"),
+        doctor.program("helm", "helm", ("version", "--short"), HELM, "install Helm 3.14 or later"),
+        doctor.program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
+        doctor.credentials(client, config.account, config.profile),
+    )
+    return Target(
+        name="aws",
+        tools=Tools(_on_path("terraform"), _on_path("helm"), _on_path("kustomize")),
+        client=client,
+        revision=lambda: remote_commit(config.gitops),
+        preflight=lambda: doctor.problems(doctor.examine(probes)),
+        probes=probes,
+        billed=True,
+    )
+
+
+def remote_commit(gitops: Gitops) -> str:
+    """The commit that the revision stands for at the hosted repository; a full commit id stands for itself.
+
+    Raises PermanentError when the repository does not know the revision, TemporaryError when it does
+    not answer.
+    """
+    if len(gitops.revision) == 40 and set(gitops.revision) <= set("0123456789abcdef"):
+        return gitops.revision
+    found = parse_refs(_ls_remote(gitops), gitops.revision)
+    if found is None:
+        raise PermanentError(
+            f"{gitops.repo_url} has no branch or tag {gitops.revision}",
+            cure="push it, or correct `gitops.revision`",
+        )
+    return found
+
+
+def parse_refs(listing: str, revision: str) -> str | None:
+    """The commit in the output of `git ls-remote`. A branch wins over a tag, an annotated tag is peeled."""
+    refs = {
+        ref: commit for commit, ref in (line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+    }
+    wanted = (f"refs/heads/{revision}", f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}", revision)
+    return next((refs[ref] for ref in wanted if ref in refs), None)
+
+
+def _ls_remote(gitops: Gitops) -> str:
+    argv = ["git", "ls-remote", gitops.repo_url, gitops.revision, f"{gitops.revision}^{{}}"]
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            argv, env=environment, capture_output=True, text=True, timeout=REMOTE_TIMEOUT, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        why = (getattr(error, "stderr", None) or str(error)).strip()
+        raise TemporaryError(
+            f"cannot ask {gitops.repo_url}", why, "check the URL and your Git credentials"
+        ) from error
+    return done.stdout
+
+
+def _clients(config: Environment) -> Callable[[str], Any]:
+    """boto3 clients of one session, which is opened when the first is asked for."""
+    sessions: list[Any] = []
+
+    def client(service: str) -> Any:
+        import boto3  # noqa: PLC0415 - takes a quarter of a second
+
+        if not sessions:
+            sessions.append(boto3.Session(profile_name=config.profile, region_name=config.region))
+        return sessions[0].client(service)
+
+    return client
+
+
+def _on_path(program: str) -> Path:
+    """Where it is; its bare name when it is nowhere, which preflight reports."""
+    return Path(shutil.which(program) or program)

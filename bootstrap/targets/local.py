@@ -1,0 +1,156 @@
+"""The local platform: real Kubernetes, Argo CD, ESO and Terraform; AWS, machines and pods are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bootstrap import doctor
+from bootstrap.config.model import Environment
+from bootstrap.context import Context
+from bootstrap.errors import PermanentError
+from bootstrap.local import ports
+from bootstrap.local.aws import override
+from bootstrap.local.platform import Platform
+from bootstrap.local.toolchain import Toolchain
+from bootstrap.local.upstream import journal
+from bootstrap.plan import Done, Step
+from bootstrap.status import Part
+from bootstrap.targets.base import Target, Tools
+
+BUILD_DEADLINE = 3600.0  # seconds; about 12 min on 2 cores
+
+
+def build(config: Environment) -> Target:
+    toolchain = Toolchain.locate(config.home)
+    platform = Platform.locate(config, toolchain)
+    stay = _Stay(config, toolchain, platform)
+    url = platform.site.url("aws")
+    probes = tuple(stay.probes())
+    return Target(
+        name="local",
+        tools=Tools(toolchain.path("terraform"), toolchain.path("helm"), toolchain.path("kustomize")),
+        client=_clients(url, config.region),
+        revision=stay.revision,
+        preflight=lambda: doctor.problems(doctor.examine(probes)),
+        tool_environment=platform.site.upstream_environment,
+        terraform_environment={
+            **override.environment(url, config.region),
+            "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
+        },
+        terraform_override=override.override(url),
+        backend=override.backend(),
+        before=(
+            Step("toolchain", "Build or find the toolchain", stay.toolchain_step, deadline=BUILD_DEADLINE),
+            Step("platform", "Start the local platform", stay.platform_step, ("toolchain",), attempts=1),
+        ),
+        after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
+        sources=lambda: journal.read(platform.upstream.served),
+        notices=stay.notices,
+        parts=stay.parts,
+        probes=probes,
+        keep_state_bucket=False,
+    )
+
+
+@dataclass
+class _Stay:
+    """A platform while a command uses it. `changed`: paths whose uncommitted content is rehearsed."""
+
+    config: Environment
+    toolchain: Toolchain
+    platform: Platform
+    changed: tuple[str, ...] = ()
+
+    # -- steps ---------------------------------------------------------------------------------------
+
+    def toolchain_step(self, context: Context) -> Done:
+        missing = self.toolchain.missing()
+        self.toolchain.ensure(context.progress, context.cancel)
+        built = f"made {', '.join(missing)}" if missing else f"all parts found in {self.toolchain.cache}"
+        return Done(built, changed=bool(missing))
+
+    def platform_step(self, context: Context) -> Done:
+        from bootstrap.local.upstream.snapshot import snapshot  # noqa: PLC0415 - only `up` needs it
+
+        platform = replace(self.platform, clock=context.clock)
+        started = platform.start(context.progress, context.cancel)
+        gitops = self.config.gitops
+        taken = snapshot(gitops.checkout, platform.upstream.state, gitops.repo_url, gitops.revision)
+        self.changed = taken.changed
+        return Done(
+            f"{platform.site.url('aws')} is AWS, commit {taken.commit[:10]} is {gitops.revision}",
+            changed=started,
+        )
+
+    def dispose_step(self, context: Context) -> Done:
+        there = self.platform.site.layout.root.exists()
+        replace(self.platform, clock=context.clock).stop(context.progress)
+        return Done("nothing of it is left", changed=there)
+
+    # -- what the pipeline asks ----------------------------------------------------------------------
+
+    def revision(self) -> str:
+        """Raises PermanentError before the first snapshot."""
+        from bootstrap.local.upstream.git import Git  # noqa: PLC0415 - as above
+        from bootstrap.local.upstream.snapshot import REPOSITORY  # noqa: PLC0415 - as above
+
+        repository = self.platform.upstream.state / REPOSITORY
+        if not repository.is_dir():
+            raise PermanentError("the local platform has no GitOps repository yet", cure="bootstrap up")
+        return Git(repository)("rev-parse", f"refs/heads/{self.config.gitops.revision}")
+
+    def notices(self) -> tuple[str, ...]:
+        if not self.changed:
+            return ()
+        shown = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
+        return (f"uncommitted changes are rehearsed ({len(self.changed)}): {shown}",)
+
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(
+            Part(
+                part.name,
+                "up" if part.ready else "down",
+                f"pid {part.pid}, {part.memory / 2**20:.0f} MiB, up {_span(part.uptime)}"
+                + (f", port {part.port}" if part.port else "")
+                + (f", restarted {part.restarts} times" if part.restarts else ""),
+            )
+            for part in self.platform.parts()
+        )
+
+    def probes(self) -> Iterator[doctor.Probe]:
+        yield doctor.Probe("toolchain", self._look_at_toolchain)
+        yield doctor.Probe("ports", self._look_at_ports)
+
+    def _look_at_toolchain(self) -> doctor.Check:
+        missing = self.toolchain.missing()
+        if not missing:
+            return doctor.Check("toolchain", True, f"complete, in {self.toolchain.cache}")
+        needed, free = self.toolchain.disk_needed(), self.toolchain.disk_free()
+        return doctor.judge_disk("toolchain", self.toolchain.cache, free, needed)
+
+    def _look_at_ports(self) -> doctor.Check:
+        block = self.platform.site.ports
+        if self.platform.running():
+            return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are ours")
+        busy = [(name, port) for name, port in block.items() if not ports.bindable(port)]
+        if busy:
+            (name, port), *_ = busy
+            return doctor.judge_holder(f"port of {name}", port, doctor.holder(port), ())
+        return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are free")
+
+
+def _clients(url: str, region: str) -> Callable[[str], Any]:
+    def client(service: str) -> Any:
+        import boto3  # noqa: PLC0415 - takes a quarter of a second
+
+        return boto3.client(service, **override.client_settings(url, region))
+
+    return client
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
