@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from bootstrap.errors import BootstrapError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bootstrap.local.aws", description="AWS on this machine.")
+    parser.add_argument("--port", type=int, required=True, help="port on loopback")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder that keeps everything over restarts"
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    from bootstrap.local.aws.server import serve  # noqa: PLC0415 - a wrong flag is told before moto is loaded
+
+    try:
+        serve(arguments.port, arguments.state)
+    except BootstrapError as error:
+        sys.stderr.write(f"{error}\n{error.cure}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

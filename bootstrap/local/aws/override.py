@@ -1,0 +1,87 @@
+"""How Terraform is pointed at the local AWS: an override file, backend settings and environment. Pure.
+
+Nothing of this stands in the user's own HCL, and nothing of the user's AWS configuration is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+ACCESS_KEY = "local"
+SECRET_KEY = "local"  # noqa: S105 - anything is accepted
+
+# Merged into the provider block that is there:
+# https://developer.hashicorp.com/terraform/language/files/override
+_SETTINGS: dict[str, str | int | bool] = {
+    "access_key": ACCESS_KEY,
+    "secret_key": SECRET_KEY,
+    "s3_force_path_style": True,
+    "skip_credentials_validation": True,
+    "skip_get_ec2_platforms": True,
+    "skip_metadata_api_check": True,
+    "skip_region_validation": True,
+    "skip_requesting_account_id": False,  # ARNs need the account
+    "max_retries": 25,
+}
+
+_BACKEND = {
+    "skip_credentials_validation": "true",
+    "skip_metadata_api_check": "true",
+    "skip_region_validation": "true",
+    "skip_requesting_account_id": "true",
+    "use_path_style": "true",
+}
+
+
+@cache
+def endpoint_keys() -> tuple[str, ...]:
+    """Every service that provider 3.39.0 knows, from its schema. One left out would go to real AWS."""
+    text = resources.files("bootstrap.local.aws").joinpath("endpoints.json").read_text(encoding="utf-8")
+    return tuple(json.loads(text))
+
+
+def override(url: str) -> str:
+    """The text of `bootstrap_override.tf`, which sends all of the provider's calls to `url`."""
+    endpoints = "".join(f"    {key} = {_hcl(url)}\n" for key in endpoint_keys())
+    settings = "".join(f"  {name} = {_hcl(value)}\n" for name, value in _SETTINGS.items())
+    return f'provider "aws" {{\n{settings}\n  endpoints {{\n{endpoints}  }}\n}}\n'
+
+
+def backend() -> dict[str, str]:
+    """Settings of the S3 backend, for `-backend-config`, besides bucket, key and region."""
+    return dict(_BACKEND)
+
+
+def environment(url: str, region: str) -> dict[str, str]:
+    """Environment of Terraform: the backend's endpoint and keys, and no other AWS configuration than this."""
+    return {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": "",
+        "AWS_REGION": region,
+        "AWS_PROFILE": "",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL_S3": url,
+    }
+
+
+def _hcl(value: str | int | bool) -> str:
+    """A literal in HCL: as in JSON, where template markers are no issue in what we write."""
+    return json.dumps(value)
+
+
+def client_settings(url: str, region: str) -> Mapping[str, str]:
+    """Keyword arguments of a boto3 client."""
+    return {
+        "endpoint_url": url,
+        "region_name": region,
+        "aws_access_key_id": ACCESS_KEY,
+        "aws_secret_access_key": SECRET_KEY,
+    }

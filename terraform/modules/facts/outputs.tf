@@ -1,0 +1,4 @@
+output "names" {
+  description = "Full names of the parameters."
+  value       = [for parameter in aws_ssm_parameter.fact : parameter.name]
+}

@@ -1,0 +1,47 @@
+#!/bin/bash
+# The control plane: kubeadm init, a network, and what others need to reach it.
+set -euo pipefail
+
+STATE=/var/lib/bootstrap
+export KUBECONFIG=/etc/kubernetes/admin.conf
+
+initialise() {
+  [ -f "$STATE/initialised" ] && return
+  local ports=Port-6443,Port-10250,Port-10257,Port-10259,Port-2379,Port-2380
+  local manifests=FileAvailable--etc-kubernetes-manifests again=()
+  if [ "$(cat "$STATE/cluster" 2>/dev/null)" = "$CLUSTER" ]; then
+    # An earlier attempt of ours broke off. kubeadm keeps the certificates and the etcd it finds; anybody else's
+    # leftovers still stop it here.
+    again=(--ignore-preflight-errors="$ports,$manifests-kube-apiserver.yaml,$manifests-kube-controller-manager.yaml,$manifests-kube-scheduler.yaml,$manifests-etcd.yaml,DirAvailable--var-lib-etcd")
+  fi
+  KUBERNETES_VERSION=$(kubeadm version -o short)
+  CERT_SANS="$PRIVATE_IP${API_ADDRESS:+, $API_ADDRESS}"
+  export KUBERNETES_VERSION CERT_SANS
+  envsubst <"/etc/bootstrap/kubeadm.yaml" >"$STATE/init.yaml"
+  kubeadm init phase preflight --config "$STATE/init.yaml" "${again[@]}"
+  echo "$CLUSTER" >"$STATE/cluster"
+  kubeadm init --config "$STATE/init.yaml" --skip-token-print --skip-phases=preflight
+  touch "$STATE/initialised"
+}
+
+# Without a network no node becomes Ready. The GitOps repository owns it from its wave 5 on: never touched again here.
+install_network() {
+  [ -f "$STATE/network" ] && return
+  local manifests="https://raw.githubusercontent.com/projectcalico/calico/$CALICO_VERSION/manifests"
+  kubectl apply --server-side --force-conflicts -f "$manifests/operator-crds.yaml" -f "$manifests/tigera-operator.yaml"
+  kubectl wait --for=condition=Established --timeout=60s crd/installations.operator.tigera.io
+  kubectl apply --server-side -f /etc/bootstrap/calico.yaml
+  touch "$STATE/network"
+}
+
+publish_kubeconfig() {
+  sed "s#server: .*#server: https://${API_ADDRESS:-$PRIVATE_IP}:6443#" /etc/kubernetes/admin.conf |
+    parameter put "$SSM_PREFIX/cluster/kubeconfig" "$KMS_KEY"
+}
+
+install -d -m 0700 "$STATE"
+initialise
+install_network
+publish_kubeconfig
+/usr/local/sbin/bootstrap-join
+systemctl enable --now bootstrap-join.timer

@@ -1,0 +1,62 @@
+# Pure: variables in, cloud-init text out; no provider, so it is tested without any cloud.
+#
+# The text holds no secret. What differs between nodes stands in two files, node.env and kubeadm.yaml; the programs are
+# the same everywhere and lie in files/, free of template holes. A service runs them until the node has joined, also
+# after a failure or a reboot.
+
+locals {
+  control_plane = var.role == "control-plane"
+
+  environment = {
+    CLUSTER            = var.cluster_name
+    NODE               = var.node_name
+    ROLE               = var.role
+    AWS_DEFAULT_REGION = var.region
+    SSM_PREFIX         = var.ssm_prefix
+    KMS_KEY            = var.kms_key_alias
+    API_ADDRESS        = var.api_address
+    KUBERNETES_MINOR   = var.kubernetes_version
+    CALICO_VERSION     = var.calico_version
+  }
+
+  kubeadm = templatefile("${path.module}/templates/${var.role}.yaml.tftpl", {
+    cluster_name = var.cluster_name
+    node_name    = var.node_name
+    labels       = join(",", [for key, value in var.labels : "${key}=${value}"])
+    taints       = jsonencode(var.taints)
+    pod_cidr     = var.pod_cidr
+    service_cidr = var.service_cidr
+  })
+
+  common_files = {
+    "/etc/bootstrap/node.env" = {
+      mode = "0644", content = join("", [for name, value in local.environment : "${name}='${value}'\n"])
+    }
+    "/etc/bootstrap/kubeadm.yaml"                = { mode = "0600", content = local.kubeadm }
+    "/etc/systemd/system/bootstrap-node.service" = { mode = "0644", content = file("${path.module}/files/bootstrap-node.service") }
+    "/usr/local/sbin/bootstrap-node"             = { mode = "0755", content = file("${path.module}/files/bootstrap-node.sh") }
+    "/usr/local/sbin/bootstrap-role"             = { mode = "0755", content = file("${path.module}/files/${var.role}.sh") }
+    "/usr/local/sbin/parameter"                  = { mode = "0755", content = file("${path.module}/files/parameter.py") }
+  }
+
+  control_plane_files = {
+    "/etc/bootstrap/calico.yaml" = {
+      mode = "0644", content = templatefile("${path.module}/templates/calico.yaml.tftpl", { pod_cidr = var.pod_cidr })
+    }
+    "/etc/systemd/system/bootstrap-join.service" = { mode = "0644", content = file("${path.module}/files/bootstrap-join.service") }
+    "/etc/systemd/system/bootstrap-join.timer"   = { mode = "0644", content = file("${path.module}/files/bootstrap-join.timer") }
+    "/usr/local/sbin/bootstrap-join"             = { mode = "0755", content = file("${path.module}/files/bootstrap-join.sh") }
+  }
+
+  files = merge(local.common_files, local.control_plane ? local.control_plane_files : {})
+
+  cloud_config = {
+    hostname          = var.node_name
+    preserve_hostname = false
+    write_files       = [for path, file in local.files : { path = path, permissions = file.mode, content = file.content }]
+    runcmd = [
+      ["systemctl", "daemon-reload"],
+      ["systemctl", "enable", "--now", "--no-block", "bootstrap-node.service"],
+    ]
+  }
+}
