@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,11 +41,12 @@ def run(context: Context) -> Done:
 
 
 def seeds_preview(context: Context) -> tuple[PlannedSeed, ...]:
-    """What `run` would do, by name only. Writes nothing; raises TemporaryError, PermanentError."""
+    """What `run` would do, by full name only. Writes nothing; raises TemporaryError, PermanentError."""
     found = backend.find(context)
     outputs = open_stack(context, found.settings(context.target.backend)).outputs() if found else {}
     existing = _existing(context, Api(context.target.client("ssm")))
-    return preview_seeds(context.config.seeds, outputs, existing, sources())
+    planned = preview_seeds(context.config.seeds, outputs, existing, sources())
+    return tuple(replace(seed, name=f"{context.config.ssm_prefix}/{seed.name}") for seed in planned)
 
 
 def _existing(context: Context, api: Api) -> dict[str, str]:

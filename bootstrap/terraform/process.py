@@ -39,10 +39,16 @@ class Ended:
     interrupted: bool
 
 
-def follow(
-    command: Command, log: Path, on_line: Callable[[str], None], clock: Clock, cancel: threading.Event
-) -> Ended:
-    """Run to the end, appending to `log`, each line to `on_line` as it comes.
+@dataclass(frozen=True)
+class Listener:
+    """What hears of a program: `started` its process id, `line` each line as it comes."""
+
+    line: Callable[[str], None]
+    started: Callable[[int], None] = lambda pid: None  # noqa: ARG005 - most do not care
+
+
+def follow(command: Command, log: Path, listener: Listener, clock: Clock, cancel: threading.Event) -> Ended:
+    """Run to the end, appending what it says to `log` and telling the listener.
 
     When `cancel` is set the program gets one SIGINT and all the time it needs: Terraform then stops starting
     things, waits for what it began and saves its state. Raises FileNotFoundError without the program.
@@ -63,7 +69,8 @@ def follow(
     with log.open(encoding="utf-8", errors="replace") as source:
         source.seek(start)
         try:
-            return _watch(process, _Lines(source), on_line, clock, cancel)
+            listener.started(process.pid)
+            return _watch(process, _Lines(source), listener.line, clock, cancel)
         except BaseException:
             # A defect of ours must not leave Terraform at work unseen.
             process.send_signal(signal.SIGINT)

@@ -22,7 +22,7 @@ from bootstrap.clock import Clock
 from bootstrap.errors import Interrupted, ToolError
 from bootstrap.terraform.explain import explain
 from bootstrap.terraform.messages import Diagnostic, Message, Plain, Planned, Summary, parse
-from bootstrap.terraform.process import Command, Ended, capture, follow
+from bootstrap.terraform.process import Command, Ended, Listener, capture, follow
 from bootstrap.terraform.workspace import ERRORED_STATE
 
 CURE_TOOL = "install Terraform 1.10 or later, then run: bootstrap doctor"
@@ -43,7 +43,8 @@ class Planning:
 class Terraform:
     """One root module in its working copy. Every method raises ToolError, TemporaryError, LockedError or,
 
-    after a clean stop, Interrupted. `listen` hears every message while it comes; `log` keeps the raw stream.
+    after a clean stop, Interrupted. `listen` hears every message while it comes, `started` each process id;
+    `log` keeps the raw stream.
     """
 
     binary: Path
@@ -53,6 +54,7 @@ class Terraform:
     clock: Clock
     cancel: threading.Event
     listen: Callable[[Message], None]
+    started: Callable[[int], None]
 
     def init(self, backend: Mapping[str, str]) -> None:
         """Providers, modules and the backend. `-reconfigure`: the state is never moved between backends."""
@@ -140,7 +142,7 @@ class Terraform:
 
     def _follow(self, command: Command, on_line: Callable[[str], None]) -> Ended:
         try:
-            return follow(command, self.log, on_line, self.clock, self.cancel)
+            return follow(command, self.log, Listener(on_line, self.started), self.clock, self.cancel)
         except OSError as error:
             raise self._cannot_start(error) from error
 

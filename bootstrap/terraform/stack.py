@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from bootstrap.context import Context
 from bootstrap.terraform.environment import terraform_environment
 from bootstrap.terraform.progress import Reporter
 from bootstrap.terraform.runner import Terraform
+from bootstrap.terraform.survivor import note, wait_for_survivor
 from bootstrap.terraform.variables import variables
 from bootstrap.terraform.workspace import Content, prepare
 
@@ -19,13 +21,15 @@ _NO_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 def open_stack(context: Context, backend: Mapping[str, str] | None) -> Terraform:
     """Prepare the working copy and initialise it; without a `backend` against an empty state.
 
-    Raises ConfigError, ToolError, TemporaryError, Interrupted.
+    Raises ConfigError, ToolError, TemporaryError, LockedError, Interrupted.
     """
     config, target = context.config, context.target
     override = target.terraform_override
     if backend is None:
         override = (override or "") + _NO_BACKEND
     content = Content(config.terraform.stack, override, variables(config))
+    running = config.state / "terraform.pid"
+    wait_for_survivor(context, running)
     folder = prepare(config.terraform.folder, config.state / "terraform", content)
     terraform = Terraform(
         binary=target.tools.terraform,
@@ -35,6 +39,7 @@ def open_stack(context: Context, backend: Mapping[str, str] | None) -> Terraform
         clock=context.clock,
         cancel=context.cancel,
         listen=Reporter(context),
+        started=partial(note, running),
     )
     context.progress("terraform init")
     terraform.init(backend or {})

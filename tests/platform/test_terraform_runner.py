@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import urllib.request
 import zipfile
@@ -18,13 +20,15 @@ from moto.server import ThreadedMotoServer
 from bootstrap.clock import SystemClock
 from bootstrap.config.model import Generate, Seed, TerraformConfig
 from bootstrap.errors import Interrupted, LockedError, ToolError
-from bootstrap.events import Event, Notice, ResourceChanged
+from bootstrap.events import Event, Notice, ResourceChanged, StepProgress
 from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.steps import backend, destroy, leftovers, preflight, seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.steps.terraform import Outputs
+from bootstrap.terraform.survivor import survivor
 from tests.aws_context import World, client, environment, world
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.platform
 
 STACK = """
@@ -111,14 +115,19 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def dev(tmp_path: Path, aws: str, mirror: Path) -> World:
     """A user's project in a path with spaces, and a target like the local one."""
-    program = shutil.which("terraform")
-    if not program:
-        pytest.skip("no terraform on PATH")
     home = tmp_path / "my project"
     (home / "terraform" / "dev").mkdir(parents=True)
     (home / "terraform" / "modules" / "facts").mkdir(parents=True)
     (home / "terraform" / "dev" / "main.tf").write_text(STACK)
     (home / "terraform" / "modules" / "facts" / "main.tf").write_text(MODULE)
+    return project(home, aws, mirror)
+
+
+def project(home: Path, aws: str, mirror: Path) -> World:
+    """The world of a project that lies in `home`."""
+    program = shutil.which("terraform")
+    if not program:
+        pytest.skip("no terraform on PATH")
     config = environment(
         home,
         terraform=TerraformConfig(home / "terraform", parallelism=20),
@@ -283,3 +292,47 @@ def test_one_interrupt_is_passed_on_once_and_the_next_run_goes_on(
     assert len(dev.of(ResourceChanged)) == 7, "nothing is made twice"
     keys = again.target.client("kms").list_keys()["Keys"]
     assert len(keys) == 1
+
+
+DOOMED = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from bootstrap.events import StepProgress
+from bootstrap.steps import backend, terraform
+from tests.platform.test_terraform_runner import project
+
+home, aws, mirror = sys.argv[1:]
+context = project(Path(home), aws, Path(mirror)).context
+
+def emit(event):
+    if isinstance(event, StepProgress) and "to create" in event.message:
+        print("planned", flush=True)
+
+context = replace(context, emit=emit)
+context.results.put(backend.run(context).result)
+terraform.run(context)
+"""
+
+
+def test_after_a_kill_terraform_finishes_and_the_next_run_finds_everything(
+    dev: World, aws: str, mirror: Path
+) -> None:
+    """kill -9 in the middle of an apply: no lock stays behind, nothing is made twice."""
+    noted = dev.context.config.state / "terraform.pid"
+    arguments = [sys.executable, "-c", DOOMED, str(dev.context.config.home), aws, str(mirror)]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as doomed:
+        assert doomed.stdout
+        assert doomed.stdout.readline() == "planned\n"
+        plan = noted.read_text()
+        while noted.read_text() in (plan, ""):
+            assert doomed.poll() is None
+            os.sched_yield()
+        doomed.send_signal(signal.SIGKILL)
+    assert survivor(noted), "the apply goes on"
+
+    dev.context.results.put(backend.run(dev.context).result)
+    assert not terraform.run(dev.context).changed
+    assert dev.of(ResourceChanged) == []
+    assert len(dev.context.target.client("kms").list_keys()["Keys"]) == 1
+    assert any("earlier run" in event.message for event in dev.of(StepProgress))

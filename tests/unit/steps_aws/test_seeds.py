@@ -149,8 +149,8 @@ def test_a_preview_before_anything_exists_names_everything_and_shows_nothing(tmp
     here = ready(tmp_path, MANY[0], TOKEN)
     planned = seeds.seeds_preview(here.context)
     assert [(seed.action, seed.name, seed.source) for seed in planned] == [
-        ("create", "database/d0/password", "generate"),
-        ("create", "api/token", "environment"),
+        ("create", "/eco2/dev/database/d0/password", "generate"),
+        ("create", "/eco2/dev/api/token", "environment"),
     ]
     assert "canary-token" not in repr(planned)
     assert stored() == {}

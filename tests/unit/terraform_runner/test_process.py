@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.clock import SystemClock
-from bootstrap.terraform.process import Command, Ended, follow
+from bootstrap.terraform.process import Command, Ended, Listener, follow
 
 CLOCK = SystemClock()
 
@@ -28,12 +28,12 @@ def test_every_line_is_heard_and_kept(tmp_path: Path) -> None:
     program = script(
         tmp_path, "import sys; print('one'); print('zwei ü'); sys.stdout.write('no end'); sys.exit(3)"
     )
-    ended = follow(program, log, heard.append, CLOCK, threading.Event())
+    ended = follow(program, log, Listener(heard.append), CLOCK, threading.Event())
     assert ended == Ended(3, interrupted=False)
     assert heard == ["one", "zwei ü", "no end"]
     assert log.stat().st_mode & 0o077 == 0
     heard.clear()
-    follow(script(tmp_path, "print('again')"), log, heard.append, CLOCK, threading.Event())
+    follow(script(tmp_path, "print('again')"), log, Listener(heard.append), CLOCK, threading.Event())
     assert heard == ["again"]
     assert log.read_text() == "one\nzwei ü\nno endagain\n"
 
@@ -59,7 +59,7 @@ def test_a_stop_is_asked_for_once_and_waited_for(tmp_path: Path) -> None:
         if line == "ready":
             cancel.set()
 
-    ended = follow(script(tmp_path, STUBBORN), tmp_path / "log", on_line, CLOCK, cancel)
+    ended = follow(script(tmp_path, STUBBORN), tmp_path / "log", Listener(on_line), CLOCK, cancel)
     assert ended == Ended(0, interrupted=True)
     assert heard == ["ready", "saving", "asked 1"]
 
@@ -70,24 +70,25 @@ def test_a_defect_while_listening_does_not_leave_the_program_behind(tmp_path: Pa
 
     log = tmp_path / "log"
     with pytest.raises(RuntimeError, match="ready"):
-        follow(script(tmp_path, STUBBORN), log, on_line, CLOCK, threading.Event())
+        follow(script(tmp_path, STUBBORN), log, Listener(on_line), CLOCK, threading.Event())
     assert "asked 1" in log.read_text()
 
 
 def test_a_missing_program_is_an_error_at_once(tmp_path: Path) -> None:
     missing = Command(("/nowhere/terraform",), tmp_path, {})
     with pytest.raises(FileNotFoundError):
-        follow(missing, tmp_path / "log", print, CLOCK, threading.Event())
+        follow(missing, tmp_path / "log", Listener(print), CLOCK, threading.Event())
 
 
 PARENT = """
 import sys, threading
 from pathlib import Path
 from bootstrap.clock import SystemClock
-from bootstrap.terraform.process import Command, follow
+from bootstrap.terraform.process import Command, Listener, follow
 folder = Path(sys.argv[1])
 child = Command((sys.executable, "-c", sys.argv[2]), folder, {})
-follow(child, folder / "log", lambda line: print(line, flush=True), SystemClock(), threading.Event())
+listener = Listener(lambda line: print(line, flush=True))
+follow(child, folder / "log", listener, SystemClock(), threading.Event())
 """
 CHILD = """
 import os, signal

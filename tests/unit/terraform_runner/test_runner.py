@@ -32,13 +32,20 @@ class Stage:
     """A folder with the stand-in, what it is to say, and what it was asked."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.heard = folder, list[Message]()
+        self.folder, self.heard, self.started = folder, list[Message](), list[int]()
         program = folder / "terraform"
         program.write_text(PROGRAM.format(python=sys.executable))
         program.chmod(0o755)
         self.play()
         self.terraform = Terraform(
-            program, folder, {}, folder / "log", SystemClock(), threading.Event(), self.heard.append
+            binary=program,
+            folder=folder,
+            environment={},
+            log=folder / "log",
+            clock=SystemClock(),
+            cancel=threading.Event(),
+            listen=self.heard.append,
+            started=self.started.append,
         )
 
     def play(self, **commands: dict[str, object]) -> None:

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.clock import FakeClock
+from bootstrap.errors import LockedError
+from bootstrap.events import StepProgress
+from bootstrap.terraform import survivor as module
+from bootstrap.terraform.survivor import note, survivor, wait_for_survivor
+from tests.aws_context import environment, world
+
+
+@pytest.fixture
+def program() -> Iterator[subprocess.Popen[bytes]]:
+    """Something that runs until its input is closed."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        yield running
+
+
+def test_who_runs_is_known_and_who_ended_is_not(tmp_path: Path, program: subprocess.Popen[bytes]) -> None:
+    path = tmp_path / "state" / "terraform.pid"
+    assert survivor(path) is None
+    note(path, program.pid)
+    assert survivor(path) == program.pid
+    program.communicate(b"\n")
+    assert survivor(path) is None
+
+
+def test_another_process_with_the_same_id_is_not_mistaken(tmp_path: Path) -> None:
+    path = tmp_path / "terraform.pid"
+    path.write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    assert survivor(path) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": -1, "started": 0}', '{"pid": "x"}'])
+def test_a_torn_note_is_no_note(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "terraform.pid"
+    path.write_text(text)
+    assert survivor(path) is None
+
+
+def test_it_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int | None] = [7, 7, None]
+    monkeypatch.setattr(module, "survivor", lambda _: seen.pop(0))
+    here = world(environment(tmp_path))
+    wait_for_survivor(here.context, tmp_path / "terraform.pid")
+    (progress,) = here.of(StepProgress)
+    assert "process 7" in progress.message
+
+
+def test_but_not_for_ever(tmp_path: Path, program: subprocess.Popen[bytes]) -> None:
+    path = tmp_path / "terraform.pid"
+    note(path, program.pid)
+    clock = FakeClock()
+    with pytest.raises(LockedError, match=str(program.pid)) as refused:
+        wait_for_survivor(world(environment(tmp_path), clock=clock).context, path)
+    assert f"kill -INT {program.pid}" in refused.value.cure
+    assert clock.monotonic() == pytest.approx(120)
