@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from bootstrap.errors import Interrupted
 from bootstrap.local.toolchain.work import Work
@@ -58,8 +59,9 @@ def run(
         errors="replace",
         start_new_session=True,
     )
+    assert process.stdout is not None  # noqa: S101 - narrows the type; a pipe was asked for
     output = Output()
-    reader = threading.Thread(target=_read, args=(process, log, output), daemon=True)
+    reader = threading.Thread(target=_read, args=(process.stdout, log, output), daemon=True)
     reader.start()
     try:
         _watch(process, lambda: describe(output), work)
@@ -81,9 +83,10 @@ def _watch(process: subprocess.Popen[str], describe: Callable[[], str], work: Wo
             said = now
 
 
-def _read(process: subprocess.Popen[str], log: Path, output: Output) -> None:
-    with log.open("w", encoding="utf-8") as file:
-        for line in process.stdout or ():
+def _read(stream: IO[str], log: Path, output: Output) -> None:
+    """Line by line, so that the log can be followed."""
+    with stream, log.open("w", buffering=1, encoding="utf-8") as file:
+        for line in stream:
             file.write(line)
             output.tail.append(line.rstrip("\n"))
             output.count += 1
