@@ -56,7 +56,8 @@ ESO = (objects.EXTERNAL_SECRET, objects.SECRET_STORE)
 
 def resource(kind: Kind) -> Resource:
     plural = "ingresses" if kind.name == "Ingress" else f"{kind.name.lower()}s"
-    return Resource(kind.group, kind.version or "v1", kind.name, plural, kind.name not in CLUSTER_WIDE)
+    version = "v1alpha1" if kind.group == "argoproj.io" else "v1"
+    return Resource(kind.group, version, kind.name, plural, kind.name not in CLUSTER_WIDE)
 
 
 @dataclass
@@ -99,8 +100,9 @@ class FakeServer:
             meta["resourceVersion"] = str(self.version)
             self.stored[key] = made
             self._tell("MODIFIED" if before else "ADDED", key.kind, made)
+            answer = copy.deepcopy(made)
         self.react(self, copy.deepcopy(made))
-        return copy.deepcopy(self.stored.get(key, made))
+        return answer
 
     def change(self, key: Key, **parts: Any) -> Json:
         """Merge into the stored object; None removes."""
@@ -226,9 +228,13 @@ class FakeServer:
                     "scope": "Namespaced" if found.namespaced else "Cluster",
                 }
                 groups.setdefault(found.group, []).append(entry)
+        versions = {found.group: found.version for found in map(resource, self.kinds)}
         return {
             "items": [
-                {"metadata": {"name": group}, "versions": [{"version": "v1", "resources": entries}]}
+                {
+                    "metadata": {"name": group},
+                    "versions": [{"version": versions[group], "resources": entries}],
+                }
                 for group, entries in groups.items()
             ]
         }

@@ -1,0 +1,102 @@
+"""The way down: Applications first, while their controllers live; a dead cluster keeps nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import DeadlineError
+from bootstrap.events import Notice
+from bootstrap.kubernetes import client
+from bootstrap.kubernetes.errors import Unreachable
+from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind, name
+from bootstrap.steps import teardown
+from tests.argo_objects import application
+from tests.kubernetes_bench import KUBECONFIG, Bench
+from tests.kubernetes_fake import FakeServer
+
+CASCADE = "resources-finalizer.argocd.argoproj.io"
+
+
+@pytest.fixture(autouse=True)
+def connected(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    monkeypatch.setattr(client, "connect", lambda path: bench.server)
+    bench.parameters.values[KUBECONFIG] = "{}"
+
+
+def argo_cd(server: FakeServer, item: Json) -> None:
+    """Deletes what an Application made, then lets it go. The root made all others."""
+    if Kind.of(item).unversioned != APPLICATION or not item["metadata"].get("deletionTimestamp"):
+        return
+    cluster = server.cluster
+    if name(item) == "root":
+        for key in [key for key in server.stored if key.kind == APPLICATION and key.name != "root"]:
+            cluster.delete(key)
+    cluster.patch(Key.of(item), {"metadata": {"finalizers": None}})
+
+
+def put(bench: Bench, *names: str) -> None:
+    for which in names:
+        bench.server.put(application(which))
+
+
+def test_the_root_takes_everything_along(bench: Bench) -> None:
+    bench.server.react = argo_cd
+    put(bench, "root", "a", "b")
+    done = teardown.run(bench.context)
+    assert done.summary == "3 of 3 Applications removed"
+    assert bench.server.stored == {}
+
+
+def test_every_application_is_marked_to_take_along_what_it_made(bench: Bench) -> None:
+    put(bench, "root", "a")
+    bench.server.put(application("child", owner="apis"))
+    bench.server.put(application("own", metadata={"finalizers": [f"{CASCADE}/background"]}))
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    finalizers = {key.name: item["metadata"].get("finalizers") for key, item in bench.server.stored.items()}
+    assert finalizers == {"root": [CASCADE], "a": [CASCADE], "child": None, "own": [f"{CASCADE}/background"]}
+    assert bench.server.get(APPLICATION, "root", "argocd")["metadata"]["deletionTimestamp"]
+
+
+def test_no_cluster(bench: Bench, tmp_path: Path) -> None:
+    bench.parameters.values.clear()
+    assert not teardown.run(bench.context).changed
+
+
+def test_no_applications(bench: Bench) -> None:
+    assert teardown.run(bench.context).summary == "there are no Applications"
+
+
+def test_a_cluster_that_does_not_answer_keeps_nobody(bench: Bench) -> None:
+    bench.server.refuse = lambda request: Unreachable("no answer", "connection refused")
+    assert not teardown.run(bench.context).changed
+    assert "connection refused" in bench.of(Notice)[0].message
+
+
+def ingress(address: str) -> Json:
+    status = {"loadBalancer": {"ingress": [{"hostname": address}] if address else []}}
+    meta = {"name": "api", "namespace": "auth"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": meta, "status": status}
+
+
+def stuck(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teardown, "STALL", -1.0)
+    put(bench, "root", "a")
+
+
+def test_what_is_stuck_goes_with_the_machines_and_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck(bench, monkeypatch)
+    bench.server.put(ingress(""))
+    assert teardown.run(bench.context).summary == "0 of 2 Applications removed"
+    assert bench.of(Notice)[0].message == "not removed before the machines: a, root"
+
+
+def test_what_would_go_on_costing_is_not_left_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck(bench, monkeypatch)
+    bench.server.put(ingress("alb.example.com"))
+    with pytest.raises(DeadlineError, match=r"left behind: Ingress.networking.k8s.io auth/api"):
+        teardown.run(bench.context)
