@@ -19,10 +19,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.config.model import Environment
 from bootstrap.errors import BootstrapError, Problem
+
+if TYPE_CHECKING:
+    from bootstrap.targets.base import Target
 
 ANSWER_TIMEOUT = 10.0  # seconds
 PYTHON_MINIMUM = (3, 11)
@@ -62,6 +65,11 @@ class Probe:
 
     name: str
     look: Callable[[], Check]
+
+
+def run_checks(config: Environment, target: Target) -> tuple[Check, ...]:
+    """Everything `bootstrap doctor` looks at."""
+    return examine((*common(config), *target.probes))
 
 
 def examine(probes: Sequence[Probe]) -> tuple[Check, ...]:

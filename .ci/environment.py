@@ -1,0 +1,94 @@
+"""Makes the virtual environment `.venv` with the named extras, unless it is there and up to date.
+
+    python3 .ci/environment.py local          for `make up`
+    python3 .ci/environment.py local dev      for `make test`
+
+Up to date means: made from the same pyproject.toml, constraints.txt and interpreter, in the same folder.
+Standard library only, and readable by an old Python, so that it can say that it is too old.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+MINIMUM = (3, 11)
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "bootstrap.json"
+LOCK = ROOT / ".bootstrap" / "venv.lock"
+
+
+def main(extras: list[str]) -> int:
+    problem = unfit()
+    if problem:
+        sys.stderr.write(problem + "\n")
+        return 3
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:  # two runs of make at once: the second waits, then finds it made
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        present = installed(fingerprint())
+        if present is not None and present >= set(extras):
+            return 0
+        return make(sorted((present or set()) | set(extras)))
+
+
+def unfit() -> str:
+    """Why this interpreter cannot make the environment, and the cure; empty when it can."""
+    have = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if sys.version_info < MINIMUM:
+        need = ".".join(map(str, MINIMUM))
+        return f"{sys.executable} is Python {have}, {need} or later is needed.\n  cure: make PYTHON=python{need} …"
+    try:
+        import ensurepip  # noqa: F401, PLC0415
+        import venv  # noqa: F401, PLC0415
+    except ImportError:
+        return (
+            f"{sys.executable} cannot make virtual environments: its module ensurepip is missing.\n"
+            f"  cure: apt-get install python{have}-venv (Debian, Ubuntu), or make PYTHON=<another Python>"
+        )
+    return ""
+
+
+def fingerprint() -> str:
+    material = hashlib.sha256()
+    for name in ("pyproject.toml", "constraints.txt"):
+        material.update((ROOT / name).read_bytes())
+    material.update(f"{sys.version} {sys.base_prefix} {ROOT}".encode())
+    return material.hexdigest()
+
+
+def installed(wanted: str) -> set[str] | None:
+    """The extras of the environment that is there; None when there is none, or not the wanted one."""
+    try:
+        stamp = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return None
+    if stamp["fingerprint"] != wanted or not (VENV / "bin" / "python").exists():
+        return None
+    return set(stamp["extras"])
+
+
+def make(extras: list[str]) -> int:
+    sys.stderr.write(f"installing the package with {', '.join(extras)} into .venv, once\n")
+    STAMP.unlink(missing_ok=True)
+    create = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [*pip, "--constraint", "constraints.txt", "--editable", f".[{','.join(extras)}]"]
+    for command in (create, install):
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        if code:
+            sys.stderr.write(
+                f"`{' '.join(command)}` failed; what it needs from the package index is in its output\n"
+            )
+            return code
+    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

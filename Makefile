@@ -1,0 +1,48 @@
+# The two commands: `make up` brings the platform up, `make test` checks everything. `make help` lists the rest.
+# Only relative paths, so a folder with spaces in its name works. ENV names the environment (default: local).
+
+ENV    ?= local
+FLAGS  ?=
+RUN    := .venv/bin/python
+# The first Python that is new enough and can make virtual environments, else python3, which then says why not.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$python"; exit; }; done; echo python3)
+
+.PHONY: help up down status plan doctor test lint format toolchain bench environment environment-dev
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*##/make \1:/p' Makefile
+
+up: environment  ## bring the environment up, or prove that it is up
+	@$(RUN) -m bootstrap up --environment $(ENV) $(FLAGS)
+
+down: environment  ## remove everything of the environment
+	@$(RUN) -m bootstrap down --environment $(ENV) $(if $(filter local,$(ENV)),--yes) $(FLAGS)
+
+status plan doctor: environment
+	@$(RUN) -m bootstrap $@ --environment $(ENV) $(FLAGS)
+
+test: lint toolchain  ## lint, strict types, every test, the local platform end to end
+	$(RUN) -m pytest $(FLAGS)
+
+lint: environment-dev  ## style and strict types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: environment-dev  ## put the code into the house's format
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+toolchain: environment  ## build or find the programs of the local platform
+	@$(RUN) -m bootstrap.local.toolchain
+
+bench: environment-dev toolchain  ## print the figures, each beside its bar
+	@$(RUN) -m tests.bench.run $(FLAGS)
+
+environment:
+	@"$(PYTHON)" .ci/environment.py local
+
+environment-dev:
+	@"$(PYTHON)" .ci/environment.py local dev
