@@ -39,7 +39,7 @@ def run(context: Context) -> Done:
     if planning.needed:
         _warn(context, planning)
         terraform.apply(parallelism)
-    return Done(counts(planning.summary), Outputs(terraform.outputs()), planning.needed)
+    return Done(counts(planning.summary, done=True), Outputs(terraform.outputs()), planning.needed)
 
 
 def terraform_preview(context: Context) -> tuple[Planned, ...]:

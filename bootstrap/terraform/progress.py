@@ -42,9 +42,11 @@ class Reporter:
             self.context.progress(f"still at {message.action} of {longest} ({message.seconds:.0f} s){more}")
 
 
-def counts(summary: Summary) -> str:
-    """For people: "101 to create, 2 to change", "no changes"."""
+def counts(summary: Summary, *, done: bool = False) -> str:
+    """For people: "101 to create, 2 to change" (or, when done, "101 created, 2 changed"), "no changes"."""
     numbers = (summary.imported, summary.add, summary.change, summary.remove)
-    verbs = ("import", "create", "change", "remove")
-    parts = [f"{number} to {verb}" for number, verb in zip(numbers, verbs, strict=True) if number]
+    verbs = ("imported", "created", "changed", "removed")
+    if not done:
+        verbs = ("to import", "to create", "to change", "to remove")
+    parts = [f"{number} {verb}" for number, verb in zip(numbers, verbs, strict=True) if number]
     return ", ".join(parts) or "no changes"

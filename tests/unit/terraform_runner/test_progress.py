@@ -41,3 +41,7 @@ def test_changes_become_events_and_only_the_longest_speaks(tmp_path: Path) -> No
 )
 def test_counts(summary: Summary, text: str) -> None:
     assert counts(summary) == text
+
+
+def test_counts_of_what_is_done() -> None:
+    assert counts(Summary("apply", 85, 1, 0), done=True) == "85 created, 1 changed"
