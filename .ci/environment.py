@@ -42,7 +42,7 @@ def unfit() -> str:
     have = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if sys.version_info < MINIMUM:
         need = ".".join(map(str, MINIMUM))
-        return f"{sys.executable} is Python {have}, {need} or later is needed.\n  cure: make PYTHON=python{need} …"
+        return f"{sys.executable} is Python {have}, too old.\n  cure: make PYTHON=python{need} (or later) …"
     try:
         import ensurepip  # noqa: F401, PLC0415
         import venv  # noqa: F401, PLC0415
