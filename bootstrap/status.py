@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from bootstrap.config.model import Environment
-from bootstrap.errors import Problem
+from bootstrap.errors import PermanentError, Problem, TemporaryError
 from bootstrap.render.text import plural, table
 from bootstrap.targets.base import Target
 
@@ -74,7 +74,25 @@ class Status:
 
 def collect(config: Environment, target: Target) -> Status:
     """Look at everything that is up. Changes nothing; what cannot be reached is a part that is down."""
-    raise NotImplementedError
+    parts = tuple(target.parts())
+    if not config.kubeconfig.exists():
+        return Status(config.name, target.name, (*parts, Part("API server", "down", "no kubeconfig yet")))
+    from bootstrap.kubernetes.client import Cluster  # noqa: PLC0415 - slow to import, and they need our types
+    from bootstrap.kubernetes.snapshot import take  # noqa: PLC0415
+
+    try:
+        seen = take(Cluster.from_kubeconfig(config.kubeconfig), config, _commit(target))
+    except (TemporaryError, PermanentError) as error:
+        return Status(config.name, target.name, (*parts, Part("API server", "down", str(error))))
+    return Status(config.name, target.name, (*parts, *seen.parts), seen.nodes, seen.apps, seen.problems)
+
+
+def _commit(target: Target) -> str:
+    """What the Applications should be at; empty when it cannot be told from here."""
+    try:
+        return target.revision()
+    except (TemporaryError, PermanentError):
+        return ""
 
 
 def encode(status: Status) -> dict[str, Any]:
