@@ -1,0 +1,32 @@
+"""moto in this process, as it comes or mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from tests.unit.local_aws.machines import Mend, client
+
+
+@pytest.fixture
+def mend(monkeypatch: pytest.MonkeyPatch) -> Mend:
+    """`mend(name)`: apply that mend until the test ends."""
+
+    def apply(name: str) -> None:
+        module = import_module(f"bootstrap.local.aws.mends.{name}")
+        module.mend(partial(monkeypatch.setattr, raising=False))
+
+    return apply
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """`aws(service)` is a client of an empty AWS: without images, most of what moto takes time for."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    with mock_aws():
+        yield client

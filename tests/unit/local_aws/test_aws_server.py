@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ToolError
+from bootstrap.local.aws import mends, server
+
+
+def test_the_image_of_the_nodes_is_canonicals_for_both_processors() -> None:
+    images = json.loads(Path(server.settings()["MOTO_AMIS_PATH"]).read_text(encoding="utf-8"))
+    assert {image["owner_id"] for image in images} == {"099720109477"}
+    assert {image["architecture"] for image in images} == {"x86_64", "arm64"}
+    assert all("ubuntu-noble-24.04" in image["name"] for image in images)
+
+
+def test_every_mend_is_applied() -> None:
+    folder = Path(mends.__file__).parent
+    assert sorted(mends.MENDS) == sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+
+
+def test_a_state_of_another_version_stops_it_before_it_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*server.settings(), "AWS_PROFILE"):
+        monkeypatch.setenv(name, "")  # what it sets goes back when the test ends
+    monkeypatch.setattr(mends, "apply", lambda: None)
+    (tmp_path / server.STATE_FILE).write_bytes(b'{"moto": "1.0"}\n')
+    with pytest.raises(ToolError, match=r"moto 1\.0"):
+        server.serve(0, tmp_path)

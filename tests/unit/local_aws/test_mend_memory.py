@@ -1,0 +1,46 @@
+"""Mends that save memory and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.local_aws.machines import Mend
+
+Aws = Callable[[str], Any]
+
+
+def put_versions(aws: Aws) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="state", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    for content in (b"1", b"2", b"3"):
+        s3.put_object(Bucket="state", Key="terraform.tfstate", Body=content)
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_what_is_overwritten_is_forgotten(
+    aws: Aws, mend: Mend, monkeypatch: pytest.MonkeyPatch, mended: bool
+) -> None:
+    from moto.s3.models import FakeKey  # noqa: PLC0415 - moto is loaded by the fixture
+
+    tracked: list[Any] = []
+    monkeypatch.setattr(FakeKey, "instances_tracked", tracked)
+    if mended:
+        mend("tracking")
+    put_versions(aws)
+    assert len(tracked) == (0 if mended else 3)
+    assert aws("s3").get_object(Bucket="state", Key="terraform.tfstate")["Body"].read() == b"3"
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_only_one_partition_is_made(aws: Aws, mend: Mend, mended: bool) -> None:
+    from moto.iam.models import get_account_id_from, iam_backends  # noqa: PLC0415 - as above
+
+    if mended:
+        mend("partitions")
+    aws("iam").create_role(RoleName="node", AssumeRolePolicyDocument="{}")
+    assert get_account_id_from("local") == "123456789012"
+    partitions = list(iam_backends["123456789012"])
+    assert (partitions == ["aws"]) is mended
