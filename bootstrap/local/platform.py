@@ -24,7 +24,8 @@ from bootstrap.local.components.desired import Desired
 from bootstrap.local.files import write_private_if_changed
 from bootstrap.local.layout import Layout
 from bootstrap.local.site import Site
-from bootstrap.local.supervisor.process import find, marked
+from bootstrap.local.supervisor.identity import find
+from bootstrap.local.supervisor.process import family
 from bootstrap.local.supervisor.records import Record, Records
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config as UpstreamConfig
@@ -132,8 +133,8 @@ class Platform:
 
     def stop(self, progress: Progress) -> None:
         """Everything, in reverse order; then its folder goes. Nothing to do is fine. Raises LeftoverError."""
-        records = Records.read(self.site.layout.records)
-        supervisor = find(records.supervisor) if records and self.running() else None
+        records = self._records()
+        supervisor = find(records.supervisor) if records else None
         if supervisor is not None:
             progress("stopping the local platform")
             with suppress(psutil.NoSuchProcess):
@@ -144,22 +145,27 @@ class Platform:
 
     def parts(self) -> tuple[PartStatus, ...]:
         """The supervisor and what it runs; nothing where it does not run."""
-        records = Records.read(self.site.layout.records)
-        if records is None or not self.running():
+        records = self._records()
+        if records is None:
             return ()
         own = Record("supervisor", records.supervisor, ready=True, port=None, restarts=0)
         return tuple(self._status(record) for record in (own, *records.parts))
 
     # ------------------------------------------------------------------------------------------------
 
+    def _records(self) -> Records | None:
+        """What the living supervisor says, never what a dead one left behind."""
+        records = Records.read(self.site.layout.records)
+        return records if records and find(records.supervisor) else None
+
     def _base(self, upstream_config: Path) -> tuple[Component, ...]:
         return (build_aws(self.site), build_upstream(self.site, upstream_config), build_simulator(self.site))
 
     def _base_ready(self) -> Observation[bool]:
-        records = Records.read(self.site.layout.records)
+        records = self._records()
         parts = {part.name: part for part in records.parts} if records else {}
         failing = [part for part in parts.values() if part.restarts > TOO_OFTEN and not part.ready]
-        if failing and self.running():
+        if failing:
             name = failing[0].name
             raise StuckError(
                 f"{name} of the local platform keeps dying",
@@ -171,7 +177,7 @@ class Platform:
 
     def _refuse_busy_ports(self) -> None:
         """Those of a platform whose supervisor died are in use by its own survivors."""
-        if any(True for _ in marked(self.site.layout.root)):
+        if family(self.site.layout):
             return
         busy = [(name, port) for name, port in self.site.ports.items() if not port_book.bindable(port)]
         if busy:
@@ -183,7 +189,7 @@ class Platform:
         def probe() -> Observation[bool]:
             if not self.running():
                 return Observation(True)
-            records = Records.read(self.site.layout.records)
+            records = self._records()
             left = [part.name for part in records.parts if part.process] if records else []
             return Observation(None, f"{len(left)} processes left")
 
@@ -201,7 +207,7 @@ class Platform:
 
     def _end_strays(self) -> None:
         """What a supervisor left behind that could not do its work."""
-        strays = [process for process, _ in marked(self.site.layout.root)]
+        strays = family(self.site.layout)
         for process in strays:
             with suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -1,4 +1,4 @@
-"""What acts inside the cluster while its control plane runs: a thread a controller, restarted when it fails."""
+"""What acts inside the cluster while its control plane runs: a thread each, started again when it fails."""
 
 from __future__ import annotations
 

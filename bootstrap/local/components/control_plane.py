@@ -81,7 +81,7 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             profiling="false",
             event_ttl="30m",
         ),
-        environment={"GOMEMLIMIT": "330MiB", "GOGC": "60"},
+        environment={"GOMEMLIMIT": "560MiB", "GOGC": "60"},
         probe=Probe(site.ports["kube-apiserver"], "/readyz", tls=True),
         needs=("etcd",),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import BootstrapError
@@ -32,8 +33,14 @@ class Guest(Protocol):
 
 
 class Machines:
-    def __init__(self, aws: Aws, control_plane: ControlPlane, guest: Guest) -> None:
-        self._aws, self._control_plane, self._guest = aws, control_plane, guest
+    def __init__(
+        self,
+        aws: Aws,
+        control_plane: ControlPlane,
+        guest: Guest,
+        connect: Callable[[Path], Cluster] = Cluster.from_kubeconfig,
+    ) -> None:
+        self._aws, self._control_plane, self._guest, self._connect = aws, control_plane, guest, connect
         self._cluster: Cluster | None = None
 
     def reconcile(self) -> bool:
@@ -56,7 +63,7 @@ class Machines:
     def _on(self, machine: Instance, running: list[Instance]) -> bool:
         self._control_plane.boot(machine.id)
         if self._cluster is None:
-            cluster = Cluster.from_kubeconfig(self._control_plane.kubeconfig)
+            cluster = self._connect(self._control_plane.kubeconfig)
             if not _serves(cluster):
                 return False
             self._cluster = cluster

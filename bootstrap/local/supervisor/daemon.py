@@ -13,7 +13,8 @@ from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.layout import Layout
 from bootstrap.local.supervisor.decide import Action, Part, Verb, actions, died
-from bootstrap.local.supervisor.process import Process, Survivor, this_process
+from bootstrap.local.supervisor.identity import Process, this_process
+from bootstrap.local.supervisor.process import Survivor
 from bootstrap.local.supervisor.records import Record, Records
 
 BUSY, IDLE = 0.1, 0.5  # seconds between two looks: while something is about to change, and otherwise
@@ -176,6 +177,7 @@ class Supervisor:
             ready=part is not None and part.ready,
             port=probe.port if probe else None,
             restarts=self._restarts.get(name, 0),
+            fingerprint=part.component.fingerprint if part else "",
         )
 
     def _trim_logs(self) -> None:

@@ -1,15 +1,15 @@
 """Processes of one platform: started, found again, signalled.
 
-Each carries its platform and its component in its environment. So a daemon that was killed between starting
-a process and noting it down finds it again, and nothing of a platform can be left behind unseen.
-A pid alone is never trusted: it goes with the process's start time.
+They are noted down (`records.py`), and each carries its platform and its component in its environment. So a
+daemon that was killed between starting a process and noting it down finds it again, and nothing that a
+component started is left behind unseen.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,10 @@ import psutil
 
 from bootstrap.local.components import Component
 from bootstrap.local.layout import Layout
+from bootstrap.local.supervisor.identity import Process, find
+from bootstrap.local.supervisor.records import Records
 
 PLATFORM, PART = "BOOTSTRAP_PLATFORM", "BOOTSTRAP_PART"
-
-
-@dataclass(frozen=True)
-class Process:
-    """`started` is Unix seconds, as the kernel tells it."""
-
-    pid: int
-    started: float
 
 
 @dataclass(frozen=True)
@@ -35,20 +29,6 @@ class Survivor:
     name: str
     fingerprint: str
     process: Process
-
-
-def this_process() -> Process:
-    return Process(os.getpid(), psutil.Process().create_time())
-
-
-def find(process: Process) -> psutil.Process | None:
-    """The living process, or None when it has ended or the pid belongs to another one by now."""
-    with suppress(psutil.NoSuchProcess):
-        found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.started) < 1.0
-        if same and found.status() != psutil.STATUS_ZOMBIE:
-            return found
-    return None
 
 
 class Processes:
@@ -92,6 +72,10 @@ class Processes:
 
     def kill(self, process: Process) -> None:
         """The process, if it still lives, and what it started and left behind."""
+        found = find(process)
+        if found is not None:
+            with suppress(psutil.NoSuchProcess):
+                found.kill()
         for member, _ in marked(self._layout.root):
             with suppress(psutil.NoSuchProcess, ProcessLookupError):
                 if os.getpgid(member.pid) == process.pid:
@@ -99,7 +83,9 @@ class Processes:
 
     def survivors(self) -> tuple[Survivor, ...]:
         """Components that run already, whoever started them."""
-        return tuple(_survivors(self._layout.root))
+        recorded = tuple(_recorded(self._layout))
+        known = {survivor.process.pid for survivor in recorded}
+        return (*recorded, *_unrecorded(self._layout.root, known))
 
     def _environment(self, component: Component, folder: Path) -> dict[str, str]:
         return {
@@ -113,8 +99,18 @@ class Processes:
         }
 
 
+def family(layout: Layout) -> tuple[psutil.Process, ...]:
+    """Every living process of the platform."""
+    found = {process.pid: process for process, _ in marked(layout.root)}
+    for survivor in _recorded(layout):
+        process = find(survivor.process)
+        if process is not None:
+            found.setdefault(process.pid, process)
+    return tuple(found.values())
+
+
 def marked(root: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
-    """Every living process of the platform at `root`, with its environment."""
+    """Living processes that carry the mark of the platform at `root`, with their environment."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             environment = process.environ()
@@ -122,9 +118,17 @@ def marked(root: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
                 yield process, environment
 
 
-def _survivors(root: Path) -> Iterator[Survivor]:
+def _recorded(layout: Layout) -> Iterator[Survivor]:
+    records = Records.read(layout.records)
+    for part in records.parts if records else ():
+        if part.process is not None and find(part.process):
+            yield Survivor(part.name, part.fingerprint, part.process)
+
+
+def _unrecorded(root: Path, known: Collection[int]) -> Iterator[Survivor]:
     for process, environment in marked(root):
         with suppress(psutil.Error, OSError):
             name, _, fingerprint = environment.get(PART, "").partition(" ")
-            if name and os.getsid(process.pid) == process.pid:  # not a child of one
+            leads = os.getsid(process.pid) == process.pid  # else it is a child of a component
+            if name and leads and process.pid not in known:
                 yield Survivor(name, fingerprint, Process(process.pid, process.create_time()))

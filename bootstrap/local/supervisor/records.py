@@ -7,18 +7,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bootstrap.local.files import read_json, write_private
-from bootstrap.local.supervisor.process import Process
+from bootstrap.local.supervisor.identity import Process
 
 
 @dataclass(frozen=True)
 class Record:
-    """A component; `process` is None while it is not running. `restarts` counts unasked-for deaths."""
+    """A component; `process` is None while it is not running. `restarts` counts unasked-for deaths,
+    `fingerprint` is that of the component as it was started.
+    """
 
     name: str
     process: Process | None
     ready: bool
     port: int | None
     restarts: int
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ PROGRAMS = (
         # Its password belongs in a file: arguments are seen by everybody on the machine.
         files={
             "etc/redis.conf": 'bind 127.0.0.1\nport {p[argocd-redis]}\nsave ""\nappendonly no\n'
+            "set-proc-title no\n"  # a title would be written over the environment by which we know it
             "maxmemory 96mb\nmaxmemory-policy allkeys-lru\nrequirepass {env[REDIS_PASSWORD]}\n"
         },
     ),
