@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bootstrap.kubernetes.objects import Json, annotations_of, dig, metadata, name, spec, status, uid
+from bootstrap.kubernetes.objects import (
+    CRD,
+    Json,
+    Kind,
+    annotations_of,
+    dig,
+    metadata,
+    name,
+    spec,
+    status,
+    uid,
+)
 
 WAVE = "argocd.argoproj.io/sync-wave"
 REFRESH = "argocd.argoproj.io/refresh"  # removed by the controller once it has compared anew
@@ -229,6 +240,20 @@ def essential(value: Any) -> Any:
     if isinstance(value, list):
         return [essential(inner) for inner in value]
     return value
+
+
+def tracked(item: Json, app: str, namespace: str) -> Json:
+    """The object as Argo CD would apply it for that Application: with its tracking annotation, but no CRD.
+
+    `namespace` is the Application's destination, written where the object names none.
+    """
+    kind = Kind.of(item)
+    if kind.unversioned == CRD:
+        return item
+    where = metadata(item).get("namespace") or namespace
+    tracking = f"{app}:{kind.group}/{kind.name}:{where}/{name(item)}"
+    notes = {**annotations_of(item), TRACKING: tracking}
+    return {**item, "metadata": {**metadata(item), "annotations": notes}}
 
 
 def tracked_app(item: Json) -> str:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bootstrap.kubernetes import discovery
@@ -20,7 +21,8 @@ from bootstrap.kubernetes.transport import Request, Response, Stream, Transport,
 
 MANAGER = "bootstrap"  # field manager of server-side apply
 PAGE = 500  # objects a list request
-TIMEOUT = 30.0  # seconds a call
+TIMEOUT = 30.0  # seconds to read
+WRITE_TIMEOUT = 65.0  # seconds to write; the API server itself gives up after 60
 ALIVE = 25.0  # seconds after which the server ends a watch; a silence longer than that is a dead connection
 WATCH_TIMEOUT = ALIVE + 10.0
 
@@ -143,21 +145,18 @@ class Cluster:
     def create(self, item: Json, *, dry_run: bool = False) -> Json:
         """Raises AlreadyExists. A `dry_run` does all but store it; admission webhooks are asked."""
         path = self.resource(Kind.of(item)).path(namespace(item))
-        return self._json(Request("POST", path, _dry(dry_run), item))
+        return self._write("POST", path, item, query=_dry(dry_run))
 
     def apply(self, item: Json, *, manager: str = MANAGER, dry_run: bool = False) -> Json:
         """Server-side apply; conflicting fields are taken over."""
         path = self.resource(Kind.of(item)).path(namespace(item), name(item))
         query = {"fieldManager": manager, "force": "true"} | _dry(dry_run)
-        # JSON is YAML
-        return self._json(Request("PATCH", path, query, item, content_type="application/apply-patch+yaml"))
+        return self._write("PATCH", path, item, "application/apply-patch+yaml", query)  # JSON is YAML
 
     def patch(self, key: Key, change: Mapping[str, Any]) -> Json:
         """JSON merge patch: None removes a key, lists replace. An old `resourceVersion` is a Conflict."""
         path = self.resource(key.kind).path(key.namespace, key.name)
-        return self._json(
-            Request("PATCH", path, {}, dict(change), content_type="application/merge-patch+json")
-        )
+        return self._write("PATCH", path, dict(change), "application/merge-patch+json")
 
     def delete(self, key: Key, *, propagation: str = "Background", uid: str = "") -> bool:
         """False when it was not there. With `uid` only that very object. Finalizers may delay its end."""
@@ -165,12 +164,22 @@ class Cluster:
         if uid:
             options["preconditions"] = {"uid": uid}
         try:
-            self._json(Request("DELETE", self.resource(key.kind).path(key.namespace, key.name), {}, options))
+            self._write("DELETE", self.resource(key.kind).path(key.namespace, key.name), options)
         except (NotFound, NotServed):
             return False
         return True
 
     # ------------------------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        method: str,
+        path: str,
+        body: Json,
+        content_type: str = "application/json",
+        query: Mapping[str, str] = MappingProxyType({}),
+    ) -> Json:
+        return self._json(Request(method, path, query, body, content_type, timeout=WRITE_TIMEOUT))
 
     def _json(self, request: Request) -> Json:
         return _parsed(self._transport.send(request), request)

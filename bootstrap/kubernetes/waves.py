@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootstrap.kubernetes.argo import Expected, View
 from bootstrap.kubernetes.health.argo import application_set
@@ -21,13 +21,17 @@ MEMBERS = ("Application", "ApplicationSet")
 
 @dataclass(frozen=True)
 class Member:
-    """An Application or ApplicationSet of a wave. `reason` is empty when it is done."""
+    """An Application or ApplicationSet of a wave. `reason` is empty when it is done.
+
+    `owner` is the ApplicationSet that made it, empty for a member that stands in Git.
+    """
 
     name: str
     kind: str
     sync: str
     health: str
     reason: str
+    owner: str = ""
 
     @property
     def done(self) -> bool:
@@ -97,7 +101,7 @@ def _members(
     children = [item for item in apps.values() if owned_by(item, APPLICATION_SET, which)]
     return [
         _set(owners[which], children),
-        *(_application(child, expected) for child in sorted(children, key=name)),
+        *(replace(_application(child, expected), owner=which) for child in sorted(children, key=name)),
     ]
 
 

@@ -1,14 +1,14 @@
 """External Secrets Operator, installed from outside before Argo CD takes it over, and proven to answer.
 
-Chart, version and values stand in its Application only. Rendered from there by the program that Argo CD
-uses, and applied under Argo CD's own field manager, what is installed here is what the Application finds:
-it is adopted without a difference, and a later version can remove what it drops.
+Chart, version and values stand in its Application only. What is rendered from there by the program that
+Argo CD uses is applied as Argo CD would: under its field manager, with its tracking annotation. So the
+Application adopts it without a difference, and a later version can remove what it drops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap import gitops
@@ -17,16 +17,16 @@ from bootstrap.errors import PermanentError, TemporaryError
 from bootstrap.gitops import AppManifest
 from bootstrap.kubernetes import eso
 from bootstrap.kubernetes.apply import Applied, apply, established
-from bootstrap.kubernetes.argo import same_repository
+from bootstrap.kubernetes.argo import same_repository, tracked
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     ENDPOINT_SLICE,
+    NAMESPACE,
     VALIDATING_WEBHOOKS,
     Json,
     Key,
     name,
-    status,
 )
 from bootstrap.kubernetes.render import Chart, helm_template, kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
@@ -39,30 +39,24 @@ ARGO_MANAGER = "argocd-controller"  # field manager of Argo CD's server-side app
 
 
 def run(context: Context) -> Done:
-    """Apply what the Application will own, unless Argo CD owns it already; then wait and prove it.
+    """Apply what Applications will own, except what they own already; then wait and prove it.
 
     ESO counts as up when its CRDs are Established, its Deployments Available, its webhooks have endpoints
     and a certificate authority, and the API server accepts an ExternalSecret in a dry run.
     """
-    cluster = context.results.get(ClusterAccess).cluster
+    cluster, target = context.results.get(ClusterAccess).cluster, context.target
     apps = gitops.load(context.config.gitops)
     app = gitops.find(apps, context.config.eso.application)
     root = gitops.repository_root(context.config.gitops.checkout)
     chart, release = gitops.chart_of(app, lambda path: (root / path).read_text(encoding="utf-8"))
     release = replace(release, kubernetes_version=cluster.version())
-    target = context.target
     rendered = helm_template(target.tools.helm, chart, release, target.tool_environment)
-    definitions = eso.definitions(rendered) or _definitions(context, root, _before(apps, app), chart)
-    manifests = [
-        _namespace(release.namespace),
-        *definitions,
-        *(it for it in rendered if it not in definitions),
-    ]
-    applied = Applied()
-    if not _adopted(context, cluster, app):
-        applied = apply(cluster, manifests, context, manager=ARGO_MANAGER, namespace=release.namespace)
-        context.progress(str(applied))
-    established(cluster, [name(item) for item in definitions], context)
+    parts = [Part(app, rendered)]
+    if not eso.definitions(rendered):
+        parts.insert(0, _definitions(context, root, _before(apps, app), chart))
+    applied = _apply(context, cluster, parts, release.namespace)
+    definitions = [name(item) for part in parts for item in eso.definitions(part.manifests)]
+    established(cluster, definitions, context)
     wait_for_workloads(
         cluster, rendered, context, what="External Secrets Operator", namespace=release.namespace
     )
@@ -71,20 +65,46 @@ def run(context: Context) -> Done:
     return Done(f"{chart.name} {chart.version} answers", changed=bool(applied.changed))
 
 
+@dataclass(frozen=True)
+class Part:
+    """Manifests and the Application that will own them."""
+
+    app: AppManifest
+    manifests: list[Json]
+
+
+def _apply(context: Context, cluster: Cluster, parts: Sequence[Part], namespace: str) -> Applied:
+    """What no Application in the cluster owns yet, as Argo CD would apply it."""
+    ours = [part for part in parts if not _owned(context, cluster, part.app)]
+    manifests = [tracked(item, part.app.name, namespace) for part in ours for item in part.manifests]
+    if not manifests:
+        return Applied()
+    if cluster.find(Key(NAMESPACE, "", namespace)) is None:  # another Application owns it later
+        manifests.insert(0, _namespace(namespace))
+    applied = apply(cluster, manifests, context, manager=ARGO_MANAGER, namespace=namespace)
+    context.progress(str(applied))
+    return applied
+
+
+def _owned(context: Context, cluster: Cluster, app: AppManifest) -> bool:
+    """Whether the Application is in the cluster: then its objects are Argo CD's, and not ours to touch."""
+    return cluster.find(Key(APPLICATION, context.config.gitops.namespace, app.name)) is not None
+
+
 def _before(apps: Sequence[AppManifest], app: AppManifest) -> list[AppManifest]:
     return [other for other in apps if other.wave < app.wave]
 
 
-def _definitions(context: Context, root: Path, apps: Sequence[AppManifest], chart: Chart) -> list[Json]:
+def _definitions(context: Context, root: Path, apps: Sequence[AppManifest], chart: Chart) -> Part:
     """ESO's CRDs from an earlier wave: from the chart's own folder there, else picked from the whole."""
     target = context.target
-    for path in _paths(apps, context.config.gitops.repo_url):
-        for folder in (root / path / chart.name, root / path):
-            if (folder / "kustomization.yaml").is_file():
-                built = kustomize_build(target.tools.kustomize, folder, target.tool_environment)
-                if found := eso.definitions(built):
-                    return found
-                break
+    for app, path in _paths(apps, context.config.gitops.repo_url):
+        own, whole = root / path / chart.name, root / path
+        folder = own if (own / "kustomization.yaml").is_file() else whole
+        if (folder / "kustomization.yaml").is_file():
+            built = kustomize_build(target.tools.kustomize, folder, target.tool_environment)
+            if found := eso.definitions(built):
+                return Part(app, found)
     raise PermanentError(
         "no CustomResourceDefinitions of External Secrets Operator",
         "neither its chart nor a kustomization of an earlier wave has any",
@@ -92,20 +112,12 @@ def _definitions(context: Context, root: Path, apps: Sequence[AppManifest], char
     )
 
 
-def _paths(apps: Sequence[AppManifest], repo_url: str) -> list[str]:
+def _paths(apps: Sequence[AppManifest], repo_url: str) -> Iterator[tuple[AppManifest, str]]:
     """Folders of our own repository that these Applications sync."""
-    sources = (app.spec.get("source") or {} for app in apps)
-    return [
-        str(source["path"])
-        for source in sources
-        if source.get("path") and same_repository(str(source.get("repoURL", "")), repo_url)
-    ]
-
-
-def _adopted(context: Context, cluster: Cluster, app: AppManifest) -> bool:
-    """Whether Argo CD has synced it before: then it is Argo CD's, and not ours to touch."""
-    item = cluster.find(Key(APPLICATION, context.config.gitops.namespace, app.name))
-    return item is not None and bool(status(item).get("history"))
+    for app in apps:
+        source = app.spec.get("source") or {}
+        if source.get("path") and same_repository(str(source.get("repoURL", "")), repo_url):
+            yield app, str(source["path"])
 
 
 def _namespace(which: str) -> Json:

@@ -1,7 +1,9 @@
-"""The last word: everything is asked to look again, and then judged as a whole.
+"""The last word: Argo CD is asked to look again, and then everything is judged as a whole.
 
-A status in Argo CD is a memory. So each ApplicationSet and Application is asked for a refresh first and
-counts only once its controller has answered: a dead controller cannot pass for a healthy platform.
+A status in Argo CD is a memory. So every ApplicationSet and the root Application are asked for a refresh
+first, and nothing counts before their controllers have answered: a dead controller cannot pass for a healthy
+platform. A live one keeps the health of the rest current by its own watches, and that they were compared
+with the current commit and specification is looked at one by one.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def run(context: Context) -> Done:
 
 
 class Verifier:
-    """Asks ApplicationSets, then Applications, for a refresh; judges once all have answered."""
+    """Asks ApplicationSets, then the root Application, for a refresh; judges once they have answered."""
 
     def __init__(self, context: Context, cluster: Cluster, wanted: Expected) -> None:
         self._context, self._cluster, self.expected = context, cluster, wanted
@@ -81,9 +83,11 @@ class Verifier:
         self._silent: tuple[str, ...] = ()
 
     def decide(self, world: World) -> Observation[Findings]:
-        self._silent = self._refresh(world.items(APPLICATION_SET), SET_REFRESH, "true") or self._refresh(
-            world.items(APPLICATION), REFRESH, "normal"
-        )
+        root = [
+            item for item in world.items(APPLICATION) if name(item) == self._context.config.gitops.root_app
+        ]
+        sets = world.items(APPLICATION_SET)
+        self._silent = self._refresh(sets, SET_REFRESH, "true") or self._refresh(root, REFRESH, "normal")
         found = _findings(self._context, world, self.expected)
         self._problems = problems(found, self._context.config)
         if self._silent:
@@ -96,12 +100,10 @@ class Verifier:
         problems = list(self._problems)
         if self._silent:
             what = f"Argo CD has not looked again at {_some(self._silent)}"
-            problems.append(
-                Problem("argocd-application-controller", what, "see whether it runs: bootstrap status")
-            )
+            problems.append(Problem("Argo CD", what, "see whether its controllers run: bootstrap status"))
         return ProblemsError(f"verification failed, {len(problems)} problems", problems)
 
-    def _refresh(self, items: tuple[Json, ...], annotation: str, value: str) -> tuple[str, ...]:
+    def _refresh(self, items: Iterable[Json], annotation: str, value: str) -> tuple[str, ...]:
         """Ask each once; the names of those that have not answered yet."""
         return tuple(name(item) for item in items if not self._answered(item, annotation, value))
 

@@ -89,7 +89,10 @@ class Watcher:
         return Observation(None, _reason(state))
 
     def _announce(self, state: WaveState) -> None:
-        waves = tuple((wave.number, tuple(member.name for member in wave.members)) for wave in state.waves)
+        waves = tuple(
+            (wave.number, tuple(member.name for member in wave.members if not member.owner))
+            for wave in state.waves
+        )
         if waves and waves != self._announced:
             self._announced = waves
             self._context.emit(WavesPlanned(waves))

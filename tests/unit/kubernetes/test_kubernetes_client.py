@@ -154,6 +154,6 @@ def test_every_call_has_a_time_out() -> None:
     cluster.create(config_map())
     cluster.watch(CONFIG_MAP, "", "1").close()
     cluster.delete(KEY)
-    assert all(0 < request.timeout < 60 for request in server.requests)
+    assert all(0 < request.timeout < 70 for request in server.requests)
     watch = next(request for request in server.requests if "watch" in request.query)
     assert float(watch.query["timeoutSeconds"]) < watch.timeout

@@ -196,14 +196,39 @@ def test_a_second_time_nothing_changes(bench: Bench, programs: Programs) -> None
 
 def test_what_argo_cd_has_adopted_is_only_proven(bench: Bench, programs: Programs) -> None:
     eso.run(bench.context)
-    adopted = application("dev-secrets-operator")
-    adopted["status"]["history"] = [{"id": 0}]
-    bench.server.put(adopted)
+    bench.server.put(application("dev-crds"))
+    bench.server.put(application("dev-secrets-operator"))
     bench.server.requests.clear()
     assert not eso.run(bench.context).changed
     assert bench.server.writes() == [
         "POST /apis/external-secrets.io/v1/namespaces/external-secrets/externalsecrets"
     ]
+
+
+def test_what_each_application_owns_is_left_to_it(bench: Bench, programs: Programs) -> None:
+    """A run that was stopped half-way: wave 0 is Argo CD's already, ESO is not."""
+    eso.run(bench.context)
+    bench.server.put(application("dev-crds"))
+    bench.server.change(
+        Key(CRD, "", "externalsecrets.external-secrets.io"), metadata={"annotations": {"of": "argo"}}
+    )
+    bench.server.change(Key(NAMESPACE, "", "external-secrets"), metadata={"labels": {"tier": "of argo"}})
+    bench.server.requests.clear()
+    eso.run(bench.context)
+    touched = {write.split("/")[-2] for write in bench.server.writes()}
+    assert "customresourcedefinitions" not in touched
+    assert "namespaces" not in touched
+    assert "deployments" in touched
+
+
+def test_eso_is_tracked_as_argo_cd_would_track_it(bench: Bench, programs: Programs) -> None:
+    eso.run(bench.context)
+    live = bench.server.get(DEPLOYMENT, "eso", "external-secrets")
+    assert live["metadata"]["annotations"] == {
+        "argocd.argoproj.io/tracking-id": "dev-secrets-operator:apps/Deployment:external-secrets/eso"
+    }
+    definition = bench.server.get(CRD, "externalsecrets.external-secrets.io")
+    assert "annotations" not in definition["metadata"]
 
 
 def test_eso_counts_only_when_an_external_secret_is_accepted(bench: Bench, programs: Programs) -> None:
