@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,10 @@ def existing(context: Context) -> Cluster | None:
     """
     config = context.config
     parameter = f"{config.ssm_prefix}/cluster/kubeconfig"
-    text = ssm.read(Api(context.target.client("ssm")), [parameter]).get(parameter)
-    if text is not None:
-        store(context, text)
+    with suppress(TemporaryError):  # AWS does not answer: the file of the last run is as good as anything
+        text = ssm.read(Api(context.target.client("ssm")), [parameter]).get(parameter)
+        if text is not None:
+            store(context, text)
     return Cluster.from_kubeconfig(config.kubeconfig) if config.kubeconfig.exists() else None
 
 

@@ -9,6 +9,7 @@ reason to keep the rest: Terraform and the audit after it go on.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, TemporaryError
@@ -21,14 +22,16 @@ from bootstrap.kubernetes.health.core import addresses
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
+    CLAIM,
     INGRESS,
     SERVICE,
     VOLUME,
     Json,
     Key,
     metadata,
-    name,
+    spec,
     terminating,
+    uid,
 )
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
@@ -36,14 +39,15 @@ from bootstrap.steps.access import existing
 from bootstrap.steps.root_app import root_key
 from bootstrap.wait import Observation
 
-STALL = 90.0  # seconds without any Application going away
+COSTLY = (INGRESS, SERVICE, VOLUME)
+STALL = 90.0  # seconds in which nothing goes away
 
 
 def run(context: Context) -> Done:
-    """Delete the root Application with all it made.
+    """Delete the root Application with all it made, and every claim for storage.
 
-    Raises DeadlineError when what costs money outside the cluster (Ingress, LoadBalancer Service, volume)
-    is still there at the end; anything else goes with the machines and is only reported.
+    Raises DeadlineError when what costs money outside the cluster (load balancers, volumes) does not go
+    away; anything else goes with the machines and is only reported.
     """
     cluster = existing(context)
     if cluster is None:
@@ -57,65 +61,81 @@ def run(context: Context) -> Done:
         return Done("the cluster does not answer", changed=False)
     gitops = context.config.gitops
     applications = cluster.list(APPLICATION, gitops.namespace)
-    if not applications:
-        return Done("there are no Applications", changed=False)
     for item in applications:
         _cascade(cluster, item)
     cluster.delete(root_key(gitops))
-    remover = _Remover(context, cluster)
-    with Mirror(
-        cluster, *(Scope(kind, gitops.namespace) for kind in (APPLICATION, APPLICATION_SET))
-    ) as world:
+    remover = Remover(context, cluster)
+    argo = (Scope(kind, gitops.namespace) for kind in (APPLICATION, APPLICATION_SET))
+    with Mirror(cluster, *argo, *map(Scope, (*COSTLY, CLAIM))) as world:
         left = until(world, remover.decide, context, what="Applications to go")
     if left:
-        context.emit(Notice(f"not removed before the machines: {', '.join(left)}"))
-    return Done(f"{len(applications) - len(left)} of {len(applications)} Applications removed")
+        context.emit(Notice(f"not removed before the machines: {', '.join(map(str, left))}"))
+    gone = len(applications) - sum(key.kind == APPLICATION for key in left)
+    return Done(f"{gone} of {len(applications)} Applications removed", changed=bool(applications))
 
 
 def _cascade(cluster: Cluster, item: Json) -> None:
     """Let its deletion take along what it made. Those of an ApplicationSet are its controller's to mark."""
     finalizers = list(metadata(item).get("finalizers") or ())
-    made_by_set = any(
-        owner.get("kind") == "ApplicationSet" for owner in metadata(item).get("ownerReferences") or ()
-    )
+    owners = metadata(item).get("ownerReferences") or ()
+    made_by_set = any(owner.get("kind") == "ApplicationSet" for owner in owners)
     if made_by_set or terminating(item) or any(entry.startswith(CASCADE) for entry in finalizers):
         return
     cluster.patch(Key.of(item), {"metadata": {"finalizers": [*finalizers, CASCADE]}})
 
 
-class _Remover:
-    """Waits while the number of Applications falls."""
+class Remover:
+    """Waits while less and less is left. `decide` answers what is left behind, at best nothing."""
 
     def __init__(self, context: Context, cluster: Cluster) -> None:
         self._context, self._cluster = context, cluster
         self._fewest, self._since = sys.maxsize, context.clock.monotonic()
 
-    def decide(self, world: World) -> Observation[tuple[str, ...]]:
-        """Empty when all are gone; names when the rest is stuck and nothing outside hangs on it."""
-        left = [*world.items(APPLICATION), *world.items(APPLICATION_SET)]
-        now = self._context.clock.monotonic()
-        if len(left) < self._fewest:
-            self._fewest, self._since = len(left), now
+    def decide(self, world: World) -> Observation[tuple[Key, ...]]:
+        self._release_claims(world)
+        applications = [*world.items(APPLICATION), *world.items(APPLICATION_SET)]
+        outside = [Key.of(item) for kind in COSTLY for item in world.items(kind) if _costs(item)]
+        left = (*map(Key.of, applications), *outside)
         if not left:
             return Observation(())
-        names = tuple(sorted(name(item) for item in left))
-        if now - self._since > min(STALL, self._context.deadline / 2):
-            self._require_nothing_outside(names)
-            return Observation(names)
-        return Observation(None, f"{len(left)} left: {', '.join(names[:5])}{' …' if len(left) > 5 else ''}")
-
-    def _require_nothing_outside(self, names: tuple[str, ...]) -> None:
-        outside, config = _outside(self._cluster), self._context.config
+        if not self._stalled(len(left)):
+            return Observation(None, _said(left))
         if outside:
-            raise DeadlineError(
-                f"{', '.join(names)} do not go away",
-                f"what they made outside the cluster would be left behind: {', '.join(outside)}",
-                kubectl(config, "-n", config.gitops.namespace, "describe", "application", names[0]),
-            )
+            raise self._stuck(outside, applications)
+        return Observation(left)
+
+    def _release_claims(self, world: World) -> None:
+        """Kubernetes keeps a claim until its last pod is gone; its volume then goes while its driver lives.
+
+        StatefulSets leave their claims behind, so deleting Applications is not enough.
+        """
+        for item in world.items(CLAIM):
+            if not terminating(item):
+                self._cluster.delete(Key.of(item), uid=uid(item))
+
+    def _stalled(self, count: int) -> bool:
+        now = self._context.clock.monotonic()
+        if count < self._fewest:
+            self._fewest, self._since = count, now
+        return now - self._since > min(STALL, self._context.deadline / 2)
+
+    def _stuck(self, outside: Sequence[Key], applications: Sequence[Json]) -> DeadlineError:
+        config, first = self._context.config, Key.of(applications[0]) if applications else outside[0]
+        where = ["-n", first.namespace] if first.namespace else []
+        return DeadlineError(
+            f"what the cluster holds outside of it does not go away: {', '.join(map(str, outside))}",
+            "without the cluster nobody would remove it, and it would go on costing",
+            kubectl(config, *where, "describe", str(first.kind), first.name),
+        )
 
 
-def _outside(cluster: Cluster) -> list[str]:
-    """What controllers hold in the cloud: load balancers and volumes."""
-    balanced = [item for kind in (INGRESS, SERVICE) for item in cluster.list(kind) if addresses(item)]
-    volumes = [item for item in cluster.list(VOLUME) if (item.get("spec") or {}).get("csi")]
-    return [str(Key.of(item)) for item in (*balanced, *volumes)]
+def _costs(item: Json) -> bool:
+    """Whether a controller holds something in the cloud for it: an address, or a volume of a claim."""
+    if Key.of(item).kind == VOLUME:
+        return bool(spec(item).get("csi")) and spec(item).get("persistentVolumeReclaimPolicy") == "Delete"
+    return bool(addresses(item))
+
+
+def _said(left: Sequence[Key]) -> str:
+    names = sorted(f"{key.kind.name} {key.name}" for key in left)
+    return f"{len(left)} left: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"

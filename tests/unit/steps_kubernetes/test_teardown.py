@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import DeadlineError
+from bootstrap.aws import ssm
+from bootstrap.errors import DeadlineError, TemporaryError
 from bootstrap.events import Notice
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.errors import Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind, name
-from bootstrap.steps import teardown
+from bootstrap.steps import access, teardown
 from tests.argo_objects import application
 from tests.kubernetes_bench import KUBECONFIG, Bench
 from tests.kubernetes_fake import FakeServer
@@ -65,8 +66,18 @@ def test_no_cluster(bench: Bench, tmp_path: Path) -> None:
     assert not teardown.run(bench.context).changed
 
 
+def test_aws_that_does_not_answer_leaves_the_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(api: object, names: object) -> dict[str, str]:
+        raise TemporaryError("connection refused")
+
+    monkeypatch.setattr(ssm, "read", refused)
+    assert teardown.run(bench.context).summary == "there is no cluster"
+    access.store(bench.context, "{}")
+    assert teardown.run(bench.context).summary == "0 of 0 Applications removed"
+
+
 def test_no_applications(bench: Bench) -> None:
-    assert teardown.run(bench.context).summary == "there are no Applications"
+    assert teardown.run(bench.context).summary == "0 of 0 Applications removed"
 
 
 def test_a_cluster_that_does_not_answer_keeps_nobody(bench: Bench) -> None:
@@ -92,11 +103,43 @@ def test_what_is_stuck_goes_with_the_machines_and_is_told(
     stuck(bench, monkeypatch)
     bench.server.put(ingress(""))
     assert teardown.run(bench.context).summary == "0 of 2 Applications removed"
-    assert bench.of(Notice)[0].message == "not removed before the machines: a, root"
+    (notice,) = bench.of(Notice)
+    assert notice.message.startswith("not removed before the machines: Application.argoproj.io argocd/root, ")
 
 
 def test_what_would_go_on_costing_is_not_left_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck(bench, monkeypatch)
     bench.server.put(ingress("alb.example.com"))
-    with pytest.raises(DeadlineError, match=r"left behind: Ingress.networking.k8s.io auth/api"):
+    with pytest.raises(DeadlineError, match=r"does not go away: Ingress.networking.k8s.io auth/api"):
         teardown.run(bench.context)
+
+
+def claim_and_volume(server: FakeServer, item: Json) -> None:
+    """The driver: a claim takes its volume along."""
+    argo_cd(server, item)
+    if item["kind"] == "PersistentVolumeClaim" and item.get("deleted"):
+        server.remove(Key(Kind("", "PersistentVolume"), "", "v1"))
+
+
+def test_claims_that_a_stateful_set_leaves_behind_take_their_volumes_along(bench: Bench) -> None:
+    bench.server.react = claim_and_volume
+    put(bench, "root")
+    meta = {"name": "data-db-0", "namespace": "postgresql"}
+    bench.server.put({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta})
+    volume = {"csi": {"driver": "ebs"}, "persistentVolumeReclaimPolicy": "Delete"}
+    bench.server.put(
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v1"}, "spec": volume}
+    )
+    teardown.run(bench.context)
+    assert bench.server.stored == {}
+
+
+def test_a_volume_that_is_to_be_kept_keeps_nobody(bench: Bench) -> None:
+    bench.server.react = argo_cd
+    put(bench, "root")
+    volume = {"csi": {"driver": "ebs"}, "persistentVolumeReclaimPolicy": "Retain"}
+    bench.server.put(
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v1"}, "spec": volume}
+    )
+    teardown.run(bench.context)
+    assert [key.name for key in bench.server.stored] == ["v1"]
