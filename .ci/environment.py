@@ -14,6 +14,8 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
+from collections import deque
 from pathlib import Path
 
 MINIMUM = (3, 11)
@@ -34,7 +36,7 @@ def main(extras: list[str]) -> int:
         present = installed(fingerprint())
         if present is not None and present >= set(extras):
             return 0
-        return make(sorted((present or set()) | set(extras)))
+        return make(sorted((present or set()) | set(extras)), anew=present is None)
 
 
 def unfit() -> str:
@@ -73,21 +75,35 @@ def installed(wanted: str) -> set[str] | None:
     return set(stamp["extras"])
 
 
-def make(extras: list[str]) -> int:
-    sys.stderr.write(f"installing the package with {', '.join(extras)} into .venv, once\n")
+def make(extras: list[str], anew: bool) -> int:
+    """Install the extras, in a new environment or in the one that is there; pip's exit code."""
+    sys.stderr.write(f"installing the package with {', '.join(extras)} into .venv, once, about a minute\n")
     STAMP.unlink(missing_ok=True)
-    create = [sys.executable, "-m", "venv", "--clear", str(VENV)]
-    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     install = [*pip, "--constraint", "constraints.txt", "--editable", f".[{','.join(extras)}]"]
-    for command in (create, install):
-        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    create = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    for command in (create, install) if anew else (install,):
+        code, said = run(command)
         if code:
-            sys.stderr.write(
-                f"`{' '.join(command)}` failed; what it needs from the package index is in its output\n"
-            )
+            sys.stderr.write("".join(said) + f"failed: {' '.join(command)}\n")
             return code
     STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}))
     return 0
+
+
+def run(command: list[str]) -> tuple[int, list[str]]:
+    """Run it, saying every ten seconds what it says; its exit code and last lines."""
+    last: deque[str] = deque(maxlen=30)
+    shown = time.monotonic()
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
+            last.append(line)
+            if time.monotonic() - shown >= 10:
+                sys.stderr.write(f"  {line.strip()[:100]}\n")
+                shown = time.monotonic()
+    return process.returncode, list(last)
 
 
 if __name__ == "__main__":

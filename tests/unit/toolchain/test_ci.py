@@ -1,0 +1,119 @@
+"""What stands before the product: the environment that make installs, and what CI prints."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+CI = Path(__file__).parents[3] / ".ci"
+CLOSING = "=================== 2 failed, 40 passed in 61.30s (0:01:01) ==================="
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`.ci/environment.py` on a project of its own."""
+    spec = importlib.util.spec_from_file_location("ci_environment", CI / "environment.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "constraints.txt").write_text("click==8.1.8\n")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "bootstrap.json")
+    monkeypatch.setattr(module, "LOCK", tmp_path / ".bootstrap" / "venv.lock")
+    return module
+
+
+@pytest.fixture
+def commands(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Records what would be run (venv or pip, and the extras), and leaves what it would leave."""
+    seen: list[str] = []
+
+    def run(command: list[str]) -> tuple[int, list[str]]:
+        seen.append("venv" if "venv" in command else command[-1])
+        (environment.VENV / "bin").mkdir(parents=True, exist_ok=True)
+        (environment.VENV / "bin" / "python").touch()
+        return 0, []
+
+    monkeypatch.setattr(environment, "run", run)
+    return seen
+
+
+def test_the_environment_is_made_once(environment: ModuleType, commands: list[str]) -> None:
+    assert environment.main(["local"]) == 0
+    assert environment.main(["local"]) == 0
+    assert commands == ["venv", ".[local]"]
+
+
+def test_more_extras_are_added_and_fewer_are_content(environment: ModuleType, commands: list[str]) -> None:
+    environment.main(["local"])
+    environment.main(["local", "dev"])
+    environment.main(["local"])
+    assert commands == ["venv", ".[local]", ".[dev,local]"]
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+def test_a_changed_dependency_makes_it_anew(environment: ModuleType, commands: list[str], name: str) -> None:
+    environment.main(["local"])
+    (environment.ROOT / name).write_text("changed")
+    environment.main(["local"])
+    assert commands == ["venv", ".[local]"] * 2
+
+
+def test_an_interrupted_installation_is_repeated(
+    environment: ModuleType, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = environment.run
+
+    def breaks(command: list[str]) -> tuple[int, list[str]]:
+        code, said = works(command)
+        return (1, ["no network\n"]) if "pip" in command else (code, said)
+
+    monkeypatch.setattr(environment, "run", breaks)
+    assert environment.main(["local"]) == 1
+    monkeypatch.setattr(environment, "run", works)
+    assert environment.main(["local"]) == 0
+    assert json.loads(environment.STAMP.read_text())["extras"] == ["local"]
+
+
+def test_an_old_python_is_told_apart(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.unfit() == ""
+    monkeypatch.setattr(environment, "MINIMUM", (99, 0))
+    assert "cure: make PYTHON=python99.0" in environment.unfit()
+
+
+def test_a_python_without_ensurepip_is_told_apart(
+    environment: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    assert "its module ensurepip is missing" in environment.unfit()
+    assert environment.main(["local"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "last"),
+    [
+        (f"echo '{CLOSING}'; echo 'make: *** [Makefile:27: test] Error 1' >&2; exit 2", 2, CLOSING),
+        ("echo '== 3 passed in 0.10s =='", 0, "== 3 passed in 0.10s =="),
+        ("echo 'ruff found 1 error'; exit 2", 2, "ruff found 1 error"),
+    ],
+)
+def test_ci_ends_with_pytests_own_line(tmp_path: Path, script: str, code: int, last: str) -> None:
+    make = tmp_path / "make"
+    make.write_text(f"#!/bin/sh\n{script}\n")
+    make.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [CI / "run"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1] == last
