@@ -258,6 +258,7 @@ def test_no_object_belongs_to_two_applications(rendered: Rendered) -> None:
 
 APP = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application"}
 APP_SET = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet"}
+CRD = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
 POSTGRES = {"apiVersion": "postgres-operator.crunchydata.com/v1beta1", "kind": "PostgresCluster"}
 CALICO = {"apiVersion": "operator.tigera.io/v1", "kind": "Installation"}
 ALERTS = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Alertmanager"}
@@ -279,6 +280,26 @@ def _child(health: str, sync: str) -> Json:
         (APP | {"status": SYNCED, "operation": {"sync": {}}}, "Progressing"),
         (APP | {"status": SYNCED | {"sync": {"status": "OutOfSync"}}}, "Progressing"),
         (APP | {"status": SYNCED | {"health": {"status": "Degraded"}}}, "Degraded"),
+        (
+            APP | {"status": {"sync": {"status": "OutOfSync"}, "health": {"status": "Degraded"}}},
+            "Progressing",
+        ),
+        (APP | {"status": SYNCED | {"health": {"status": "Missing"}}}, "Missing"),
+        (CRD, "Progressing"),
+        (CRD | {"status": {"conditions": [{"type": "NamesAccepted", "status": "True"}]}}, "Progressing"),
+        (CRD | {"status": {"conditions": [{"type": "Established", "status": "True"}]}}, "Healthy"),
+        (
+            CRD
+            | {
+                "status": {
+                    "conditions": [
+                        {"type": "Established", "status": "True"},
+                        {"type": "NamesAccepted", "status": "False", "message": "taken"},
+                    ]
+                }
+            },
+            "Degraded",
+        ),
         (APP_SET, "Progressing"),
         (APP_SET | {"status": {"resources": []}}, "Progressing"),
         (APP_SET | {"status": {"resources": [_child("Healthy", "Synced")]}}, "Healthy"),
