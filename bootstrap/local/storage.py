@@ -43,7 +43,7 @@ UNITS = {
     "Mi": 2**20,
     "Gi": 2**30,
     "Ti": 2**40,
-    "K": 10**3,
+    "k": 10**3,
     "M": 10**6,
     "G": 10**9,
     "T": 10**12,
@@ -165,7 +165,7 @@ def tags(claim: Json) -> list[Mapping[str, str]]:
 
 def gibibytes(quantity: str) -> int:
     """A Kubernetes quantity, rounded up to whole GiB. Raises ValueError when it is none."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|[MGT]i?)?", quantity)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|k|[MGT]i?)?", quantity)
     if not match:
         raise ValueError(f"not a size: {quantity}")
     return max(1, -int(-float(match[1]) * UNITS[match[2] or ""] // 2**30))

@@ -58,7 +58,7 @@ class ControlPlane:
         """The machine is gone and its disk with it; whether that is done (components stop first)."""
         if not self.halt():
             return False
-        for folder in (self._disk, self._site.layout.workloads):
+        for folder in (self._site.layout.workloads, self._disk):  # last what says whose disk it was
             shutil.rmtree(folder, ignore_errors=True)
         return True
 

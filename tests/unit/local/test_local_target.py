@@ -1,0 +1,113 @@
+"""The targets: what they bring along, and what they touch (nothing)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.config.model import Environment
+from bootstrap.errors import PermanentError, PreflightError, UsageError
+from bootstrap.local import ports
+from bootstrap.local.platform import Platform, last_words
+from bootstrap.local.toolchain import Toolchain
+from bootstrap.targets import aws, open_target
+from tests.fakes import environment
+
+LISTING = (
+    "1111111111111111111111111111111111111111\trefs/heads/main\n"
+    "2222222222222222222222222222222222222222\trefs/tags/v1\n"
+    "3333333333333333333333333333333333333333\trefs/tags/v1^{}\n"
+    "4444444444444444444444444444444444444444\trefs/tags/main\n"
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setenv("BOOTSTRAP_CACHE", str(tmp_path / "cache"))
+    return replace(environment(tmp_path / "a home"), target="local")
+
+
+def test_an_unknown_target_is_named(config: Environment) -> None:
+    with pytest.raises(UsageError, match="moon"):
+        open_target(replace(config, target="moon"))
+
+
+@pytest.mark.parametrize(
+    ("revision", "commit"), [("main", "1" * 40), ("v1", "3" * 40), ("refs/tags/v1", "2" * 40), ("gone", None)]
+)
+def test_a_revision_is_a_branch_before_a_tag_and_a_tag_is_peeled(revision: str, commit: str | None) -> None:
+    assert aws.parse_refs(LISTING, revision) == commit
+
+
+def test_a_full_commit_id_stands_for_itself(config: Environment) -> None:
+    gitops = replace(config.gitops, revision="a" * 40)
+    assert aws.remote_commit(gitops) == "a" * 40
+
+
+def test_a_revision_that_is_nowhere_is_an_error(config: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "_ls_remote", lambda gitops: LISTING)
+    with pytest.raises(PermanentError, match="no branch or tag gone"):
+        aws.remote_commit(replace(config.gitops, revision="gone"))
+
+
+def test_aws_is_billed_and_prepares_nothing(config: Environment) -> None:
+    target = open_target(replace(config, target="aws"))
+    assert target.billed
+    assert (target.before, target.after, target.terraform_override) == ((), (), None)
+    assert target.keep_state_bucket
+
+
+def test_the_local_target_touches_nothing_when_it_is_opened(config: Environment) -> None:
+    config.home.mkdir()
+    target = open_target(config)
+    assert list(config.home.iterdir()) == []
+    assert [step.name for step in target.before] == ["toolchain", "platform"]
+    assert [step.name for step in target.after] == ["dispose"]
+    assert target.terraform_environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert target.tool_environment["HTTPS_PROXY"].startswith("http://127.0.0.1:")
+    assert (target.parts(), target.notices(), target.sources()) == ((), (), ())
+
+
+def test_before_the_first_up_there_is_no_revision(config: Environment) -> None:
+    with pytest.raises(PermanentError, match="no GitOps repository") as error:
+        open_target(config).revision()
+    assert error.value.cure == "bootstrap up"
+
+
+def test_the_toolchain_and_ports_are_looked_at(config: Environment) -> None:
+    probes = {probe.name: probe for probe in open_target(config).probes}
+    assert probes["ports"].look().ok
+    assert "GB" in probes["toolchain"].look().detail
+
+
+@pytest.fixture
+def platform(config: Environment) -> Platform:
+    return Platform.locate(config, Toolchain.locate(config.home))
+
+
+def test_a_taken_port_is_refused_before_anything_is_made(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = platform.site.ports["aws"]
+    monkeypatch.setattr(ports, "bindable", lambda port: port != taken)
+    with pytest.raises(PreflightError, match=f"port {taken}: kept for aws, is in use"):
+        platform._refuse_busy_ports()
+    assert not platform.site.layout.root.exists()
+
+
+def test_what_never_ran_has_no_parts_and_stops_at_once(platform: Platform) -> None:
+    said: list[Any] = []
+    assert platform.parts() == ()
+    assert not platform.running()
+    platform.stop(said.append)
+    assert said == []
+
+
+def test_last_words(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    assert last_words(log) == ""
+    log.write_text("1\n2\n3\n4\n\n")
+    assert last_words(log) == "2\n3\n4"
