@@ -98,8 +98,9 @@ resource "aws_instance" "node" {
   tags = local.tags[each.key]
 
   lifecycle {
-    # A newer image or another script is no reason to replace a living node: that is done by `terraform apply -replace`.
-    ignore_changes = [ami, user_data]
+    # No reason to replace a living node: a newer image or another script (`terraform apply -replace` does that), or
+    # having been stopped, which takes its public address until it is started again.
+    ignore_changes = [ami, user_data, associate_public_ip_address]
 
     precondition {
       condition     = length(local.tags[each.key]) <= 40

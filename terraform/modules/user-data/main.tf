@@ -22,6 +22,7 @@ locals {
   kubeadm = templatefile("${path.module}/templates/${var.role}.yaml.tftpl", {
     cluster_name = var.cluster_name
     node_name    = var.node_name
+    api_address  = var.api_address
     labels       = join(",", [for key, value in var.labels : "${key}=${value}"])
     taints       = jsonencode(var.taints)
     pod_cidr     = var.pod_cidr

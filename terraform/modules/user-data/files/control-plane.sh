@@ -15,9 +15,8 @@ initialise() {
     again=(--ignore-preflight-errors="$ports,$manifests-kube-apiserver.yaml,$manifests-kube-controller-manager.yaml,$manifests-kube-scheduler.yaml,$manifests-etcd.yaml,DirAvailable--var-lib-etcd")
   fi
   KUBERNETES_VERSION=$(kubeadm version -o short)
-  CERT_SANS="$PRIVATE_IP${API_ADDRESS:+, $API_ADDRESS}"
-  export KUBERNETES_VERSION CERT_SANS
-  envsubst <"/etc/bootstrap/kubeadm.yaml" >"$STATE/init.yaml"
+  export KUBERNETES_VERSION
+  envsubst </etc/bootstrap/kubeadm.yaml >"$STATE/init.yaml"
   kubeadm init phase preflight --config "$STATE/init.yaml" "${again[@]}"
   echo "$CLUSTER" >"$STATE/cluster"
   kubeadm init --config "$STATE/init.yaml" --skip-token-print --skip-phases=preflight
