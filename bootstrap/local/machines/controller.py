@@ -95,7 +95,7 @@ class Machines:
             parameters.kubeconfig(machine, self._control_plane.kubeconfig.read_text()),
             parameters.join(
                 machine,
-                self._control_plane.pki.server,
+                self._control_plane.pki.server.removeprefix("https://"),
                 self._control_plane.join_token,
                 self._control_plane.authority_hash,
             ),

@@ -50,10 +50,8 @@ def _labels(instance: Instance) -> dict[str, str]:
 
 
 def _taints(instance: Instance) -> list[dict[str, str]]:
-    taints = [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in instance.taints]
-    if instance.control_plane and not any(taint["key"] == CONTROL_PLANE for taint in taints):
-        taints.append({"key": CONTROL_PLANE, "value": "", "effect": "NoSchedule"})  # as kubeadm does
-    return taints
+    """Those of the tags and no others: user data names them to kubeadm, which then adds none of its own."""
+    return [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in instance.taints]
 
 
 def _resources(capacity: Capacity) -> dict[str, str]:

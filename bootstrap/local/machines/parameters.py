@@ -22,14 +22,14 @@ def kubeconfig(instance: Instance, text: str) -> Parameter:
 
 
 def join(instance: Instance, endpoint: str, token: str, authority_hash: str) -> Parameter:
-    """What `kubeadm join` needs."""
+    """What `kubeadm join` needs. `endpoint` is host and port."""
     data = {"endpoint": endpoint, "token": token, "ca_cert_hash": authority_hash}
     return Parameter(f"{instance.ssm_prefix}/cluster/join", json.dumps(data), instance.kms_key)
 
 
 def marker(instance: Instance, time: str) -> Parameter:
     """How far a node got. `time` is RFC 3339."""
-    data = {"instance": instance.id, "phase": "ready", "time": time}
+    data = {"instance": instance.id, "phase": "ready", "message": "", "time": time}
     return Parameter(f"{instance.ssm_prefix}/nodes/{instance.node}/status", json.dumps(data))
 
 

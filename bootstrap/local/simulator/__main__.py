@@ -37,10 +37,21 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    run(Site.load(parser.parse_args().state), stop)
+    site = Site.load(parser.parse_args().state)
+    # In a thread that may be in the middle of a long poll when the end comes: there is nothing to tidy up.
+    threading.Thread(target=run, args=(site, stop), name="machines", daemon=True).start()
+    stop.wait()
 
 
 def run(site: Site, stop: threading.Event) -> None:
+    """Returns or raises only when it cannot go on; `stop` is set then."""
+    try:
+        _run(site, stop)
+    finally:
+        stop.set()
+
+
+def _run(site: Site, stop: threading.Event) -> None:
     session, desired = boto3.Session(region_name=site.region), Desired(site.layout.desired)
     aws, control_plane = Aws(session, site.ports["aws"]), ControlPlane(site, desired)
     egress = Egress(site.ports["egress"])

@@ -103,10 +103,9 @@ def test_a_node_is_what_a_kubelet_would_register() -> None:
     assert made["status"]["addresses"][0]["address"] == "10.0.0.7"
 
 
-def test_the_control_plane_keeps_others_off() -> None:
-    made = node(CONTROL, Capacity(2, 2048), "v1.34.2")
-    assert CONTROL_PLANE in labels_of(made)
-    assert spec(made)["taints"] == [{"key": CONTROL_PLANE, "value": "", "effect": "NoSchedule"}]
+def test_the_control_plane_is_labelled_as_kubeadm_does() -> None:
+    assert CONTROL_PLANE in labels_of(node(CONTROL, Capacity(2, 2048), "v1.34.2"))
+    assert CONTROL_PLANE not in labels_of(node(WORKER, Capacity(2, 2048), "v1.34.2"))
 
 
 def test_a_marker_belongs_to_one_machine() -> None:
