@@ -134,6 +134,11 @@ class View:
         return REFRESH in annotations_of(self.item)
 
     @property
+    def compared(self) -> bool:
+        """Whether it was compared with Git at least once."""
+        return any(source.compared for source in self.sources())
+
+    @property
     def resources(self) -> tuple[Json, ...]:
         """What it consists of: group, kind, namespace, name, status, syncWave."""
         return tuple(status(self.item).get("resources") or ())

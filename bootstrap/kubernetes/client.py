@@ -6,6 +6,7 @@ Every call has a client-side time-out and raises only the errors of `kubernetes/
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,6 +83,15 @@ class Cluster:
         with self._lock:
             self._catalogue = catalogue
         return catalogue
+
+    def described(self, kind: Kind) -> bool:
+        """Whether the server's OpenAPI documents know the kind; they lag behind discovery by some seconds."""
+        found = self.resource(kind)
+        try:
+            document = self._transport.send(Request("GET", f"/openapi/v3{found.root}"))
+        except NotFound:
+            return False
+        return re.search(rb'"kind":\s*"%s"' % kind.name.encode(), document.body) is not None
 
     # -- reading -------------------------------------------------------------------------------------
 

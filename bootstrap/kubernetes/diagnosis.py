@@ -11,10 +11,10 @@ from bootstrap.errors import BootstrapError
 from bootstrap.kubernetes.argo import View, tracked_app
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.health import Status, assess
-from bootstrap.kubernetes.objects import POD, Json, Key, Kind, dig, name, namespace, spec
+from bootstrap.kubernetes.objects import POD, Json, Key, Kind, dig, name, namespace, spec, status
 from bootstrap.kubernetes.waves import Member
 
-MOST = 5  # resources of one Application that are named
+MOST = 8  # resources of one Application that are named
 _WITH_PODS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet"}
 
 
@@ -42,10 +42,26 @@ def _resources(cluster: Cluster, view: View) -> Iterator[str]:
         kind = Kind(str(entry.get("group") or ""), str(entry.get("kind")))
         try:
             item = cluster.find(Key(kind, str(entry.get("namespace") or ""), str(entry.get("name"))))
-            if item is not None and not assess(item).ok:
-                yield f"  {Key.of(item)}: {assess(item).message}{_pod(cluster, item)}"
+            reason = _reason(cluster, item) if item is not None else "is not there"
         except BootstrapError:
             continue
+        if reason:
+            yield f"  {kind} {entry.get('namespace') or ''}/{entry.get('name')}: {reason}".replace(" /", " ")
+
+
+def _reason(cluster: Cluster, item: Json) -> str:
+    health = assess(item)
+    if not health.ok:
+        return f"{health.message}{_pod(cluster, item)}"
+    if not status(item) and _custom(item):
+        return "nobody has written its status yet; does its controller run?"
+    return ""
+
+
+def _custom(item: Json) -> bool:
+    """Whether its kind comes from a CustomResourceDefinition that has controllers write a status."""
+    group = Kind.of(item).group
+    return "." in group and not group.endswith(".k8s.io") and bool(spec(item))
 
 
 def _pod(cluster: Cluster, item: Json) -> str:

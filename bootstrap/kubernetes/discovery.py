@@ -25,11 +25,15 @@ class Resource:
     plural: str
     namespaced: bool
 
+    @property
+    def root(self) -> str:
+        """The path of the API group and version."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
     def path(self, namespace: str = "", name: str = "") -> str:
         """The REST path of the collection, or of one object. An empty namespace means all of them."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
-        return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
+        return f"{self.root}{scope}/{self.plural}" + (f"/{name}" if name else "")
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def _application(item: Json, expected: Expected, now: float, patience: float | N
         return
     elif view.sync == "Unknown" and view.errors():  # the repo-server remembers a failure for up to an hour
         yield Repair("hard-refresh", item, view.errors())
-    elif view.sync != "Unknown" and view.stale(expected):
+    elif view.compared and view.stale(expected):
         yield Repair("refresh", item, view.stale(expected))
     elif view.failed and not view.outdated_operation(expected):
         yield Repair("sync", item, view.operation_message or "its last sync failed")

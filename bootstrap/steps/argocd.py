@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError
 from bootstrap.kubernetes.apply import apply
-from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, Json, Kind, name
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, SECRET, Json, Kind, name
 from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
+from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
 from bootstrap.steps.access import ClusterAccess
+from bootstrap.wait import Observation
 
+KEY = "server.secretkey"
 HEALTH_CHECK = "resource.customizations.health.argoproj.io_Application"
 
 
@@ -26,8 +30,21 @@ def run(context: Context) -> Done:
     applied = apply(cluster, manifests, context, namespace=context.config.gitops.namespace)
     context.progress(str(applied))
     wait_for_workloads(cluster, manifests, context, what="Argo CD", namespace=context.config.gitops.namespace)
+    _wait_for_key(context, cluster)
     cluster.list(APPLICATION, context.config.gitops.namespace)  # raises when Applications are not served
     return Done(str(applied), changed=bool(applied.changed))
+
+
+def _wait_for_key(context: Context, cluster: Cluster) -> None:
+    """argocd-server makes the key once it runs; an Application that is read before is refused for minutes."""
+    namespace = context.config.gitops.namespace
+
+    def decide(world: World) -> Observation[bool]:
+        there = any((item.get("data") or {}).get(KEY) for item in world.items(SECRET))
+        return Observation(True if there else None, f"Secret argocd-secret has no {KEY} yet")
+
+    with Mirror(cluster, Scope(SECRET, namespace, fields="metadata.name=argocd-secret")) as world:
+        until(world, decide, context, what="Argo CD")
 
 
 def require_health_check(manifests: Iterable[Json], where: str) -> None:

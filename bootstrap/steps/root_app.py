@@ -12,13 +12,13 @@ from bootstrap.steps.access import ClusterAccess
 
 
 def run(context: Context) -> Done:
-    """Apply it, and have it compared at once when it was last compared with another commit."""
+    """Apply it, and have it compared at once when it was last compared with something else."""
     cluster = context.results.get(ClusterAccess).cluster
     gitops, wanted = context.config.gitops, expected(context)
     applied = apply(cluster, [manifest(gitops)], context)
     view = View(cluster.get(root_key(gitops)))
     stale = view.stale(wanted)
-    if stale and not view.refreshing:
+    if stale and view.compared and not view.refreshing:
         cluster.patch(root_key(gitops), {"metadata": {"annotations": {REFRESH: "normal"}}})
     changed = bool(applied.changed)
     return Done(

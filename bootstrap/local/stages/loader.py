@@ -32,9 +32,13 @@ class StageLoader:
         waiting = load(FOLDER)
         with Mirror(self._cluster, Scope(CRD)) as world:
             while not stop.is_set():
-                now, waiting = split(waiting, world.items(CRD))
-                for stage in now:
-                    self._cluster.apply(stage)
+                served, waiting = split(waiting, world.items(CRD))
+                for stage in served:
+                    # KWOK reads a kind's OpenAPI document once, when its stage appears, and then gives up.
+                    if self._cluster.described(target(stage)):
+                        self._cluster.apply(stage)
+                    else:
+                        waiting = (*waiting, stage)
                 world.wait(1.0)
 
 

@@ -263,7 +263,21 @@ CONFIG_MAP_CM: Json = {
 }
 
 
+def argocd_server(server: FakeServer, item: Json) -> None:
+    """Makes its key when it runs."""
+    controllers(server, item)
+    if Kind.of(item).unversioned == DEPLOYMENT and item.get("status"):
+        meta = {"name": "argocd-secret", "namespace": "argocd"}
+        server.put({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {argocd.KEY: "a2V5"}})
+
+
+def test_argo_cd_without_its_key_is_not_ready(bench: Bench, programs: Programs) -> None:
+    with pytest.raises(DeadlineError, match=r"argocd-secret has no server.secretkey yet"):
+        argocd._wait_for_key(bench.within(0), bench.server.cluster)
+
+
 def test_argo_cd_is_installed_and_waited_for(bench: Bench, programs: Programs) -> None:
+    bench.server.react = argocd_server
     programs.kustomizations["argocd"] = [deployment("argocd-repo-server", "argocd"), CONFIG_MAP_CM]
     assert argocd.run(bench.context).changed
     assert Key(DEPLOYMENT, "argocd", "argocd-repo-server") in bench.server.stored

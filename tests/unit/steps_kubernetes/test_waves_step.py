@@ -107,6 +107,15 @@ def test_a_late_wave_names_application_cause_hint_and_command(bench: Bench) -> N
     stage.put(root({"a": 0, "b": 10}, phase="Running"), application("a"), failing_app(), failing_secret())
     bench.server.put(deployment())
     bench.server.put(crashing_pod())
+    bench.server.kinds = (*bench.server.kinds, Kind("operator.example.com", "Installation"))
+    silent = {
+        "apiVersion": "operator.example.com/v1",
+        "kind": "Installation",
+        "metadata": {"name": "default"},
+    }
+    bench.server.put({**silent, "spec": {"a": 1}})
+    api = "external-secrets.io/v1"
+    bench.server.put({"apiVersion": api, "kind": "ClusterSecretStore", "metadata": {"name": "aws"}})
     stage.look()
     stage.look(60)
     with pytest.raises(DeadlineError) as caught:
@@ -119,6 +128,11 @@ def test_a_late_wave_names_application_cause_hint_and_command(bench: Bench) -> N
     )
     assert "Deployment.apps eso/eso: 0 of 1 replicas are available" in error.why
     assert "(pod eso-1: CrashLoopBackOff: main: exit 1)" in error.why
+    assert "ConfigMap eso/gone: is not there" in error.why
+    assert (
+        "ClusterSecretStore.external-secrets.io aws: External Secrets has not looked at it yet" in error.why
+    )
+    assert "Installation.operator.example.com default: nobody has written its status yet" in error.why
     assert error.cure.startswith("look at secrets first\nkubectl --kubeconfig ")
     assert error.cure.endswith("-n argocd describe application b")
 
@@ -128,7 +142,9 @@ def failing_app() -> Json:
     item["status"]["health"]["message"] = "Deployment eso exceeded its deadline"
     item["status"]["resources"] = [
         {"group": "apps", "kind": "Deployment", "namespace": "eso", "name": "eso"},
-        {"group": "nowhere.example.com", "kind": "Unknown", "namespace": "eso", "name": "x"},
+        {"group": "", "kind": "ConfigMap", "namespace": "eso", "name": "gone"},
+        {"group": "external-secrets.io", "kind": "ClusterSecretStore", "name": "aws"},
+        {"group": "operator.example.com", "kind": "Installation", "name": "default"},
     ]
     return item
 
