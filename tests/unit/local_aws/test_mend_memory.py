@@ -44,3 +44,30 @@ def test_only_one_partition_is_made(aws: Aws, mend: Mend, mended: bool) -> None:
     assert get_account_id_from("local") == "123456789012"
     partitions = list(iam_backends["123456789012"])
     assert (partitions == ["aws"]) is mended
+
+
+@pytest.mark.parametrize("location_type", ["region", "availability-zone", "availability-zone-id"])
+def test_what_a_region_offers_is_the_same_and_loaded_when_asked_for(
+    aws: Aws, mend: Mend, location_type: str
+) -> None:
+    from moto.ec2.models import instance_types  # noqa: PLC0415 - as above
+
+    def offered() -> Any:
+        wanted = [{"Name": "instance-type", "Values": ["t3.small"]}]
+        found = aws("ec2").describe_instance_type_offerings(LocationType=location_type, Filters=wanted)
+        return found["InstanceTypeOfferings"]
+
+    before = offered()
+    mend("offerings")
+    assert not instance_types.INSTANCE_TYPE_OFFERINGS[location_type]
+    assert offered() == before != []
+    assert list(instance_types.INSTANCE_TYPE_OFFERINGS[location_type]) == ["ap-northeast-2"]
+
+
+def test_a_region_that_is_unknown_offers_nothing(mend: Mend) -> None:
+    from moto.ec2.models import instance_types  # noqa: PLC0415 - as above
+
+    mend("offerings")
+    assert instance_types.INSTANCE_TYPE_OFFERINGS["region"].get("atlantis-1", []) == []
+    with pytest.raises(KeyError):
+        instance_types.INSTANCE_TYPE_OFFERINGS["region"]["atlantis-1"]

@@ -20,6 +20,7 @@ MENDS = (
     "nat_gateways",
     "commands",
     "bucket_policies",
+    "offerings",
     "partitions",
     "tracking",
 )
