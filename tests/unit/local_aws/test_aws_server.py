@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ToolError
+from bootstrap.errors import PreflightError, ToolError
 from bootstrap.local.aws import mends, server
 
 
@@ -30,3 +31,13 @@ def test_a_state_of_another_version_stops_it_before_it_listens(
     (tmp_path / server.STATE_FILE).write_bytes(b'{"moto": "1.0"}\n')
     with pytest.raises(ToolError, match=r"moto 1\.0"):
         server.serve(0, tmp_path)
+
+
+def test_a_busy_port_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind((server.ADDRESS, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PreflightError, match=f"port {port}: is taken"):
+            server._listen(port, lambda *_: [])
+    capfd.readouterr()  # werkzeug's own words
