@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """`now()` is wall time (Unix seconds), `monotonic()` never jumps, `wait()` sleeps until `cancel` is set."""
+    """`now()` is wall time (Unix seconds), `monotonic()` never jumps, `wait()` sleeps until cancelled."""
 
     def now(self) -> float: ...
 

@@ -1,13 +1,14 @@
 """READ FIRST. The procedure as data: which steps there are, what each needs, and its deadline.
 
-    up     [target prepares] → preflight → backend → terraform ─┬→ seeds ────────────┬→ root-app → waves → verify
-                                                                └→ access ─┬→ nodes ─┤
-                                                                           ├→ eso ───┤
-                                                                           └→ argocd ┘
-    down   teardown (Applications, while their controllers live) → destroy (Terraform) → leftovers [target disposes]
+    up     checks → [target prepares] → preflight → backend → terraform ─┬→ seeds ─────────────┐
+                                                                         └→ access ─┬→ nodes ──┤
+                                                                                    ├→ eso ────┤
+                                                                                    └→ argocd ─┤
+                                                                    verify ← waves ← root-app ←┘
+    down   teardown (in the cluster) → destroy (Terraform) → leftovers → [target disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
-Steps never print, exit or keep a journal; each asks the world what is left to do, so a run resumes by looking.
+Steps never print, exit or keep a journal; each asks the world what is left to do: a run resumes by looking.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def build_up(config: Environment, target: Target) -> Plan:
         access,
         argocd,
         backend,
+        checks,
         eso,
         nodes,
         preflight,
@@ -68,8 +70,9 @@ def build_up(config: Environment, target: Target) -> Plan:
         waves,
     )
 
+    first = (Step("checks", "Check this machine", checks.run),)
     steps = (
-        Step("preflight", "Check account, tools and names", preflight.run),
+        Step("preflight", "Check account and names", preflight.run),
         Step("backend", "State bucket", backend.run, ("preflight",)),
         Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("backend",), deadline=3600),
         Step("seeds", "Seed SSM parameters", seeds.run, ("terraform",)),
@@ -81,7 +84,8 @@ def build_up(config: Environment, target: Target) -> Plan:
         Step("waves", "Sync waves", waves.run, ("root-app",), deadline=_all_waves(config)),
         Step("verify", "Verify", verify.run, ("waves",)),
     )
-    return Plan("up", _after(target.before, tuple(_with_deadline(step, config) for step in steps)))
+    mine = tuple(_with_deadline(step, config) for step in steps)
+    return Plan("up", _after(_after(first, target.before), mine))
 
 
 def build_down(config: Environment, target: Target) -> Plan:

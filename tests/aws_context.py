@@ -72,7 +72,7 @@ def world(
     """A context whose AWS is moto; `target` are fields of the target."""
     make: Callable[[str], Any] = target.pop("client", lambda service: client(service, endpoint))
     tools = Tools(terraform, Path("helm"), Path("kustomize"))
-    fields: Mapping[str, Any] = {"revision": lambda: "0" * 40, "preflight": tuple, **target}
+    fields: Mapping[str, Any] = {"revision": lambda: "0" * 40, **target}
     events: list[Event] = []
     context = Context(
         config=config,

@@ -41,7 +41,6 @@ def target(**changes: Any) -> Target:
         "tools": tools,
         "client": str,  # steps of these tests want no AWS
         "revision": lambda: "0" * 40,
-        "preflight": tuple,
     }
     return Target(**{**fields, **changes})
 

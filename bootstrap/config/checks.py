@@ -29,7 +29,18 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
-    *("toolchain", "platform", "preflight", "backend", "terraform", "seeds", "access", "nodes", "eso"),
+    *(
+        "checks",
+        "toolchain",
+        "platform",
+        "preflight",
+        "backend",
+        "terraform",
+        "seeds",
+        "access",
+        "nodes",
+        "eso",
+    ),
     *("argocd", "root-app", "waves", "verify", "teardown", "destroy", "leftovers", "dispose"),
 )
 

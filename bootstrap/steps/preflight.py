@@ -17,10 +17,7 @@ from bootstrap.steps import seeds
 def run(context: Context) -> Done:
     """Raises PreflightError with every problem found, TemporaryError when AWS cannot be asked."""
     config = context.config
-    problems = [
-        *context.target.preflight(),
-        *source_problems(config.seeds, config.ssm_prefix, seeds.sources()),
-    ]
+    problems = [*source_problems(config.seeds, config.ssm_prefix, seeds.sources())]
     who: Identity | None = None
     try:
         who = identity(Api(context.target.client("sts")))

@@ -22,19 +22,17 @@ KUSTOMIZE = doctor.Range((5,), (6,))
 
 def build(config: Environment) -> Target:
     client = _clients(config)
-    probes = (
-        doctor.program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10 or later"),
-        doctor.program("helm", "helm", ("version", "--short"), HELM, "install Helm 3.14 or later"),
-        doctor.program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
-        doctor.credentials(client, config.account, config.profile),
-    )
     return Target(
         name="aws",
         tools=Tools(_on_path("terraform"), _on_path("helm"), _on_path("kustomize")),
         client=client,
         revision=lambda: remote_commit(config.gitops),
-        preflight=lambda: doctor.problems(doctor.examine(probes)),
-        probes=probes,
+        probes=(
+            doctor.program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10"),
+            doctor.program("helm", "helm", ("version", "--short"), HELM, "install Helm 3.14 or later"),
+            doctor.program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
+            doctor.credentials(client, config.account, config.profile),
+        ),
         billed=True,
     )
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.errors import Problem
-
 if TYPE_CHECKING:
     from bootstrap.doctor import Probe
     from bootstrap.plan import Step
@@ -42,14 +40,13 @@ class Target:
     override file put beside the root module in its working copy. `backend` are extra settings of
     Terraform's S3 backend. `before` are the steps that prepare the target for `up`; `after` those that
     dispose of it at the end of `down`. `revision()` is the commit (40 hex digits) that the GitOps
-    revision stands for. `preflight` finds every problem of the target at once, touching nothing.
+    revision stands for. `probes` are the target's own checks, made before anything is touched.
     """
 
     name: str
     tools: Tools
     client: Callable[[str], Any]
     revision: Callable[[], str]
-    preflight: Callable[[], tuple[Problem, ...]]
     tool_environment: Mapping[str, str] = field(default_factory=dict)
     terraform_environment: Mapping[str, str] = field(default_factory=dict)
     terraform_override: str | None = None
@@ -59,6 +56,6 @@ class Target:
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
     parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself
-    probes: tuple[Probe, ...] = ()  # what `bootstrap doctor` looks at, besides what holds for every target
+    probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/doctor.py)
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from bootstrap.errors import PermanentError
 from bootstrap.local import ports
 from bootstrap.local.aws import override
 from bootstrap.local.platform import Platform
-from bootstrap.local.toolchain import Toolchain
+from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
 from bootstrap.plan import Done, Step
 from bootstrap.status import Part
@@ -27,13 +27,11 @@ def build(config: Environment) -> Target:
     platform = Platform.locate(config, toolchain)
     stay = _Stay(config, toolchain, platform)
     url = platform.site.url("aws")
-    probes = tuple(stay.probes())
     return Target(
         name="local",
         tools=Tools(toolchain.path("terraform"), toolchain.path("helm"), toolchain.path("kustomize")),
         client=_clients(url, config.region),
         revision=stay.revision,
-        preflight=lambda: doctor.problems(doctor.examine(probes)),
         tool_environment=platform.site.upstream_environment,
         terraform_environment={
             **override.environment(url, config.region),
@@ -49,7 +47,7 @@ def build(config: Environment) -> Target:
         sources=lambda: journal.read(platform.upstream.served),
         notices=stay.notices,
         parts=stay.parts,
-        probes=probes,
+        probes=(*checks.probes(toolchain), doctor.Probe("ports", stay.look_at_ports)),
         keep_state_bucket=False,
     )
 
@@ -119,18 +117,7 @@ class _Stay:
             for part in self.platform.parts()
         )
 
-    def probes(self) -> Iterator[doctor.Probe]:
-        yield doctor.Probe("toolchain", self._look_at_toolchain)
-        yield doctor.Probe("ports", self._look_at_ports)
-
-    def _look_at_toolchain(self) -> doctor.Check:
-        missing = self.toolchain.missing()
-        if not missing:
-            return doctor.Check("toolchain", True, f"complete, in {self.toolchain.cache}")
-        needed, free = self.toolchain.disk_needed(), self.toolchain.disk_free()
-        return doctor.judge_disk("toolchain", self.toolchain.cache, free, needed)
-
-    def _look_at_ports(self) -> doctor.Check:
+    def look_at_ports(self) -> doctor.Check:
         block = self.platform.site.ports
         if self.platform.running():
             return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are ours")

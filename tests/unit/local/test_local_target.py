@@ -80,7 +80,8 @@ def test_before_the_first_up_there_is_no_revision(config: Environment) -> None:
 def test_the_toolchain_and_ports_are_looked_at(config: Environment) -> None:
     probes = {probe.name: probe for probe in open_target(config).probes}
     assert probes["ports"].look().ok
-    assert "GB" in probes["toolchain"].look().detail
+    assert {"machine", "go", "toolchain", "toolchain disk"} <= probes.keys()
+    assert "GB" in probes["toolchain disk"].look().detail
 
 
 @pytest.fixture
