@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite golden files with what is seen now"
     )
+
+
+def pytest_configure() -> None:
+    """No profile, endpoint or kubeconfig of the developer's reaches a test, or what a test starts."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "TF_", "KUBECONFIG"))]:
+        del os.environ[name]
 
 
 @pytest.fixture
