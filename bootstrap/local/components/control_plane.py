@@ -81,7 +81,7 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             profiling="false",
             event_ttl="30m",
         ),
-        environment={"GOMEMLIMIT": "560MiB", "GOGC": "60"},
+        environment={"GOMEMLIMIT": "560MiB", "GOGC": "50"},
         probe=Probe(site.ports["kube-apiserver"], "/readyz", tls=True),
         needs=("etcd",),
     )
@@ -110,7 +110,7 @@ def build_controller_manager(site: Site, pki: Pki) -> Component:
             kube_api_qps=100,
             kube_api_burst=200,
         ),
-        environment={"GOMEMLIMIT": "160MiB"},
+        environment={"GOMEMLIMIT": "100MiB"},
         probe=Probe(site.ports["kube-controller-manager"], "/healthz", tls=True),
         needs=("kube-apiserver",),
     )
