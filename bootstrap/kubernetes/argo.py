@@ -134,6 +134,11 @@ class View:
         return REFRESH in annotations_of(self.item)
 
     @property
+    def reconciled(self) -> str:
+        """When it was last compared with Git (RFC 3339); empty when never."""
+        return str(status(self.item).get("reconciledAt") or "")
+
+    @property
     def compared(self) -> bool:
         """Whether it was compared with Git at least once."""
         return any(source.compared for source in self.sources())

@@ -5,6 +5,8 @@
 - A sync of another commit, or one that never ends, is terminated; Argo CD has no time-out for it and
   would not look at the fixed commit before. Once it has ended a new sync is started.
 - A failed sync is started again: Argo CD never retries the same commit by itself.
+- An Application that is waited for and was not compared for some seconds is asked to look again: Argo CD
+  does not notice everything by itself, such as the status of a kind that is new to it.
 - An ExternalSecret is asked to try now: its back-off goes up to 7 minutes.
 
 Each repair is bounded: so often, so far apart. What is used up is `exhausted` and gets reported.
@@ -12,7 +14,7 @@ Each repair is bounded: so often, so far apart. What is used up is `exhausted` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,18 +23,21 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import Json, Key, created, metadata, spec, terminating
 
+SLOWEST = 6  # times `apart`, the longest pause between two repairs
+UNSEEN = 5.0  # seconds without a comparison after which one that is waited for is asked to look again
 FORCE_SYNC = "force-sync"  # External Secrets' documented way: any change of an annotation starts a sync
 
 
 @dataclass(frozen=True)
 class Bound:
-    """At most `most` times for one object, at least `apart` seconds between two."""
+    """At most `most` times for one object; `apart` seconds between the first two, then more and more."""
 
     most: int
     apart: float
 
 
 BOUNDS = {
+    "look-again": Bound(100, 5.0),
     "refresh": Bound(20, 15.0),
     "hard-refresh": Bound(10, 20.0),
     "terminate": Bound(3, 20.0),
@@ -50,6 +55,11 @@ class Repair:
     why: str
 
     @property
+    def routine(self) -> bool:
+        """Whether it is not worth a line."""
+        return self.what == "look-again"
+
+    @property
     def key(self) -> Key:
         return Key.of(self.item)
 
@@ -65,14 +75,20 @@ def needed(
     now: float,
     patience: float,
     root: str,
+    awaited: Collection[str] = (),
 ) -> Iterator[Repair]:
     """Repairs the world calls for. `now` in Unix seconds; an operation may run for `patience` seconds.
 
     The root Application's operation lasts as long as all waves together, so patience is not for it.
+    `awaited` are the Applications that are waited for now.
     """
     for item in applications:
-        if not terminating(item):
-            yield from _application(item, expected, now, patience if View(item).name != root else None)
+        if terminating(item):
+            continue
+        found = list(_application(item, expected, now, patience if View(item).name != root else None))
+        yield from found
+        if not found and View(item).name in awaited and _unseen(View(item), now):
+            yield Repair("look-again", item, "was not compared for a while")
     for item in secrets:
         health = assess(item)
         if not health.ok and not terminating(item) and now - (seconds(created(item)) or now) > 5:
@@ -95,6 +111,11 @@ def _application(item: Json, expected: Expected, now: float, patience: float | N
         yield Repair("sync", item, view.operation_message or "its last sync failed")
 
 
+def _unseen(view: View, now: float) -> bool:
+    at = seconds(view.reconciled)
+    return not view.busy and not view.refreshing and at is not None and now - at > UNSEEN
+
+
 def _age(view: View, now: float) -> float:
     started = seconds(view.operation_started)
     return now - started if started is not None else 0.0
@@ -112,7 +133,7 @@ class Ledger:
         for repair in repairs:
             count, last = self._last(repair)
             bound = BOUNDS[repair.what]
-            if count < bound.most and now - last >= bound.apart * (count if repair.what == "sync" else 1):
+            if count < bound.most and now - last >= bound.apart * min(count, SLOWEST):
                 self._done[self._id(repair)] = (count + 1, now)
                 chosen.append(repair)
         return chosen

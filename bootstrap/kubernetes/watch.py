@@ -27,6 +27,7 @@ from bootstrap.wait import Observation
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between two connections of a watch
+GRACE = 5.0  # seconds for which a lost connection is nobody's business
 TICK = 1.0  # seconds between decisions when nothing changes
 
 
@@ -56,7 +57,12 @@ class Lost:
     reason: str
 
 
-Event = Listed | Changed | Removed | Lost
+@dataclass(frozen=True)
+class Back:
+    """The connection is there again, and nothing was missed."""
+
+
+Event = Listed | Changed | Removed | Lost | Back
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ class Stop:
 
 def follow(source: Source, stop: Stop, clock: Clock) -> Iterator[Event]:
     """Events until `stop` is set. Raises the permanent errors of `kubernetes/errors.py` (Forbidden, …)."""
-    fruitless, version = 0, ""
+    fruitless, version, lost = 0, "", False
     while not stop.is_set():
         asked, begun = 0.0, clock.monotonic()
         try:
@@ -129,7 +135,11 @@ def follow(source: Source, stop: Stop, clock: Clock) -> Iterator[Event]:
                 listing = source.list()
                 version = listing.version
                 yield Listed(listing.items)
-            for event, reached in _changes(source, version, stop):
+            stream = source.stream(version)
+            if lost:
+                lost = False
+                yield Back()
+            for event, reached in _changes(stream, version, stop):
                 fruitless, version = 0, reached
                 if event is not None:
                     yield event
@@ -139,7 +149,7 @@ def follow(source: Source, stop: Stop, clock: Clock) -> Iterator[Event]:
             version = ""
             yield Listed(())  # a kind without its CustomResourceDefinition has no objects
         except TemporaryError as error:
-            asked = error.delay
+            asked, lost = error.delay, True
             if not stop.is_set():
                 yield Lost(str(error))
         idle = clock.monotonic() - begun >= ALIVE / 2  # the server ends a quiet stream; that is no failure
@@ -152,9 +162,8 @@ def _pause(fruitless: int) -> float:
     return min(FIRST_PAUSE * 2.0 ** min(fruitless, 10), LONGEST_PAUSE)
 
 
-def _changes(source: Source, version: str, stop: Stop) -> Iterator[tuple[Event | None, str]]:
+def _changes(stream: Stream, version: str, stop: Stop) -> Iterator[tuple[Event | None, str]]:
     """Each change with the version to go on from; bookmarks carry a version only."""
-    stream = source.stream(version)
     stop.attach(stream)
     try:
         for line in _lines(stream):
@@ -212,7 +221,7 @@ class World(Protocol):
         ...
 
     def trouble(self) -> str:
-        """Why what is known may be old; empty when it is not."""
+        """Why what is known may be old; empty when it is not, or only for a moment."""
         ...
 
     def wait(self, seconds: float) -> bool:
@@ -228,7 +237,7 @@ class Mirror:
         self._stops = [Stop() for _ in scopes]
         self._items: list[dict[Key, Json]] = [{} for _ in scopes]
         self._known = [False] * len(scopes)
-        self._lost = [""] * len(scopes)
+        self._lost: list[tuple[float, str] | None] = [None] * len(scopes)  # since when, and why
         self._failure: Exception | None = None
         self._news = threading.Condition()
         self._changed = False
@@ -260,8 +269,10 @@ class Mirror:
             return all(self._known)
 
     def trouble(self) -> str:
+        now = self._clock.monotonic()
         with self._news:
-            return next((reason for reason in self._lost if reason), "")
+            lasting = (entry[1] for entry in self._lost if entry and now - entry[0] > GRACE)
+            return next(lasting, "")
 
     def wait(self, seconds: float) -> bool:
         with self._news:
@@ -281,6 +292,12 @@ class Mirror:
                 self._failure = error
                 self._news.notify_all()
 
+    def _loss(self, index: int, event: Event) -> tuple[float, str] | None:
+        if not isinstance(event, Lost):
+            return None
+        before = self._lost[index]
+        return before[0] if before else self._clock.monotonic(), event.reason
+
     def _take(self, index: int, event: Event) -> None:
         with self._news:
             match event:
@@ -290,8 +307,8 @@ class Mirror:
                     self._items[index][Key.of(item)] = item
                 case Removed(item):
                     self._items[index].pop(Key.of(item), None)
-            self._lost[index] = event.reason if isinstance(event, Lost) else ""
-            self._known[index] = self._known[index] or not isinstance(event, Lost)
+            self._lost[index] = self._loss(index, event)
+            self._known[index] = self._known[index] or isinstance(event, Listed)
             self._changed = True
             self._news.notify_all()
 

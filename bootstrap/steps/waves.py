@@ -145,6 +145,9 @@ class Watcher:
                 now=self._context.clock.now(),
                 patience=self._deadline(state.current) / 2,
                 root=self._context.config.gitops.root_app,
+                awaited=[
+                    member.name for member in (state.current.pending if state.current else (state.root,))
+                ],
             )
         )
 
@@ -155,7 +158,8 @@ class Watcher:
                 perform(self._cluster, repair, now)
             except (TemporaryError, NotFound):
                 continue  # it was changed or removed meanwhile: the next look decides anew
-            self._context.progress(str(repair))
+            if not repair.routine:
+                self._context.progress(str(repair))
 
     def _enforce(self, state: WaveState, world: World, repairs: list[Repair]) -> None:
         late = self._elapsed() > self._deadline(state.current)

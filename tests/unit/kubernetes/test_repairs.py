@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from bootstrap.kubernetes.argo import REFRESH
 from bootstrap.kubernetes.errors import Conflict
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key
-from bootstrap.kubernetes.repairs import BOUNDS, Ledger, Repair, needed, perform
+from bootstrap.kubernetes.repairs import BOUNDS, SLOWEST, Ledger, Repair, needed, perform
 from tests.argo_objects import EXPECTED, OLD, application
 from tests.kubernetes_fake import FakeServer
 
@@ -51,6 +53,26 @@ def test_a_sync_that_never_ends_is_terminated_except_the_root_s() -> None:
     assert called_for(application("root", phase="Running"), patience=900) == []
 
 
+@pytest.mark.parametrize(
+    ("seconds_ago", "changes", "asked"),
+    [
+        (60, {"health": "Progressing"}, True),
+        (60, {"sync": "OutOfSync"}, True),
+        (1, {"health": "Progressing"}, False),
+        (60, {"phase": "Running"}, False),
+        (60, {"metadata": {"annotations": {REFRESH: "normal"}}}, False),
+    ],
+)
+def test_one_that_is_waited_for_is_asked_to_look_again(
+    seconds_ago: float, changes: dict[str, Any], asked: bool
+) -> None:
+    item = application("a", **changes)
+    item["status"]["reconciledAt"] = datetime.fromtimestamp(NOW - seconds_ago, UTC).isoformat()
+    for awaited in (["a"], []):
+        found = needed([item], [], expected=EXPECTED, now=NOW, patience=2000, root="root", awaited=awaited)
+        assert [repair.what for repair in found] == (["look-again"] if asked and awaited else [])
+
+
 def secret(ready: str, created: str = "2025-01-01T00:00:00Z") -> Json:
     return {
         "apiVersion": "external-secrets.io/v1",
@@ -74,8 +96,10 @@ def test_repairs_are_bounded_and_spaced() -> None:
     bound = BOUNDS["refresh"]
     assert ledger.due([repair], 0.0) == [repair]
     assert ledger.due([repair], bound.apart - 1) == []
-    times = [bound.apart * number for number in range(1, 2 * bound.most)]
-    assert sum(len(ledger.due([repair], now)) for now in times) == bound.most - 1
+    done = [number for number in range(1, 1000) if ledger.due([repair], bound.apart * number)]
+    assert done[:4] == [1, 3, 6, 10]
+    assert max(later - earlier for earlier, later in pairwise(done)) == SLOWEST
+    assert len(done) == bound.most - 1
 
 
 def test_a_repair_that_did_not_help_is_exhausted() -> None:

@@ -19,7 +19,18 @@ from bootstrap.kubernetes.client import ALIVE, Listing
 from bootstrap.kubernetes.errors import Busy, Expired, Forbidden, NotServed, Unreachable
 from bootstrap.kubernetes.objects import CONFIG_MAP, Json, Kind, name
 from bootstrap.kubernetes.transport import Stream
-from bootstrap.kubernetes.watch import Changed, Event, Listed, Lost, Mirror, Removed, Scope, Stop, follow
+from bootstrap.kubernetes.watch import (
+    Back,
+    Changed,
+    Event,
+    Listed,
+    Lost,
+    Mirror,
+    Removed,
+    Scope,
+    Stop,
+    follow,
+)
 from bootstrap.wait import Observation
 from tests.kubernetes_fake import FakeServer
 
@@ -133,8 +144,9 @@ def test_a_truncated_last_line_is_asked_for_again() -> None:
 
 def test_a_broken_line_loses_the_connection_only() -> None:
     source = Scripted([[b"{no json}\n"], [line("ADDED", item("a", 2))]])
-    _, lost, changed = run(source)[:3]
+    _, lost, back, changed = run(source)[:4]
     assert isinstance(lost, Lost)
+    assert back == Back()
     assert "broken line" in lost.reason
     assert changed == Changed(item("a", 2))
 
@@ -165,6 +177,24 @@ def test_silence_ends_by_the_read_time_out_and_goes_on_from_the_same_version() -
     assert isinstance(events[1], Lost)
     assert Changed(item("a", 2)) in events
     assert source.asked[:2] == ["1", "1"]
+
+
+def test_a_connection_that_is_back_is_told() -> None:
+    source = Scripted([Unreachable("down"), [line("ADDED", item("a", 2))]])
+    assert run(source) == [Listed(()), Lost("down"), Back(), Changed(item("a", 2))]
+
+
+def test_a_connection_lost_for_a_moment_is_nobody_s_business() -> None:
+    clock = FakeClock()
+    world = Mirror(FakeServer().cluster, Scope(CONFIG_MAP), clock=clock)
+    world._take(0, Listed(()))
+    world._take(0, Lost("refused"))
+    assert world.trouble() == ""
+    clock.wait(watch.GRACE + 1, threading.Event())
+    world._take(0, Lost("still refused"))
+    assert world.trouble() == "still refused"
+    world._take(0, Back())
+    assert world.trouble() == ""
 
 
 def test_the_second_failure_in_a_row_lists_again() -> None:

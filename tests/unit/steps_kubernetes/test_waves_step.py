@@ -246,6 +246,17 @@ def test_stale_ones_are_asked_to_look_again(bench: Bench) -> None:
     assert "refresh Application.argoproj.io argocd/a" in bench.said()
 
 
+def test_what_is_waited_for_is_asked_to_look_again_without_a_word(bench: Bench) -> None:
+    stage = Stage(bench)
+    item = application("a", health="Progressing")
+    item["status"]["reconciledAt"] = "2023-01-01T00:00:00Z"
+    stage.put(root({"a": 0}, phase="Running"), item)
+    stage.look()
+    live = bench.server.stored[Key(APPLICATION, "argocd", "a")]
+    assert live["metadata"]["annotations"] == {"argocd.argoproj.io/refresh": "normal"}
+    assert "look-again" not in bench.said()
+
+
 def test_a_sync_that_keeps_failing_is_tried_again_and_then_given_up(bench: Bench) -> None:
     stage = Stage(bench, deadline=3600.0)
     stage.put(root({"a": 0}, phase="Running"))
