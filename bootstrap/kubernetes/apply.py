@@ -16,6 +16,7 @@ from bootstrap.kubernetes import watch
 from bootstrap.kubernetes.client import MANAGER, Cluster
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, metadata, name, spec
+from bootstrap.kubernetes.settled import settled
 from bootstrap.kubernetes.watch import Waiter
 from bootstrap.wait import Observation, until
 
@@ -142,6 +143,8 @@ def _one(cluster: Cluster, item: Json, manager: str) -> bool | TemporaryError | 
     """Whether the object changed, or the error."""
     try:
         before = cluster.find(Key.of(item))
+        if before is not None and settled(item, before, manager):
+            return False
         after = cluster.apply(item, manager=manager)
     except (TemporaryError, PermanentError) as error:
         return error
