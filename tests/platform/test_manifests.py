@@ -285,8 +285,8 @@ def _child(health: str, sync: str) -> Json:
             "Progressing",
         ),
         (APP | {"status": SYNCED | {"health": {"status": "Missing"}}}, "Missing"),
-        (CRD, "Progressing"),
-        (CRD | {"status": {"conditions": [{"type": "NamesAccepted", "status": "True"}]}}, "Progressing"),
+        (CRD, "Healthy"),
+        (CRD | {"status": {"conditions": [{"type": "NamesAccepted", "status": "True"}]}}, "Healthy"),
         (CRD | {"status": {"conditions": [{"type": "Established", "status": "True"}]}}, "Healthy"),
         (
             CRD
