@@ -16,7 +16,7 @@ from typing import Any
 
 from bootstrap.kubernetes import discovery
 from bootstrap.kubernetes.discovery import Catalogue, Resource
-from bootstrap.kubernetes.errors import NotFound, NotServed, Unreachable
+from bootstrap.kubernetes.errors import Busy, NotFound, NotServed, Unreachable
 from bootstrap.kubernetes.objects import Json, Key, Kind, name, namespace
 from bootstrap.kubernetes.transport import Request, Response, Stream, Transport, connect
 
@@ -54,10 +54,13 @@ class Cluster:
         return str(self._json(Request("GET", "/version", timeout=10.0)).get("gitVersion", ""))
 
     def ready(self) -> str:
-        """Empty when the API server is ready for work, else what it says about itself. Raises as any call."""
-        answer = self._transport.send(Request("GET", "/readyz", accept="*/*", timeout=5.0))
-        text = answer.body.decode("utf-8", "replace").strip()
-        return "" if text == "ok" else text
+        """Empty when the API server is ready for work, else what it waits for. Raises as any call."""
+        try:
+            self._transport.send(Request("GET", "/readyz", accept="*/*", timeout=5.0))
+        except Busy as error:
+            failing = re.findall(r"^\[-\](\S+)", error.why, re.MULTILINE)
+            return f"the API server is starting: {', '.join(failing) or error.why}"
+        return ""
 
     # -- kinds ---------------------------------------------------------------------------------------
 

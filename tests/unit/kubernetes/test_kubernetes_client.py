@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import Catalogue, Resource, parse
-from bootstrap.kubernetes.errors import AlreadyExists, Conflict, NotFound, NotServed, Unreachable
+from bootstrap.kubernetes.errors import AlreadyExists, Busy, Conflict, NotFound, NotServed, Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, DEPLOYMENT, NODE, Json, Key, Kind, name
 from bootstrap.kubernetes.transport import Request, Response
 from tests.kubernetes_fake import BUILT_IN, FakeServer
@@ -109,6 +109,14 @@ def test_discovery_is_asked_once() -> None:
     for kind in (CONFIG_MAP, DEPLOYMENT, NODE):
         cluster.list(kind)
     assert [request.path for request in server.requests].count("/apis") == 1
+
+
+def test_a_server_that_starts_says_what_it_waits_for() -> None:
+    server = FakeServer(
+        refuse=lambda request: Busy("GET", "[+]ping ok\n[-]informer-sync failed: reason withheld\n")
+    )
+    assert server.cluster.ready() == "the API server is starting: informer-sync"
+    assert FakeServer().cluster.ready() == ""
 
 
 class Paged:
