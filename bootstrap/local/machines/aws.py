@@ -16,8 +16,10 @@ LONG_POLL = 10  # seconds
 
 
 class Aws:
-    def __init__(self, session: Any, port: int) -> None:
-        self._ec2, self._ssm, self._port = session.client("ec2"), session.client("ssm"), port
+    """`ec2` and `ssm` are boto3 clients, `port` is that of the platform's AWS."""
+
+    def __init__(self, ec2: Any, ssm: Any, port: int) -> None:
+        self._ec2, self._ssm, self._port = ec2, ssm, port
         self._capacities: dict[str, Capacity] = {}
         self._version = 0
 

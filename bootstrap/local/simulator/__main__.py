@@ -53,7 +53,9 @@ def run(site: Site, stop: threading.Event) -> None:
 
 def _run(site: Site, stop: threading.Event) -> None:
     session, desired = boto3.Session(region_name=site.region), Desired(site.layout.desired)
-    aws, control_plane = Aws(session, site.ports["aws"]), ControlPlane(site, desired)
+    ec2 = session.client("ec2")
+    aws = Aws(ec2, session.client("ssm"), site.ports["aws"])
+    control_plane = ControlPlane(site, desired)
     egress = Egress(site.ports["egress"])
     egress.start()
 
@@ -65,7 +67,7 @@ def _run(site: Site, stop: threading.Event) -> None:
         return (
             StageLoader(cluster, site.share / "kwok" / "crds"),
             kubelet,
-            EbsDriver(cluster, session.client("ec2")),
+            EbsDriver(cluster, ec2),
         )
 
     machines = Machines(aws, control_plane, Session(controllers))

@@ -324,7 +324,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_parameters_are_put_and_read(session: Any) -> None:
-    aws = Aws(session, 1)
+    aws = Aws(session.client("ec2"), session.client("ssm"), 1)
     key = session.client("kms").create_key()["KeyMetadata"]["Arn"]
     aws.put(Parameter("/eco2/dev/cluster/kubeconfig", "secret", key))
     aws.put(Parameter("/eco2/dev/nodes/a/status", "{}"))
@@ -337,7 +337,7 @@ def test_parameters_are_put_and_read(session: Any) -> None:
 
 
 def test_a_type_has_its_real_size(session: Any) -> None:
-    assert Aws(session, 1).capacity("t3.large") == Capacity(cpus=2, memory=8192)
+    assert Aws(session.client("ec2"), None, 1).capacity("t3.large") == Capacity(cpus=2, memory=8192)
 
 
 def test_instances_are_found(session: Any) -> None:
@@ -347,7 +347,7 @@ def test_instances_are_found(session: Any) -> None:
     ec2.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )
-    (found,) = Aws(session, 1).instances()
+    (found,) = Aws(session.client("ec2"), None, 1).instances()
     assert (found.node, found.running, found.provider_id) == (
         "api-auth",
         True,
