@@ -28,7 +28,7 @@ from bootstrap.kubernetes.objects import (
     Key,
     name,
 )
-from bootstrap.kubernetes.render import Chart, helm_template, kustomize_build
+from bootstrap.kubernetes.render import helm_template, kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
@@ -53,7 +53,7 @@ def run(context: Context) -> Done:
     rendered = helm_template(target.tools.helm, chart, release, target.tool_environment)
     parts = [Part(app, rendered)]
     if not eso.definitions(rendered):
-        parts.insert(0, _definitions(context, root, _before(apps, app), chart))
+        parts.insert(0, _definitions(context, root, _before(apps, app)))
     applied = _apply(context, cluster, parts, release.namespace)
     definitions = [name(item) for part in parts for item in eso.definitions(part.manifests)]
     established(cluster, definitions, context)
@@ -95,12 +95,11 @@ def _before(apps: Sequence[AppManifest], app: AppManifest) -> list[AppManifest]:
     return [other for other in apps if other.wave < app.wave]
 
 
-def _definitions(context: Context, root: Path, apps: Sequence[AppManifest], chart: Chart) -> Part:
-    """ESO's CRDs from an earlier wave: from the chart's own folder there, else picked from the whole."""
+def _definitions(context: Context, root: Path, apps: Sequence[AppManifest]) -> Part:
+    """ESO's CRDs, picked from the kustomization of an earlier wave that has them."""
     target = context.target
     for app, path in _paths(apps, context.config.gitops.repo_url):
-        own, whole = root / path / chart.name, root / path
-        folder = own if (own / "kustomization.yaml").is_file() else whole
+        folder = root / path
         if (folder / "kustomization.yaml").is_file():
             built = kustomize_build(target.tools.kustomize, folder, target.tool_environment)
             if found := eso.definitions(built):

@@ -161,15 +161,6 @@ def test_eso_is_applied_under_argo_cd_s_name(bench: Bench, programs: Programs) -
     assert managers == {"argocd-controller"}
 
 
-def test_eso_s_crds_may_have_a_folder_of_their_own(bench: Bench, programs: Programs, tmp_path: Path) -> None:
-    own = tmp_path / "manifests" / "crds" / "external-secrets"
-    own.mkdir()
-    (own / "kustomization.yaml").touch()
-    programs.kustomizations["external-secrets"] = [definition("externalsecrets", "external-secrets.io")]
-    eso.run(bench.context)
-    assert [folder.name for folder in programs.built] == ["external-secrets"]
-
-
 def test_crds_of_the_chart_itself_are_enough(bench: Bench, programs: Programs) -> None:
     programs.chart.append(definition("externalsecrets", "external-secrets.io"))
     eso.run(bench.context)
