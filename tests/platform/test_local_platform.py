@@ -28,6 +28,7 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.errors import Forbidden
 from bootstrap.kubernetes.objects import (
+    API_SERVICE,
     APP_PROJECT,
     APPLICATION,
     CLAIM,
@@ -35,6 +36,7 @@ from bootstrap.kubernetes.objects import (
     JOB,
     NODE,
     SECRET,
+    VALIDATING_WEBHOOKS,
     Json,
     Key,
     Kind,
@@ -286,6 +288,22 @@ def test_programs_run_with_the_rights_of_their_service_account(world: World) -> 
     assert kubeconfig.stat().st_mode & 0o077 == 0
     with pytest.raises(Forbidden, match="argocd-redis"):
         Cluster.from_kubeconfig(kubeconfig).list(SECRET, "demo")
+
+
+def test_simulated_webhooks_and_apis_answer(world: World) -> None:
+    """Without the Job that a chart would run for the webhook's certificate, and without breaking discovery."""
+    for item in manifests((HERE / "webhook.yaml").read_text()):
+        world.apply(item)
+    allowed = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen", "namespace": "guarded"}}
+    world.apply(allowed)
+    eventually(
+        "the API",
+        lambda: is_true(
+            world.cluster.get(Key(API_SERVICE, "", "v1beta1.custom.metrics.k8s.io")), "Available"
+        ),
+    )
+    webhooks = world.cluster.get(Key(VALIDATING_WEBHOOKS, "", "guard"))["webhooks"]
+    assert webhooks[0]["clientConfig"]["caBundle"]
 
 
 def test_no_secret_is_in_a_log_or_an_argument(world: World) -> None:

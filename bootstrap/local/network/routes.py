@@ -15,7 +15,17 @@ from typing import Protocol
 from cryptography import x509
 
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.objects import ENDPOINT_SLICE, SECRET, SERVICE, Json, dig, name, namespace, spec
+from bootstrap.kubernetes.objects import (
+    ENDPOINT_SLICE,
+    SECRET,
+    SERVICE,
+    Json,
+    Key,
+    dig,
+    name,
+    namespace,
+    spec,
+)
 from bootstrap.local.upstream.authority import Authority
 
 
@@ -56,13 +66,27 @@ class Routes:
         label = f"kubernetes.io/service-name={name(service)}"
         return has_ready(self._cluster.list(ENDPOINT_SLICE, namespace(service), labels=label))
 
+    def ours_to_sign(self, space: str, called: str) -> bool:
+        """Whether that Service has ready pods, all simulated, and no certificate of its own."""
+        service = self._cluster.find(Key(SERVICE, space, called))
+        if service is None or not self._ready(service):
+            return False
+        real = self._programs.serving(space, spec(service).get("selector") or {})
+        return real is None and self._own_certificate(service) is None
+
     def _context(self, service: Json) -> ssl.SSLContext:
-        host = f"{name(service)}.{namespace(service)}.svc"
-        for secret in self._cluster.list(SECRET, namespace(service)):
-            pair = certificate_for(secret, host)
-            if pair:
-                return _server(*pair)
-        return self._authority.context(host)
+        pair = self._own_certificate(service)
+        return _server(*pair) if pair else self._authority.context(_host(service))
+
+    def _own_certificate(self, service: Json) -> tuple[bytes, bytes] | None:
+        pairs = (
+            certificate_for(each, _host(service)) for each in self._cluster.list(SECRET, namespace(service))
+        )
+        return next((pair for pair in pairs if pair), None)
+
+
+def _host(service: Json) -> str:
+    return f"{name(service)}.{namespace(service)}.svc"
 
 
 def has_ready(slices: Iterable[Json]) -> bool:

@@ -18,6 +18,7 @@ from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
 from bootstrap.local.machines.controller import Machines
 from bootstrap.local.network.egress import Egress, Gate
+from bootstrap.local.network.injection import AuthorityInjector
 from bootstrap.local.network.routes import Routes
 from bootstrap.local.session import Controller, Session
 from bootstrap.local.site import Site
@@ -62,12 +63,14 @@ def _run(site: Site, stop: threading.Event) -> None:
     def controllers(cluster: Cluster) -> Sequence[Controller]:
         transport = connect(control_plane.kubeconfig)
         kubelet = Kubelet(cluster, transport, site, desired, control_plane.pki.certificate("ca").read_bytes())
-        routes = Routes(cluster, kubelet, Authority.open(site.layout.control_plane / "network"))
+        authority = Authority.open(site.layout.control_plane / "network")
+        routes = Routes(cluster, kubelet, authority)
         egress.gate = Gate(routes, control_plane.pki.server_context("egress"))
         return (
             StageLoader(cluster, site.share / "kwok" / "crds"),
             kubelet,
             EbsDriver(cluster, ec2),
+            AuthorityInjector(cluster, routes.ours_to_sign, authority.pem),
         )
 
     machines = Machines(aws, control_plane, Session(controllers))

@@ -52,7 +52,6 @@ class Kubelet:
     ) -> None:
         self._cluster, self._transport, self._site, self._desired = cluster, transport, site, desired
         self._authority = authority
-        self._serving: Mapping[str, Json] = {}
 
     def run(self, stop: threading.Event) -> None:
         with Mirror(self._cluster, Scope(POD)) as world:
@@ -62,17 +61,11 @@ class Kubelet:
                     self._reconcile(world.items(POD))
 
     def serving(self, space: str, selector: Mapping[str, str]) -> int | None:
-        """The local port of the real program behind a Service, if there is one."""
-        for program in PROGRAMS:
-            pod = self._serving.get(program.name)
-            if (
-                program.serves
-                and pod
-                and namespace(pod) == space
-                and selector.items() <= labels_of(pod).items()
-            ):
-                return self._site.ports[program.serves]
-        return None
+        """The local port of the program behind a Service, if that is a real one; it need not listen yet."""
+        wanted = ",".join(f"{label}={value}" for label, value in selector.items())
+        pods = self._cluster.list(POD, space, labels=wanted) if wanted else ()
+        programs = filter(None, map(program_of, pods))
+        return next((self._site.ports[each.serves] for each in programs if each.serves), None)
 
     def _reconcile(self, pods: Iterable[Json]) -> None:
         wanted = choose(pods, {program.name: self._revision(program) for program in PROGRAMS})
@@ -85,7 +78,6 @@ class Kubelet:
                 self._keep(program, pod)
             except containers.NotThere as missing:
                 log.info("%s waits for %s", program.name, missing)
-        self._serving = wanted
 
     def _revision(self, program: Program) -> str:
         component = self._desired.get(program.name)

@@ -21,6 +21,7 @@ from bootstrap.errors import TemporaryError
 from bootstrap.kubernetes.objects import Json
 from bootstrap.local.network.answers import answer
 from bootstrap.local.network.egress import Egress, Gate
+from bootstrap.local.network.injection import completed
 from bootstrap.local.network.routes import Forward, Routes, Simulate, certificate_for, has_ready
 from bootstrap.local.pki import Pki
 from bootstrap.local.upstream.authority import Authority
@@ -155,6 +156,43 @@ def test_a_certificate_for_another_host_does_not_count(authority: Authority) -> 
 def test_an_endpoint_that_does_not_say_is_ready() -> None:
     assert has_ready([{"endpoints": [{}]}])
     assert not has_ready([{"endpoints": None}, {}])
+
+
+# -- authorities -------------------------------------------------------------------------------------
+
+
+def webhook(**client: Any) -> Json:
+    return {"name": "a.b.c", "clientConfig": {"service": {"namespace": "ns", "name": "hook"}, **client}}
+
+
+def test_a_webhook_without_authority_gets_ours() -> None:
+    item = {"webhooks": [webhook(), webhook(caBundle="theirs")]}
+    (done,) = completed([item], lambda space, called: (space, called) == ("ns", "hook"), "ours")
+    assert [each["clientConfig"]["caBundle"] for each in done["webhooks"]] == ["ours", "theirs"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        {"webhooks": None},
+        {"webhooks": [webhook(caBundle="x")]},
+        {"webhooks": [{"clientConfig": {"url": "x"}}]},
+    ],
+)
+def test_other_webhooks_are_left_alone(item: Json) -> None:
+    assert list(completed([item], lambda space, called: True, "ours")) == []
+    assert list(completed([{"webhooks": [webhook()]}], lambda space, called: False, "ours")) == []
+
+
+def test_we_sign_for_simulated_programs_only(authority: Authority) -> None:
+    assert Routes(service(True).cluster, OneProgram(), authority).ours_to_sign("ns", "hook")
+    assert not Routes(service(True).cluster, OneProgram(7), authority).ours_to_sign("ns", "hook")
+    assert not Routes(service(False).cluster, OneProgram(), authority).ours_to_sign("ns", "hook")
+    assert not Routes(service(True).cluster, OneProgram(), authority).ours_to_sign("ns", "other")
+    server = service(True)
+    server.put(tls_secret(authority._leaf("hook.ns.svc"), b"key"))
+    assert not Routes(server.cluster, OneProgram(), authority).ours_to_sign("ns", "hook")
 
 
 def tls_secret(certificate: bytes, key: bytes) -> Json:

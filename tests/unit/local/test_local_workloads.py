@@ -354,10 +354,15 @@ def test_the_webhook_starts_with_its_certificate_and_follows_it(stage: Stage) ->
     stage.see(webhook)
     assert (folder / "tls.crt").read_text() == "two"
     assert stage.component("external-secrets-webhook") == found
-    port = stage.ports["external-secrets-webhook"]
-    assert stage.kubelet.serving("argocd", {"app": "x"}) == port
+
+
+def test_a_real_program_is_known_before_it_listens(stage: Stage) -> None:
+    stage.server.put(pod("hook", ESO, ["webhook"], labels={"app": "x"}))
+    stage.server.put(pod("other", "nginx", labels={"app": "y"}))
+    assert stage.kubelet.serving("argocd", {"app": "x"}) == stage.ports["external-secrets-webhook"]
     assert stage.kubelet.serving("argocd", {"app": "y"}) is None
     assert stage.kubelet.serving("other", {"app": "x"}) is None
+    assert stage.kubelet.serving("argocd", {}) is None
 
 
 def put_secret(stage: Stage, called: str, **content: str) -> None:

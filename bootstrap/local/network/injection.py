@@ -1,0 +1,63 @@
+"""Webhooks whose authority nobody fills in: charts leave that to a Job, and Jobs' pods are simulated.
+
+What the Job would do is done here: the webhook gets the authority that signs for simulated programs
+(`routes.py`). Left alone are webhooks that have one, and those whose Service keeps its own certificate or is
+served by a real program: their own controllers see to it.
+"""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.errors import Conflict
+from bootstrap.kubernetes.objects import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Json, Key, dig, metadata
+from bootstrap.kubernetes.watch import Mirror, Scope
+
+OursToSign = Callable[[str, str], bool]
+"""Namespace and name of a Service: whether our authority signs for it."""
+
+
+class AuthorityInjector:
+    """`authority` is PEM."""
+
+    def __init__(self, cluster: Cluster, ours: OursToSign, authority: bytes) -> None:
+        self._cluster, self._ours, self._authority = cluster, ours, b64encode(authority).decode()
+
+    def run(self, stop: threading.Event) -> None:
+        kinds = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+        with Mirror(self._cluster, *map(Scope, kinds)) as world:
+            while not stop.is_set():
+                world.wait(5.0)
+                for item in completed(
+                    (each for kind in kinds for each in world.items(kind)), self._ours, self._authority
+                ):
+                    self._write(item)
+
+    def _write(self, item: Json) -> None:
+        change = {
+            "metadata": {"resourceVersion": metadata(item)["resourceVersion"]},
+            "webhooks": item["webhooks"],
+        }
+        try:
+            self._cluster.patch(Key.of(item), change)
+        except Conflict:
+            return  # somebody wrote meanwhile: looked at again
+
+
+def completed(items: Iterable[Json], ours: OursToSign, authority: str) -> Iterator[Json]:
+    """Those that lack an authority, with `authority` (base64) filled in."""
+    for item in items:
+        webhooks = [_completed(webhook, ours, authority) for webhook in item.get("webhooks") or ()]
+        if webhooks != (item.get("webhooks") or []):
+            yield {**item, "webhooks": webhooks}
+
+
+def _completed(webhook: Json, ours: OursToSign, authority: str) -> Json:
+    client = webhook.get("clientConfig") or {}
+    service = dig(client, "service")
+    if not service or client.get("caBundle") or not ours(service["namespace"], service["name"]):
+        return webhook
+    return {**webhook, "clientConfig": {**client, "caBundle": authority}}
