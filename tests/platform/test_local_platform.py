@@ -291,7 +291,7 @@ def test_programs_run_with_the_rights_of_their_service_account(world: World) -> 
 
 
 def test_simulated_webhooks_and_apis_answer(world: World) -> None:
-    """Without the Job that a chart would run for the webhook's certificate, and without breaking discovery."""
+    """Without the Job that a chart runs for the certificate, and without breaking discovery."""
     for item in manifests((HERE / "webhook.yaml").read_text()):
         world.apply(item)
     allowed = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen", "namespace": "guarded"}}
