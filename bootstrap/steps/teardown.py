@@ -2,7 +2,8 @@
 
 Argo CD deletes the root Application's resources in reverse order of the waves, each Application with
 everything it made. So load balancers, DNS records and volumes are given back by the controllers that made
-them, before Terraform takes the machines away. A cluster that is not there, or no longer answers, is no
+them, before Terraform takes the machines away. What is only frame (namespaces, CRDs) is not waited for: it
+makes nothing outside, and goes with the cluster. A cluster that is not there, or no longer answers, is no
 reason to keep the rest: Terraform and the audit after it go on.
 """
 
@@ -23,13 +24,17 @@ from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
     CLAIM,
+    CRD,
     INGRESS,
+    NAMESPACE,
     SERVICE,
     VOLUME,
     Json,
     Key,
+    Kind,
     metadata,
     spec,
+    status,
     terminating,
     uid,
 )
@@ -40,6 +45,7 @@ from bootstrap.steps.root_app import root_key
 from bootstrap.wait import Observation
 
 COSTLY = (INGRESS, SERVICE, VOLUME)
+FRAME = (NAMESPACE, CRD, APPLICATION, APPLICATION_SET)  # the root Application is made of the last two
 STALL = 90.0  # seconds in which nothing goes away
 
 
@@ -70,8 +76,9 @@ def run(context: Context) -> Done:
         left = until(world, remover.decide, context, what="Applications to go")
     if left:
         context.emit(Notice(f"not removed before the machines: {', '.join(map(str, left))}"))
-    gone = len(applications) - sum(key.kind == APPLICATION for key in left)
-    return Done(f"{gone} of {len(applications)} Applications removed", changed=bool(applications))
+    rest = cluster.list(APPLICATION, gitops.namespace)
+    summary = f"{len(applications) - len(rest)} of {len(applications)} Applications removed"
+    return Done(f"{summary}, the rest goes with the cluster" if rest else summary, changed=bool(applications))
 
 
 def _cascade(cluster: Cluster, item: Json) -> None:
@@ -93,7 +100,8 @@ class Remover:
 
     def decide(self, world: World) -> Observation[tuple[Key, ...]]:
         self._release_claims(world)
-        applications = [*world.items(APPLICATION), *world.items(APPLICATION_SET)]
+        applications = [item for item in world.items(APPLICATION) if not _only_frame(item)]
+        applications += world.items(APPLICATION_SET)
         outside = [Key.of(item) for kind in COSTLY for item in world.items(kind) if _costs(item)]
         left = (*map(Key.of, applications), *outside)
         if not left:
@@ -127,6 +135,12 @@ class Remover:
             "without the cluster nobody would remove it, and it would go on costing",
             kubectl(config, *where, "describe", str(first.kind), first.name),
         )
+
+
+def _only_frame(application: Json) -> bool:
+    """Whether an Application is known to have made namespaces, CRDs and other Applications only."""
+    made = status(application).get("resources") or ()
+    return bool(made) and all(Kind(entry.get("group", ""), entry["kind"]) in FRAME for entry in made)
 
 
 def _costs(item: Json) -> bool:

@@ -102,7 +102,8 @@ def test_what_is_stuck_goes_with_the_machines_and_is_told(
 ) -> None:
     stuck(bench, monkeypatch)
     bench.server.put(ingress(""))
-    assert teardown.run(bench.context).summary == "0 of 2 Applications removed"
+    summary = teardown.run(bench.context).summary
+    assert summary == "0 of 2 Applications removed, the rest goes with the cluster"
     (notice,) = bench.of(Notice)
     assert notice.message.startswith("not removed before the machines: Application.argoproj.io argocd/root, ")
 
