@@ -21,11 +21,13 @@ from bootstrap.kubernetes.argo import same_repository, tracked
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import (
     APPLICATION,
+    CRD,
     ENDPOINT_SLICE,
     NAMESPACE,
     VALIDATING_WEBHOOKS,
     Json,
     Key,
+    Kind,
     name,
 )
 from bootstrap.kubernetes.render import helm_template, kustomize_build
@@ -96,14 +98,18 @@ def _before(apps: Sequence[AppManifest], app: AppManifest) -> list[AppManifest]:
 
 
 def _definitions(context: Context, root: Path, apps: Sequence[AppManifest]) -> Part:
-    """ESO's CRDs, picked from the kustomization of an earlier wave that has them."""
+    """The CRDs of the earlier wave's kustomization that has ESO's: all of them, not only ESO's.
+
+    Argo CD reloads the API server's whole schema at every event of a kind that is new to it: some four times
+    a CRD, megabytes each. Those that are there before it starts cost it nothing, and wave 0 adopts them.
+    """
     target = context.target
     for app, path in _paths(apps, context.config.gitops.repo_url):
         folder = root / path
         if (folder / "kustomization.yaml").is_file():
             built = kustomize_build(target.tools.kustomize, folder, target.tool_environment)
-            if found := eso.definitions(built):
-                return Part(app, found)
+            if eso.definitions(built):
+                return Part(app, [item for item in built if Kind.of(item).unversioned == CRD])
     raise PermanentError(
         "no CustomResourceDefinitions of External Secrets Operator",
         "neither its chart nor a kustomization of an earlier wave has any",

@@ -37,7 +37,8 @@ def build_etcd(site: Site, pki: Pki) -> Component:
             client_cert_auth="true",
             trusted_ca_file=pki.certificate("ca"),
             unsafe_no_fsync="true",  # survives the death of any process; a power cut may cost the environment
-            snapshot_count=5000,
+            snapshot_count=500,
+            snapshot_catchup_entries=100,  # kept in memory for other members, and there are none
             log_level="warn",
         ),
         environment={"GOMEMLIMIT": "120MiB"},
@@ -80,8 +81,10 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             endpoint_reconciler_type="none",  # a Service cannot have a loopback endpoint
             profiling="false",
             event_ttl="30m",
+            # Their cache keeps the last hundred versions of the largest objects there are.
+            watch_cache_sizes="customresourcedefinitions.apiextensions.k8s.io#0",
         ),
-        environment={"GOMEMLIMIT": "560MiB", "GOGC": "50"},
+        environment={"GOMEMLIMIT": "560MiB", "GOGC": "25"},
         probe=Probe(site.ports["kube-apiserver"], "/readyz", tls=True),
         needs=("etcd",),
     )
@@ -110,7 +113,7 @@ def build_controller_manager(site: Site, pki: Pki) -> Component:
             kube_api_qps=100,
             kube_api_burst=200,
         ),
-        environment={"GOMEMLIMIT": "100MiB"},
+        environment={"GOMEMLIMIT": "100MiB", "GOGC": "40"},
         probe=Probe(site.ports["kube-controller-manager"], "/healthz", tls=True),
         needs=("kube-apiserver",),
     )
