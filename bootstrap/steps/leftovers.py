@@ -6,9 +6,12 @@ bucket. Whatever else carries our tags is named, never deleted blindly: its owne
 
 from __future__ import annotations
 
+import shutil
+
 from bootstrap.aws import ssm, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.inventory import Resource, inventory
+from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, LeftoverError, Problem
 from bootstrap.events import Notice
@@ -43,12 +46,23 @@ def run(context: Context) -> Done:
     bucket = backend.find(context)
     keep = bucket.bucket if bucket else ""
     _prove_empty(context, keep)
+    _forget(context.config)
     if bucket and not context.target.keep_state_bucket:
         # Last of all: while anything was left, its state was worth keeping.
         state_bucket.remove(_api(context, "s3"), bucket.bucket)
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
     kept = f"; kept the state bucket {keep}" if keep else ""
     return Done(f"{removed} parameters removed, nothing left{kept}", changed=removed > 0)
+
+
+def _forget(config: Environment) -> None:
+    """What this machine kept to reach the environment is of no use any more."""
+    config.kubeconfig.unlink(missing_ok=True)
+    for trace in config.state.glob("terraform*"):
+        if trace.is_dir():
+            shutil.rmtree(trace)
+        else:
+            trace.unlink()
 
 
 def written_by_machines(name: str, prefix: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -129,10 +130,17 @@ class _Stay:
 
 
 def _clients(url: str, region: str) -> Callable[[str], Any]:
-    def client(service: str) -> Any:
-        import boto3  # noqa: PLC0415 - takes a quarter of a second
+    """Clients of a session that knows nothing of the user's profiles, whatever AWS_PROFILE says."""
+    sessions: list[Any] = []
 
-        return boto3.client(service, **override.client_settings(url, region))
+    def client(service: str) -> Any:
+        if not sessions:
+            import boto3  # noqa: PLC0415 - takes a quarter of a second
+            from botocore.session import Session  # noqa: PLC0415
+
+            nobody = {"profile": (None,) * 4, "config_file": (None, None, os.devnull, None)}
+            sessions.append(boto3.Session(botocore_session=Session(session_vars=nobody)))
+        return sessions[0].client(service, **override.client_settings(url, region))
 
     return client
 

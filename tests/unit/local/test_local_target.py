@@ -112,3 +112,10 @@ def test_last_words(tmp_path: Path) -> None:
     assert last_words(log) == ""
     log.write_text("1\n2\n3\n4\n\n")
     assert last_words(log) == "2\n3\n4"
+
+
+def test_the_users_profile_is_not_asked_for(config: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "somebody-elses")
+    client = open_target(config).client("ssm")
+    assert client.meta.endpoint_url.startswith("http://127.0.0.1:")
+    assert client.meta.region_name == config.region
