@@ -5,7 +5,7 @@
                                                                                     ├→ eso ────┤
                                                                                     └→ argocd ─┤
                                                                     verify ← waves ← root-app ←┘
-    down   teardown (in the cluster) → destroy (Terraform) → leftovers → [target disposes]
+    down   [target wakes] → teardown (in the cluster) → destroy (Terraform) → leftovers → [target disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
 Steps never print, exit or keep a journal; each asks the world what is left to do: a run resumes by looking.
@@ -97,8 +97,8 @@ def build_down(config: Environment, target: Target) -> Plan:
         Step("destroy", "Terraform destroy", destroy.run, ("teardown",), deadline=3600),
         Step("leftovers", "Find and remove what is left", leftovers.run, ("destroy",)),
     )
-    mine = tuple(_with_deadline(step, config) for step in steps)
-    return Plan("down", _after(mine, target.after))
+    mine = tuple(_with_deadline(step, config) for step in steps) if target.exists() else ()
+    return Plan("down", _after(_after(target.wake, mine) if mine else (), target.after))
 
 
 def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:

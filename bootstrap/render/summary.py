@@ -45,7 +45,7 @@ def _facts(view: RunView) -> list[str]:
     if view.nodes:
         facts.append(f"{plural(len(view.nodes), 'node')} ready")
     if view.waves:
-        apps = sum(len(wave.apps) for wave in view.waves.values())
+        apps = len(view.apps) or sum(len(wave.apps) for wave in view.waves.values())
         facts.append(f"{plural(len(view.waves), 'wave')} with {plural(apps, 'application')} healthy")
     if view.resources:
         facts.append(f"{plural(len(view.resources), 'cloud resource')} changed")

@@ -38,9 +38,10 @@ class Target:
     `client(service)` makes a boto3 client. `tool_environment` is added to the environment of helm,
     kustomize and git; `terraform_environment` to Terraform's. `terraform_override` is the text of an
     override file put beside the root module in its working copy. `backend` are extra settings of
-    Terraform's S3 backend. `before` are the steps that prepare the target for `up`; `after` those that
-    dispose of it at the end of `down`. `revision()` is the commit (40 hex digits) that the GitOps
-    revision stands for. `probes` are the target's own checks, made before anything is touched.
+    Terraform's S3 backend. `before` are the steps that prepare the target for `up`, `wake` those that make
+    it answer for `down`, `after` those that dispose of it then. `exists()` is false only where it is certain
+    that there is nothing to take down. `revision()` is the commit (40 hex digits) that the GitOps revision
+    stands for. `probes` are the target's own checks, made before anything is touched.
     """
 
     name: str
@@ -52,7 +53,9 @@ class Target:
     terraform_override: str | None = None
     backend: Mapping[str, str] = field(default_factory=dict)
     before: tuple[Step, ...] = ()
+    wake: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
+    exists: Callable[[], bool] = lambda: True
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
     parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself

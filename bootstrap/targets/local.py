@@ -44,6 +44,8 @@ def build(config: Environment) -> Target:
             Step("toolchain", "Build or find the toolchain", stay.toolchain_step, deadline=BUILD_DEADLINE),
             Step("platform", "Start the local platform", stay.platform_step, ("toolchain",), attempts=1),
         ),
+        wake=(Step("platform", "Wake the local platform", stay.wake_step, attempts=1),),
+        exists=platform.site.layout.root.exists,
         after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
         sources=lambda: journal.read(platform.upstream.served),
         notices=stay.notices,
@@ -82,6 +84,11 @@ class _Stay:
             f"{platform.site.url('aws')} is AWS, commit {taken.commit[:10]} is {gitops.revision}",
             changed=started,
         )
+
+    def wake_step(self, context: Context) -> Done:
+        """What a restart of the machine put to sleep: AWS has to answer before it can be emptied."""
+        started = replace(self.platform, clock=context.clock).start(context.progress, context.cancel)
+        return Done(f"{self.platform.site.url('aws')} is AWS", changed=started)
 
     def dispose_step(self, context: Context) -> Done:
         there = self.platform.site.layout.root.exists()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from bootstrap.local.toolchain import Toolchain
 from tests.end_to_end.product import REPOSITORY, Product, clone
 
-CANARY = "canary-7f3a91c2-do-not-leak"
+CANARY = f"canary-{uuid4()}"  # made anew: a fixed one would be found in this file's own copies
 
 
 @pytest.fixture(scope="session")

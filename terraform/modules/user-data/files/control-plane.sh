@@ -33,6 +33,14 @@ install_network() {
   touch "$STATE/network"
 }
 
+# Every node carries the taint `domain`, which kubeadm's CoreDNS does not know: it would wait for a node for ever.
+place_dns() {
+  [ -f "$STATE/dns" ] && return
+  kubectl -n kube-system patch deployment coredns --type=json --patch \
+    '[{"op": "add", "path": "/spec/template/spec/tolerations/-", "value": {"key": "domain", "operator": "Exists"}}]'
+  touch "$STATE/dns"
+}
+
 publish_kubeconfig() {
   sed "s#server: .*#server: https://${API_ADDRESS:-$PRIVATE_IP}:6443#" /etc/kubernetes/admin.conf |
     parameter put "$SSM_PREFIX/cluster/kubeconfig" "$KMS_KEY"
@@ -41,6 +49,7 @@ publish_kubeconfig() {
 install -d -m 0700 "$STATE"
 initialise
 install_network
+place_dns
 publish_kubeconfig
 /usr/local/sbin/bootstrap-join
 systemctl enable --now bootstrap-join.timer
