@@ -24,6 +24,14 @@ _NUMBERS: dict[type, tuple[Callable[[str], Any], str]] = {
     float: (float, "a number"),
 }
 
+_EXAMPLES = {
+    "a whole number": "20",
+    "a number": "1.5",
+    "text": "a-word",
+    "a list": "[one, two]",
+    "a mapping": "{key: value}",
+}
+
 
 class Decoder:
     """Reads one file. `home` is the folder that relative paths start from."""
@@ -136,7 +144,8 @@ class Decoder:
     def _expected(self, noun: str, tree: Tree, name: str) -> object:
         empty = isinstance(tree, Scalar) and tree.plain is None
         found = "nothing" if empty else tree.kind
-        self.problem(tree.line, f"'{name}' must be {noun}, found {found}")
+        what = f"'{name}' must be {noun}, found {found}"
+        self.problem(tree.line, what, f"write it like {_EXAMPLES[noun]}")
         return BAD
 
 

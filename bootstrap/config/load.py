@@ -64,7 +64,8 @@ def _top(path: Path, file: str) -> Branch:
         raise ConfigError(f"{file} cannot be used", [Problem(file, "there is no such file", cure)]) from None
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"{file} cannot be used", [Problem(file, f"cannot be read: {why}")]) from None
+        problem = Problem(file, f"cannot be read: {why}", "name a YAML file that you may read: --config FILE")
+        raise ConfigError(f"{file} cannot be used", [problem]) from None
     tree, problems = parse(text, file)
     if not problems and not isinstance(tree, Branch):
         problems = [Problem(f"{file}:1", "must be a mapping", "begin with `project:` and `environments:`")]
@@ -88,7 +89,8 @@ def _parts(top: Branch, name: str, decoder: Decoder) -> dict[str, Any]:
         if root is not None:
             parts |= decoder.parts(Environment, root, _GIVEN) | {"root": root}
     elif environments is not None:
-        decoder.problem(environments.line, f"'{_ENVIRONMENTS}' must be a mapping, found {environments.kind}")
+        what = f"'{_ENVIRONMENTS}' must be a mapping, found {environments.kind}"
+        decoder.problem(environments.line, what, "name each environment below it, with its fields")
     return {key: value for key, value in parts.items() if value is not BAD}
 
 
@@ -97,32 +99,34 @@ def _extended(environments: Branch, name: str, decoder: Decoder) -> Branch | Non
     chain: list[str] = []
     line, said_in = environments.line, ""
     root: Branch | None = None
-    while name:
-        if name in chain:
-            cycle = " → ".join((*chain, name))
+    link: str | None = name
+    while link is not None:
+        if link in chain:
+            cycle = " → ".join((*chain, link))
             decoder.problem(line, f"environments extend each other in a circle: {cycle}", "break the circle")
             return None
-        if name not in environments.items:
+        if link not in environments.items:
             known = list(environments.items)
-            cure = suggest(name, known) or f"environments of this file: {', '.join(known)}"
-            decoder.problem(line, f"{said_in}there is no environment '{name}'", cure)
+            cure = suggest(link, known) or f"environments of this file: {', '.join(known)}"
+            decoder.problem(line, f"{said_in}there is no environment '{link}'", cure)
             return None
-        tree = environments.items[name]
+        tree = environments.items[link]
         if not isinstance(tree, Branch):
-            decoder.problem(tree.line, f"environment '{name}' must be a mapping, found {tree.kind}")
+            what = f"environment '{link}' must be a mapping, found {tree.kind}"
+            decoder.problem(tree.line, what, f"write the fields of {link} below it")
             return None
-        chain.append(name)
+        chain.append(link)
         root = merge(tree, root) if root is not None else tree
-        line, said_in = tree.key_lines.get("extends", tree.line), f"extends of '{name}': "
-        name = _base(tree, decoder)
+        line, said_in = tree.key_lines.get("extends", tree.line), f"extends of '{link}': "
+        link = _base(tree, decoder)
     return _without_extends(root) if root is not None else None
 
 
-def _base(tree: Branch, decoder: Decoder) -> str:
+def _base(tree: Branch, decoder: Decoder) -> str | None:
     if "extends" not in tree.items:
-        return ""
+        return None
     base = decoder.value(str, tree.items["extends"], "extends")
-    return base if isinstance(base, str) else ""
+    return base if isinstance(base, str) else None
 
 
 def _without_extends(root: Branch) -> Branch:

@@ -360,6 +360,18 @@ def test_extends_nobody(write: Write) -> None:
     assert found.where == f"bootstrap.yaml:{line_of(GOOD, 'extends')}"
 
 
+def test_an_environment_without_a_name(write: Write) -> None:
+    (found,) = problems(write(GOOD), "")
+    assert found.what == "there is no environment ''"
+
+
+def test_every_problem_has_a_cure(write: Write, tmp_path: Path) -> None:
+    text = GOOD.replace("volume_gb: 20", "volume_gb: lots").replace("deadlines: {nodes: 900}", "deadlines: 9")
+    found = (*problems(write(text)), *problems(tmp_path))
+    assert len(found) == 3
+    assert all(problem.cure for problem in found)
+
+
 def test_extends_in_a_circle(write: Write) -> None:
     (found,) = problems(write(GOOD.replace("  dev:\n", "  dev:\n    extends: local\n")), "local")
     assert "local → dev → local" in found.what
