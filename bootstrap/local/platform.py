@@ -181,8 +181,14 @@ class Platform:
             return
         busy = [(name, port) for name, port in self.site.ports.items() if not port_book.bindable(port)]
         if busy:
-            cure = "stop that program, or choose other ports: bootstrap down"
-            problems = [Problem(f"port {port}", f"kept for {name}, is in use", cure) for name, port in busy]
+            problems = [
+                Problem(
+                    f"port {port}",
+                    f"kept for {name}, is in use",
+                    f"find the program and stop it: ss -ltnp 'sport = :{port}'",
+                )
+                for name, port in busy
+            ]
             raise PreflightError("the local platform's ports are taken", problems)
 
     def _wait_for_end(self, progress: Progress) -> None:

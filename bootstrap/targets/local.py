@@ -129,10 +129,14 @@ class _Stay:
         block = self.platform.site.ports
         if self.platform.running():
             return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are ours")
-        busy = [(name, port) for name, port in block.items() if not ports.bindable(port)]
+        busy = [
+            doctor.judge_holder(name, port, doctor.holder(port), ())
+            for name, port in block.items()
+            if not ports.bindable(port)
+        ]
         if busy:
-            (name, port), *_ = busy
-            return doctor.judge_holder(f"port of {name}", port, doctor.holder(port), ())
+            detail = "; ".join(f"{check.name}: {check.detail}" for check in busy)
+            return doctor.Check("ports", False, detail, "; ".join(dict.fromkeys(c.cure for c in busy)))
         return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are free")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap import doctor
 from bootstrap.config.model import Environment
 from bootstrap.errors import PermanentError, PreflightError, UsageError
 from bootstrap.local import ports
@@ -82,6 +83,16 @@ def test_the_toolchain_and_ports_are_looked_at(config: Environment) -> None:
     assert probes["ports"].look().ok
     assert {"machine", "go", "toolchain", "toolchain disk"} <= probes.keys()
     assert "GB" in probes["toolchain disk"].look().detail
+
+
+def test_every_busy_port_is_told(config: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = open_target(config)
+    monkeypatch.setattr(ports, "bindable", lambda port: False)
+    monkeypatch.setattr(doctor, "holder", lambda port: (4711, "nginx"))
+    check = {probe.name: probe for probe in target.probes}["ports"].look()
+    assert not check.ok
+    assert check.cure == "stop that program: kill 4711"
+    assert all(f"{name}: port " in check.detail for name in ports.NAMES)
 
 
 @pytest.fixture
