@@ -206,6 +206,8 @@ def git_work_tree(name: str, folder: Path) -> Probe:
             return Check(
                 name, False, f"{folder} does not exist", "name an existing folder in gitops.checkout"
             )
+        if shutil.which("git") is None:
+            return Check(name, False, f"{folder} cannot be looked at without git", "install Git")
         if not answer(["git", "-C", str(folder), "rev-parse", "--show-toplevel"]):
             return Check(name, False, f"{folder} is not in a Git repository", f"git -C '{folder}' init")
         commit = answer(["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]).strip()

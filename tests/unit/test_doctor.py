@@ -118,6 +118,14 @@ def test_git(tmp_path: Path) -> None:
     assert all(check.cure for check in (missing, outside, empty))
 
 
+def test_without_git_a_repository_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = doctor.git_work_tree("repository", tmp_path).look()
+    assert not check.ok
+    assert check.detail == f"{tmp_path} cannot be looked at without git"
+    assert check.cure == "install Git"
+
+
 @pytest.fixture
 def busy_port() -> Iterator[int]:
     with socket.socket() as server:
