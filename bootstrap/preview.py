@@ -78,6 +78,9 @@ def collect(config: Environment, target: Target) -> Preview:
     unknown: list[str] = []
 
     def told(section: str, look: Callable[[Context], tuple[T, ...]]) -> tuple[T, ...]:
+        if not target.exists():
+            unknown.append(f"{section}: nothing is there yet, `bootstrap up` makes everything")
+            return ()
         try:
             return look(_context(config, target))
         except BootstrapError as error:
@@ -120,11 +123,11 @@ def render(preview: Preview) -> str:
             table((step.name, step.title, _after(step)) for step in preview.steps),
         ),
         (
-            f"Terraform: {_tally([change.action for change in preview.resources], 'resource')}",
+            _head(preview, "Terraform", [change.action for change in preview.resources], "resource"),
             table((_SIGNS.get(change.action, "?"), change.address) for change in preview.resources),
         ),
         (
-            f"SSM: {_tally(changed, 'parameter')}",
+            _head(preview, "SSM", changed, "parameter"),
             table((_SIGNS.get(seed.action, "?"), seed.name, seed.source) for seed in preview.seeds),
         ),
         (
@@ -141,6 +144,12 @@ def render(preview: Preview) -> str:
 
 def _after(step: PlannedStep) -> str:
     return f"after {', '.join(step.needs)}" if step.needs else ""
+
+
+def _head(preview: Preview, section: str, actions: list[str], noun: str) -> str:
+    """What could not be looked at is not the same as what does not change."""
+    unknown = any(line.startswith(f"{section}: ") for line in preview.unknown)
+    return f"{section}: {'not known yet' if unknown else _tally(actions, noun)}"
 
 
 def _tally(actions: list[str], noun: str) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bootstrap import events as ev
+from bootstrap import gitops, preview
 from bootstrap.clock import FakeClock
 from bootstrap.errors import Problem
 from bootstrap.events import PlannedStep
@@ -30,6 +31,7 @@ from bootstrap.render.view import RunView
 from bootstrap.status import AppStatus, NodeStatus, Part, Status
 from bootstrap.status import encode as encode_status
 from bootstrap.status import render as render_status
+from tests import fakes
 from tests.conftest import Golden
 from tests.story import BEGINNING, FAILURE, MIDDLE, PLANNED, START, SUCCESS, picture, stamped
 
@@ -253,4 +255,21 @@ def test_preview(golden: Golden) -> None:
 def test_a_preview_without_changes_says_so() -> None:
     text = render_preview(Preview("dev", "aws"))
     assert "Terraform: no changes" in text
+    assert "SSM: no changes" in text
+
+
+def test_where_nothing_is_there_yet_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gitops, "load", lambda _: ())
+    asked: list[str] = []
+    nowhere = fakes.target(exists=lambda: False, client=asked.append)
+    found = preview.collect(fakes.environment(tmp_path), nowhere)
+    why = "nothing is there yet, `bootstrap up` makes everything"
+    assert found.unknown == (f"Terraform: {why}", f"SSM: {why}")
+    assert asked == []
+
+
+def test_a_preview_does_not_call_unchanged_what_it_could_not_look_at() -> None:
+    text = render_preview(Preview("dev", "aws", unknown=("Terraform: AWS does not answer",)))
+    assert "Terraform: not known yet" in text
+    assert "Terraform: no changes" not in text
     assert "SSM: no changes" in text
