@@ -35,25 +35,8 @@ Exit codes:
 """
 
 
-@click.group(
-    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
-@click.version_option(__version__, prog_name="bootstrap")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="Configuration file.",
-)
-@click.pass_context
-def cli(context: click.Context, config: Path) -> None:
-    """One command from an empty AWS account, or no account at all, to a healthy GitOps-run cluster."""
-    context.obj = config
-
-
 def _common(function: F) -> F:
-    """The options that every command has."""
+    """The options that every command has; they may also stand before the command."""
     function = click.option(
         "--output",
         type=click.Choice(["text", "json"]),
@@ -68,6 +51,25 @@ def _common(function: F) -> F:
         show_default=True,
         help="Environment of the configuration file.",
     )(function)
+
+
+@click.group(
+    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="bootstrap")
+@_common
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="Configuration file.",
+)
+@click.pass_context
+def cli(context: click.Context, /, config: Path, **common: str) -> None:
+    """One command from an empty AWS account, or no account at all, to a healthy GitOps-run cluster."""
+    context.obj = config
+    context.default_map = dict.fromkeys(cli.commands, common)
 
 
 def _changing(function: F) -> F:

@@ -71,6 +71,7 @@ class ProblemsError(PermanentError):
     def __init__(self, what: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(what, "\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+        self.args = (f"{what}:{self.why}",)
 
 
 class ConfigError(ProblemsError):

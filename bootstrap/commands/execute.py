@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -78,19 +80,26 @@ def execute(
             stack.enter_context(lock)
             folder = runfolder.create(config, clock.now())
         except OSError as error:
-            problem = Problem(str(error.filename), error.strerror or "", f"make {config.home} writable")
-            raise PreflightError("a run has to keep its state and reports", [problem]) from error
+            raise _no_place(config.work, error) from error
         run = _Run(plan, config, target, options, folder, clock, Picture())
         code = _run(run)
         _tell(run, following)
     return code
 
 
+def _no_place(work: Path, error: OSError) -> PreflightError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    cure = f"free space on the disk of {work}" if full else f"make {work.parent} writable"
+    problem = Problem(str(error.filename or work), error.strerror or str(error), cure)
+    return PreflightError("a run has to keep its state and reports", [problem])
+
+
 def _run(run: _Run) -> int:
     secrets = Secrets()
     secrets.add(*known_secrets(run.config, os.environ))
     with ExitStack() as stack:
-        log = stack.enter_context((run.folder / "events.jsonl").open("w", encoding="utf-8"))
+        log = (run.folder / "events.jsonl").open("w", encoding="utf-8")
+        stack.callback(_close, log)
         screen = stack.enter_context(_screen(run.options, run.clock))
         emit = Emitter(run.clock, secrets, (run.picture, JsonLines(log), *screen.readers))
         context = Context(
@@ -99,6 +108,12 @@ def _run(run: _Run) -> int:
         runner = Runner(run.plan, context, run=run.folder.name, resume=run.again)
         with on_interrupt(runner.interrupt, lambda: _stop_at_once(run.again)):
             return runner.run().exit_code
+
+
+def _close(log: TextIO) -> None:
+    """What a full disk did not take was told when it was written; it must not end the run a second time."""
+    with suppress(OSError):
+        log.close()
 
 
 class _Screen(ExitStack):
@@ -141,7 +156,7 @@ def _tell(run: _Run, following: Sequence[str]) -> None:
         if options.save_screen:
             save_svg(view, options.save_screen)
     except OSError as error:
-        troubles.append(f"  could not be written: {error.filename}: {error.strerror}")
+        troubles.append(f"  could not be written: {error.filename or run.folder}: {error.strerror}")
     if options.output == "json":
         return
     console = Console(stderr=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap import plan, targets
+from bootstrap import gitops, plan, targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
@@ -11,6 +11,8 @@ from bootstrap.config.load import load
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment)
+    # A step would learn only after Terraform that an Application cannot be read.
+    gitops.find(gitops.load(config.gitops), config.eso.application)
     target = targets.open_target(config)
     if target.billed:
         account = f" in account {config.account}" if config.account else ""

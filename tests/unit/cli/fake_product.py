@@ -130,6 +130,13 @@ environments:
 """
 
 
+APPLICATION = """\
+kind: Application
+metadata: {name: dev-eso, annotations: {argocd.argoproj.io/sync-wave: "10"}}
+spec: {}
+"""
+
+
 def lay_out(home: Path, seeds: str = "[]") -> Path:
     """A project that the loader accepts; the path of its configuration."""
     for file in (
@@ -140,6 +147,7 @@ def lay_out(home: Path, seeds: str = "[]") -> Path:
     ):
         (home / file).parent.mkdir(parents=True, exist_ok=True)
         (home / file).touch()
+    (home / "apps/10-secrets-operator.yaml").write_text(APPLICATION, encoding="utf-8")
     path = home / "bootstrap.yaml"
     path.write_text(CONFIG.replace("seeds: []", f"seeds: {seeds}"), encoding="utf-8")
     return path

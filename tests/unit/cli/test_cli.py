@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 
 from bootstrap import cli, errors
+from bootstrap.commands.execute import _close, _no_place
+from bootstrap.errors import Problem
 from tests.unit.cli.fake_product import CANARY, lay_out
 
 REPOSITORY = Path(__file__).parents[3]
@@ -177,6 +180,23 @@ def test_bad_configuration_in_words_and_json(home: Path) -> None:
     assert not (home / ".bootstrap").exists()
 
 
+def test_an_application_that_cannot_be_read_is_refused_first(home: Path) -> None:
+    (home / "apps/20-broken.yaml").write_text("kind: [Application\n", encoding="utf-8")
+    done = run(home, "succeed", "up", "-e", "dev")
+    assert done.returncode == errors.ConfigError.exit_code
+    assert "apps/20-broken.yaml:2: no valid YAML" in done.stderr
+    assert not (home / ".bootstrap").exists()
+
+
+def test_common_options_may_stand_before_the_command(home: Path) -> None:
+    before = run(home, "succeed", "-e", "dev", "--output", "json", "status")
+    assert before.returncode == 0, before.stderr
+    assert before.stdout == run(home, "succeed", "status", "-e", "dev", "--output", "json").stdout
+    (error,) = lines(run(home, "succeed", "--output", "json", "-e", "dev", "up", "-e", "no").stdout)
+    assert error["exit_code"] == errors.ConfigError.exit_code
+    assert "'no'" in error["problems"][0]["what"]
+
+
 def test_the_configuration_may_lie_elsewhere(home: Path, tmp_path: Path) -> None:
     config = str(home / "bootstrap.yaml")
     done = run(tmp_path, "fail", "--config", config, "up", "-e", "dev")
@@ -188,6 +208,19 @@ def test_a_project_that_cannot_be_written(home: Path) -> None:
     done = run(home, "succeed", "up", "-e", "dev")
     assert done.returncode == errors.PreflightError.exit_code
     assert "writable" in done.stderr
+
+
+def test_a_full_disk_is_not_called_unwritable(tmp_path: Path) -> None:
+    work = tmp_path / ".bootstrap"
+    (problem,) = _no_place(work, OSError(errno.ENOSPC, "No space left on device")).problems
+    assert problem == Problem(str(work), "No space left on device", f"free space on the disk of {work}")
+
+
+def test_a_log_that_the_disk_does_not_take_ends_no_run() -> None:
+    log = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it is what is tested
+    log.write("{}\n")
+    _close(log)
+    assert log.closed
 
 
 @pytest.mark.parametrize("name", ["status", "plan", "doctor"])
