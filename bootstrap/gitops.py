@@ -64,7 +64,12 @@ def load(gitops: Gitops) -> tuple[AppManifest, ...]:
     problems: list[Problem] = []
     found: list[AppManifest] = []
     for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml"}):
-        apps, wrong = parse(file.read_text(), file.relative_to(root))
+        inside = file.relative_to(root)
+        try:
+            apps, wrong = parse(file.read_text(encoding="utf-8"), inside)
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            apps, wrong = [], [Problem(str(inside), f"cannot be read: {why}", "correct or remove it")]
         found += apps
         problems += wrong
     problems += _duplicates(found)
@@ -91,7 +96,8 @@ def parse(text: str, file: Path) -> tuple[list[AppManifest], list[Problem]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else str(file)
-        problems.append(Problem(where, f"no valid YAML: {getattr(error, 'problem', None) or error}"))
+        why = getattr(error, "problem", None) or error
+        problems.append(Problem(where, f"no valid YAML: {why}", "correct the line"))
     return found, problems
 
 

@@ -65,6 +65,20 @@ def test_all_problems_at_once(gitops: Gitops) -> None:
     assert "no name" in said["sub/apps/e.yaml:1"]
     assert "no spec" in said["sub/apps/e.yaml:4"]
     assert "sub/apps/a.yaml:1" in said["sub/apps/b.yaml:1"]
+    assert all(problem.cure for problem in caught.value.problems)
+
+
+def test_what_is_no_text_is_told_with_the_rest(gitops: Gitops) -> None:
+    write(gitops, "a.yaml", application("a", "ten"))
+    folder = gitops.checkout / "apps"
+    (folder / "b.yaml").write_bytes(b"\xff\xfe")
+    (folder / "c.yaml").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        load(gitops)
+    said = {problem.where: problem.what for problem in caught.value.problems}
+    assert said["sub/apps/b.yaml"] == "cannot be read: it is not UTF-8 text"
+    assert said["sub/apps/c.yaml"] == "cannot be read: Is a directory"
+    assert len(said) == 3
 
 
 def test_no_folder_no_application_no_repository(
