@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -234,7 +235,9 @@ def test_looking_leaves_no_trace(home: Path, name: str) -> None:
 
 
 def test_a_reader_who_has_seen_enough(home: Path) -> None:
-    words = " ".join([*command("succeed", "status", "-e", "dev"), "2>err.txt | true; echo ${PIPESTATUS[0]}"])
+    words = (
+        f"{shlex.join(command('succeed', 'status', '-e', 'dev'))} 2>err.txt | true; echo ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(
         ["bash", "-c", words], cwd=home, env=surroundings(), capture_output=True, text=True, check=False
     )

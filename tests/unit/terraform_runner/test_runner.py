@@ -15,13 +15,16 @@ from bootstrap.errors import TemporaryError, ToolError
 from bootstrap.terraform.messages import Message, Planned, Summary
 from bootstrap.terraform.runner import Terraform
 
-PROGRAM = """#!{python}
-import json, sys
+# Not the interpreter itself on the first line: its path may hold spaces.
+START = """#!/bin/sh
+exec '{python}' "$0.py" "$@"
+"""
+PROGRAM = """import json, sys
 from pathlib import Path
 command = sys.argv[1]
 with open("calls", "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
-play = json.loads(Path("play").read_text()).get(command, {{}})
+play = json.loads(Path("play").read_text()).get(command, {})
 sys.stdout.write(play.get("out", ""))
 sys.stderr.write(play.get("err", ""))
 sys.exit(play.get("code", 0))
@@ -34,7 +37,8 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder, self.heard, self.started = folder, list[Message](), list[int]()
         program = folder / "terraform"
-        program.write_text(PROGRAM.format(python=sys.executable))
+        program.write_text(START.format(python=sys.executable))
+        program.with_name("terraform.py").write_text(PROGRAM)
         program.chmod(0o755)
         self.play()
         self.terraform = Terraform(
