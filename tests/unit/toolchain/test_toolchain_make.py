@@ -231,7 +231,7 @@ def test_the_cli_configuration_names_the_mirror_for_one_provider_only() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "dial tcp: lookup proxy.golang.org on 10.0.0.2:53: no such host",
+        "dial tcp: lookup modules.example.com on 10.0.0.2:53: no such host",
         "net/http: TLS handshake timeout",
         "ERROR: Could not install packages due to an OSError: Read timed out.",
         "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution",
