@@ -1,0 +1,190 @@
+"""What the linter works on, as frozen data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from bootstrap.kubernetes.argo import wave_of
+from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, metadata, name, namespace
+
+
+class Severity(StrEnum):
+    """`error` blocks or breaks a real cluster, `warning` may, `info` is advice."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, order=True)
+class Location:
+    """`file` is a POSIX path from the repository's root, `line` counts from 1."""
+
+    file: str
+    line: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One rendered object. `app` is the Application that owns it, `where` the most exact place in Git that it
+    comes from (its own document; else the line of the Application's source), `via` how it was made there:
+    empty for a file of Git, else words such as "chart external-secrets 0.19.2"."""
+
+    item: Json
+    app: str
+    where: Location
+    via: str = ""
+    namespace: str = ""  # where it goes: its own, else the Application's destination; "" when cluster-wide
+
+    @cached_property
+    def key(self) -> Key:
+        return Key(Kind.of(self.item).unversioned, self.namespace, name(self.item))
+
+    @property
+    def wave(self) -> int:
+        """Inside its Application's sync."""
+        return wave_of(self.item)
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """Phases it is a hook of (PreSync, Sync, PostSync, SyncFail, Skip …); empty for an ordinary object."""
+        said = annotations_of(self.item).get("argocd.argoproj.io/hook", "")
+        return tuple(part.strip() for part in said.split(",") if part.strip())
+
+
+@dataclass(frozen=True)
+class App:
+    """An Application of the tree, with what it renders to.
+
+    `position` is its place in time: the sync waves from the root down to it, its own last. Of two Applications
+    the one with the smaller tuple starts, and is Healthy, first; equal ones go together. The root has ().
+    `parent` is the Application whose manifests hold it, `set` the ApplicationSet that makes it ("" for none),
+    `step` the RollingSync step of the set it is in (None without RollingSync).
+    """
+
+    item: Json
+    where: Location
+    position: tuple[int, ...]
+    parent: str = ""
+    set: str = ""
+    step: int | None = None
+    manifests: tuple[Manifest, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return name(self.item)
+
+    @property
+    def wave(self) -> int:
+        return self.position[-1] if self.position else 0
+
+    @property
+    def namespace(self) -> str:
+        return namespace(self.item)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return metadata(self.item).get("labels") or {}
+
+
+@dataclass(frozen=True)
+class AppSet:
+    """An ApplicationSet; the Applications it makes are in the Tree like all others."""
+
+    item: Json
+    where: Location
+    position: tuple[int, ...]
+    parent: str = ""
+
+    @property
+    def name(self) -> str:
+        return name(self.item)
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """What could not be rendered or known offline: reported as not checked, never as fine."""
+
+    what: str
+    why: str
+    where: Location
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """SSM parameters (full names) that exist before the root app: `names` seeded by the configuration,
+    `facts` published by Terraform. `prefix` has no trailing slash."""
+
+    prefix: str = ""
+    names: frozenset[str] = frozenset()
+    facts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Everything that is in the cluster at the end.
+
+    `apps` are sorted by position and name; `installed` is what stands before the root app (Argo CD's own
+    manifests, its AppProjects); `files` maps every YAML file read (path from the root) to its text.
+    """
+
+    apps: tuple[App, ...]
+    sets: tuple[AppSet, ...] = ()
+    installed: tuple[Manifest, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
+    seeded: Seeded = field(default_factory=Seeded)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, App]:
+        return {app.name: app for app in self.apps}
+
+    @cached_property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """All rendered objects of all Applications, without what is installed."""
+        return tuple(item for app in self.apps for item in app.manifests)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`user` needs `provider`. `hard`: the user's sync fails without it (CRD, Namespace); otherwise it only
+    does not get Healthy before it is there. `reason` is the field that says so: "spec.volumes[0].secret"."""
+
+    user: Manifest
+    provider: Manifest
+    reason: str
+    hard: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found. `subject` is the object at fault, `other` the second one ("" for none), both as
+    people name them ("Deployment api/web of Application dev-api"). `why`: what happens in practice."""
+
+    rule: str
+    severity: Severity
+    where: Location
+    subject: str
+    other: str
+    why: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`id` is kebab-case and stable; `summary` one line; `explanation` several: what it means, why it fails
+    in practice (with the source), and how to cure it; the examples are YAML that fails and that passes."""
+
+    id: str
+    severity: Severity
+    summary: str
+    explanation: str
+    failing: str
+    passing: str
