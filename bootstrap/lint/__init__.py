@@ -1,4 +1,4 @@
-"""The order of sync waves proven offline: a GitOps tree is rendered, its dependencies become a graph, rules judge it.
+"""The order of sync waves proven offline: a tree is rendered, its needs become a graph, rules judge it.
 
 tree/     Git → Tree: Applications found, generated and rendered by the real helm and kustomize
 graph.py  Tree → Graph: which object needs which

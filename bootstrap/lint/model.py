@@ -53,7 +53,7 @@ class Manifest:
 
     @property
     def hooks(self) -> tuple[str, ...]:
-        """Phases it is a hook of (PreSync, Sync, PostSync, SyncFail, Skip …); empty for an ordinary object."""
+        """Phases it is a hook of (PreSync, Sync, PostSync, SyncFail, Skip …); empty for any other object."""
         said = annotations_of(self.item).get("argocd.argoproj.io/hook", "")
         return tuple(part.strip() for part in said.split(",") if part.strip())
 
@@ -62,8 +62,8 @@ class Manifest:
 class App:
     """An Application of the tree, with what it renders to.
 
-    `position` is its place in time: the sync waves from the root down to it, its own last. Of two Applications
-    the one with the smaller tuple starts, and is Healthy, first; equal ones go together. The root has ().
+    `position` is its place in time: the sync waves from the root down to it, its own last. Of two
+    Applications the one with the smaller tuple starts, and is Healthy, first; equal ones go together. The root has ().
     `parent` is the Application whose manifests hold it, `set` the ApplicationSet that makes it ("" for none),
     `step` the RollingSync step of the set it is in (None without RollingSync).
     """
