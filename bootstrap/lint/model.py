@@ -63,7 +63,8 @@ class App:
     """An Application of the tree, with what it renders to.
 
     `position` is its place in time: the sync waves from the root down to it, its own last. Of two
-    Applications the one with the smaller tuple starts, and is Healthy, first; equal ones go together. The root has ().
+    Applications the one with the smaller tuple starts, and is Healthy, first; equal ones go together.
+    The root has ().
     `parent` is the Application whose manifests hold it, `set` the ApplicationSet that makes it ("" for none),
     `step` the RollingSync step of the set it is in (None without RollingSync).
     """
