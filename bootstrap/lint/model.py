@@ -119,6 +119,17 @@ class Unchecked:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """What Argo CD itself will certainly fail to render: the local files make helm or kustomize fail, a value
+    file is missing, a set's template names what is not there. `why` is the tool's own last words."""
+
+    what: str
+    why: str
+    where: Location
+    cure: str = ""
+
+
+@dataclass(frozen=True)
 class Seeded:
     """SSM parameters (full names) that exist before the root app: `names` seeded by the configuration,
     `facts` published by Terraform. `prefix` has no trailing slash."""
@@ -140,6 +151,7 @@ class Tree:
     sets: tuple[AppSet, ...] = ()
     installed: tuple[Manifest, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
+    broken: tuple[Broken, ...] = ()
     seeded: Seeded = field(default_factory=Seeded)
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,26 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """The way to charts and remote files: `environment` leads there, `served()` is what came from where."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    served: Callable[[], tuple[Source, ...]] = tuple
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How manifests are rendered without a cluster. `open()` makes the way outside while it is entered; `key`
+    changes when what it serves does (the stand-ins of this version), besides what upstream has."""
+
+    open: Callable[[], AbstractContextManager[Outside]]
+    key: str = ""
+
+
+DIRECT = Rendering(lambda: nullcontext(Outside()))  # no proxy, no stand-in
+
+
+@dataclass(frozen=True)
 class Target:
     """Everything the pipeline needs to know about where it runs.
 
@@ -58,6 +79,7 @@ class Target:
     exists: Callable[[], bool] = lambda: True
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
+    rendering: Rendering = DIRECT
     parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself
     probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/doctor.py)
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
