@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 RUNS = 10  # the newest successful runs that count: older ones tell of another platform
 LOOKS = 100  # folders that are looked into at most
@@ -110,8 +110,11 @@ def _durations(entries: object, key: str, kind: type) -> Iterator[tuple[Any, flo
         if not isinstance(entry, dict) or entry.get("state") != "done":
             continue
         which, started, ended = entry.get(key), entry.get("started"), entry.get("ended")
-        known = (
-            isinstance(which, kind) and isinstance(started, int | float) and isinstance(ended, int | float)
-        )
-        if known and ended - started >= WAITED:
+        if not isinstance(which, kind) or not _is_time(started) or not _is_time(ended):
+            continue
+        if ended - started >= WAITED:
             yield which, round(float(ended - started), 3)
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float)
