@@ -191,6 +191,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Suppressed:
+    """A finding that a comment of the user's silences, and the reason given there."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True)
 class Rule:
     """`id` is kebab-case and stable; `summary` one line; `explanation` several: what it means, why it fails
     in practice (with the source), and how to cure it; the examples are YAML that fails and that passes."""
