@@ -1,0 +1,138 @@
+"""The report for people: lines of styled text, wrapped to a width. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+
+from rich.text import Text
+
+from bootstrap.lint.model import Finding, Rule, Severity, Unchecked
+from bootstrap.lint.report import Report
+from bootstrap.render.text import duration, one_line, plural, table
+
+ENDLESS = 1_000_000  # columns: no wrapping, where nobody looks at a screen
+NARROWEST = 40  # columns below which wrapping makes nothing more readable
+
+_STYLES = {Severity.ERROR: "red bold", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+
+
+def render(report: Report, width: int = ENDLESS, *, verbose: bool = False) -> list[Text]:
+    """Findings by file, what was not checked, what was suppressed, advice, and the summary last."""
+    width = max(width, NARROWEST)
+    sections = [
+        *(_finding(finding, width) for finding in report.sorted),
+        _not_checked(report.unchecked, width),
+        _suppressed(report, width, verbose),
+        _section("to know", report.advice, width),
+        _summary(report, width),
+    ]
+    lines: list[Text] = []
+    for section in filter(None, sections):
+        lines += [*([Text()] if lines else []), *section]
+    return lines
+
+
+def explain(rule: Rule) -> list[Text]:
+    """One rule: what it means, why it fails in practice, an example that fails and one that passes."""
+    head = Text.assemble((rule.id, "bold"), "  ", (rule.severity, _STYLES[rule.severity]))
+    lines = [head, Text(f"  {rule.summary}"), Text()]
+    lines += [Text(f"  {line}".rstrip()) for line in rule.explanation.strip().splitlines()]
+    for title, example in (("fails", rule.failing), ("passes", rule.passing)):
+        if example.strip():
+            lines += [Text(), Text(f"  {title}:", style="bold")]
+            lines += [Text(f"    {line}".rstrip()) for line in example.strip("\n").splitlines()]
+    return lines
+
+
+def catalogue(rules: Iterable[Rule]) -> list[Text]:
+    """All rules, a line each."""
+    return [Text(line) for line in table((rule.id, rule.severity, rule.summary) for rule in rules)]
+
+
+def _finding(finding: Finding, width: int) -> list[Text]:
+    head = Text.assemble(
+        (str(finding.where), "bold"),
+        "  ",
+        (finding.severity, _STYLES[finding.severity]),
+        "  ",
+        (finding.rule, "dim"),
+    )
+    lines = [head, *_wrapped(finding.subject, width, "  ")]
+    if finding.other:
+        lines += _wrapped(f"↔ {finding.other}", width, "  ")
+    lines += _wrapped(f"why: {one_line(finding.why)}", width, "    ")
+    if finding.cure:
+        lines += _wrapped(f"cure: {one_line(finding.cure)}", width, "    ", "green")
+    return lines
+
+
+def _not_checked(unchecked: Sequence[Unchecked], width: int) -> list[Text]:
+    if not unchecked:
+        return []
+    lines = [Text("not checked:", style="bold")]
+    for one in sorted(unchecked, key=lambda one: (one.where, one.what)):
+        lines += _wrapped(f"{one.where}  {one.what}: {one_line(one.why)}", width, "  ", "yellow")
+        if one.cure:
+            lines += _wrapped(f"cure: {one_line(one.cure)}", width, "      ", "green")
+    return lines
+
+
+def _suppressed(report: Report, width: int, verbose: bool) -> list[Text]:
+    """Short always, so that nothing is silently fine; each with its objects when asked."""
+    lines: list[str] = []
+    for one in sorted(report.suppressed, key=lambda one: (one.finding.where, one.finding.rule)):
+        finding = one.finding
+        objects = f", {finding.subject}{f' ↔ {finding.other}' if finding.other else ''}" if verbose else ""
+        lines.append(f"{finding.where}  {finding.rule}{objects}: {one_line(one.reason)}")
+    return _section("suppressed, with the reasons given", lines, width)
+
+
+def _section(title: str, lines: Sequence[str], width: int) -> list[Text]:
+    wrapped = [part for line in lines for part in _wrapped(line, width, "  ")]
+    return [Text(f"{title}:", style="bold"), *wrapped] if wrapped else []
+
+
+def _summary(report: Report, width: int) -> list[Text]:
+    mark, style = ("✓", "green bold") if report.ok else ("✗", "red bold")
+    first, *rest = _wrapped(f"{mark} {'; '.join(_facts(report))}", width, "", hanging="  ")
+    first.stylize(style, 0, 1)
+    return [first, *rest]
+
+
+def _facts(report: Report) -> Iterator[str]:
+    seen = (
+        plural(report.applications, "Application"),
+        f"in {plural(report.waves, 'wave')}",
+    )
+    yield f"{' '.join(seen)}, {plural(report.objects, 'object')}"
+    counts = (
+        plural(report.count(Severity.ERROR), "error"),
+        plural(report.count(Severity.WARNING), "warning"),
+    )
+    advice = report.count(Severity.INFO)
+    yield ", ".join([*counts, *([f"{advice} of advice"] if advice else [])])
+    extra = [
+        f"{len(found)} {what}"
+        for found, what in ((report.unchecked, "not checked"), (report.suppressed, "suppressed"))
+        if found
+    ]
+    if extra:
+        yield ", ".join(extra)
+    if report.stand_ins:
+        yield f"stand-ins for {', '.join(report.stand_ins)}"
+    yield duration(report.seconds)
+
+
+def _wrapped(text: str, width: int, indent: str, style: str = "", hanging: str = "") -> list[Text]:
+    """Hanging by two more columns than its first line."""
+    after = hanging or indent + "  "
+    parts = wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=after,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [Text(part, style=style) for part in parts]
