@@ -166,9 +166,12 @@ class Cluster:
         query = {"fieldManager": manager, "force": "true"} | _dry(dry_run)
         return self._write("PATCH", path, item, "application/apply-patch+yaml", query)  # JSON is YAML
 
-    def patch(self, key: Key, change: Mapping[str, Any]) -> Json:
-        """JSON merge patch: None removes a key, lists replace. An old `resourceVersion` is a Conflict."""
-        path = self.resource(key.kind).path(key.namespace, key.name)
+    def patch(self, key: Key, change: Mapping[str, Any], *, part: str = "") -> Json:
+        """JSON merge patch: None removes a key, lists replace. An old `resourceVersion` is a Conflict.
+
+        `part` names a subresource such as "status", which is written on its own.
+        """
+        path = self.resource(key.kind).path(key.namespace, key.name) + (f"/{part}" if part else "")
         return self._write("PATCH", path, dict(change), "application/merge-patch+json")
 
     def delete(self, key: Key, *, propagation: str = "Background", uid: str = "") -> bool:

@@ -11,7 +11,7 @@ from bootstrap import doctor
 from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError
-from bootstrap.local import ports
+from bootstrap.local import account, ports
 from bootstrap.local.aws import override
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
@@ -77,6 +77,7 @@ class _Stay:
 
         platform = replace(self.platform, clock=context.clock)
         started = platform.start(context.progress, context.cancel)
+        account.furnish(_clients(platform.site.url("aws"), self.config.region)("route53"), self.config.domain)
         gitops = self.config.gitops
         taken = snapshot(gitops.checkout, platform.upstream.state, gitops.repo_url, gitops.revision)
         self.changed = taken.changed

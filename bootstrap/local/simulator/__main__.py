@@ -13,13 +13,17 @@ import boto3
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.transport import connect
+from bootstrap.local import facts
 from bootstrap.local.components.desired import Desired
+from bootstrap.local.controllers import CloudControllers
+from bootstrap.local.load_balancers import LoadBalancerController
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
 from bootstrap.local.machines.controller import Machines
 from bootstrap.local.network.egress import Egress, Gate
 from bootstrap.local.network.injection import AuthorityInjector
 from bootstrap.local.network.routes import Routes
+from bootstrap.local.records import ExternalDns
 from bootstrap.local.session import Controller, Session
 from bootstrap.local.site import Site
 from bootstrap.local.stages.loader import StageLoader
@@ -70,6 +74,11 @@ def _run(site: Site, stop: threading.Event) -> None:
             StageLoader(cluster, site.share / "kwok" / "crds"),
             kubelet,
             EbsDriver(cluster, ec2),
+            CloudControllers(
+                cluster,
+                LoadBalancerController(cluster, ec2, session.client("elbv2"), lambda: facts.read(aws)),
+                ExternalDns(session.client("route53"), lambda: facts.read(aws)),
+            ),
             AuthorityInjector(cluster, routes.ours_to_sign, authority.pem),
         )
 

@@ -23,6 +23,8 @@ MENDS = (
     "offerings",
     "partitions",
     "tracking",
+    "load_balancers",
+    "dependencies",
 )
 
 

@@ -1,0 +1,43 @@
+"""A subnet or security group that an interface is in cannot be deleted.
+
+moto lets them go, so nobody would see what a forgotten interface blocks on AWS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.subnets import SubnetBackend
+
+from bootstrap.local.aws.mends import Patch
+
+
+def mend(patch: Patch) -> None:
+    patch(SubnetBackend, "delete_subnet", _empty_only(SubnetBackend.delete_subnet))
+    patch(
+        SecurityGroupBackend,
+        "_delete_security_group",
+        _unused_only(SecurityGroupBackend._delete_security_group),
+    )
+
+
+def _empty_only(original: Any) -> Any:
+    def delete_subnet(self: Any, subnet_id: str) -> Any:
+        if any(interface.subnet.id == subnet_id for interface in self.enis.values()):
+            raise DependencyViolationError(
+                f"The subnet '{subnet_id}' has dependencies and cannot be deleted."
+            )
+        return original(self, subnet_id)
+
+    return delete_subnet
+
+
+def _unused_only(original: Any) -> Any:
+    def _delete_security_group(self: Any, vpc_id: str | None, group_id: str) -> Any:
+        if any(group.id == group_id for interface in self.enis.values() for group in interface.group_set):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        return original(self, vpc_id, group_id)
+
+    return _delete_security_group

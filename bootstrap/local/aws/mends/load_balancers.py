@@ -1,0 +1,49 @@
+"""A load balancer holds an interface in each of its subnets, without tags; it goes with the load balancer.
+
+moto makes none. They are what blocks the end of a VPC on AWS: an interface of a forgotten load balancer keeps
+its subnet, its security group and its address (faults of teardown are about nothing else).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.elbv2.models import ELBv2Backend
+
+from bootstrap.local.aws.mends import Patch
+
+_KINDS = {"network": "net", "gateway": "gwy"}  # as AWS words it in descriptions; "app" otherwise
+
+
+def mend(patch: Patch) -> None:
+    patch(ELBv2Backend, "create_load_balancer", _with_interfaces(ELBv2Backend.create_load_balancer))
+    patch(ELBv2Backend, "delete_load_balancer", _and_interfaces(ELBv2Backend.delete_load_balancer))
+
+
+def description(arn: str) -> str:
+    """`ELB app/name/id`, by which AWS tells whose interface it is."""
+    return f"ELB {arn.partition(':loadbalancer/')[2]}"
+
+
+def _with_interfaces(original: Any) -> Any:
+    def create_load_balancer(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made = original(self, *args, **kwargs)
+        for subnet in made.subnets:
+            self.ec2_backend.create_network_interface(
+                subnet, None, group_ids=list(made.security_groups or ()), description=description(made.arn)
+            )
+        return made
+
+    return create_load_balancer
+
+
+def _and_interfaces(original: Any) -> Any:
+    def delete_load_balancer(self: Any, arn: str) -> Any:
+        backend = ec2_backends[self.account_id][self.region_name]
+        for interface in list(backend.enis.values()):
+            if interface.description == description(arn):
+                backend.delete_network_interface(interface.id)
+        return original(self, arn)
+
+    return delete_load_balancer
