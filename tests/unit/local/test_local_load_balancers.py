@@ -196,7 +196,7 @@ def test_records_of_others_and_hosts_of_other_domains_are_left_alone(
     )
     server.put(ingress("auth", host="api.elsewhere.com"))
     reconcile(server, cloud)
-    assert cloud.records() == {("www.example.com.", "AAAA")}
+    assert cloud.records() == {("www.example.com.", "A")}
 
 
 def test_a_controller_works_only_while_its_deployment_is_available(server: FakeServer, cloud: Cloud) -> None:

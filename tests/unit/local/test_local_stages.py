@@ -34,7 +34,6 @@ def test_names_are_unique() -> None:
     [
         Kind("", "Node"),
         Kind("", "Pod"),
-        Kind("", "Service"),
         Kind("networking.k8s.io", "Ingress"),
         Kind("autoscaling", "HorizontalPodAutoscaler"),
         Kind("postgres-operator.crunchydata.com", "PostgresCluster"),
