@@ -84,7 +84,7 @@ def _results(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def _suppression(reason: str) -> dict[str, Any]:
-    return {"kind": "inSource", "status": "accepted", "justification": reason}
+    return {"kind": "inSource", "justification": reason}
 
 
 def message(finding: Finding) -> str:
