@@ -15,6 +15,7 @@ import yaml
 from bootstrap.config.model import Gitops
 from bootstrap.errors import ConfigError, Problem
 from bootstrap.kubernetes.documents import documents, located
+from bootstrap.kubernetes.objects import Json
 from bootstrap.kubernetes.render import Chart, Parameter, Release
 
 KINDS = ("Application", "ApplicationSet")
@@ -99,6 +100,27 @@ def parse(text: str, file: Path) -> tuple[list[AppManifest], list[Problem]]:
         why = getattr(error, "problem", None) or error
         problems.append(Problem(where, f"no valid YAML: {why}", "correct the line"))
     return found, problems
+
+
+def root_application(gitops: Gitops) -> Json:
+    """The Application that syncs all others. The kind of its source (folder, Kustomize, Helm) is left for Argo CD to find out.
+
+    It carries no deletion finalizer: deleting it by mistake must not take the platform along. `down` adds it.
+    """
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": gitops.root_app, "namespace": gitops.namespace},
+        "spec": {
+            "project": gitops.project,
+            "source": {"repoURL": gitops.repo_url, "path": gitops.path, "targetRevision": gitops.revision},
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": gitops.namespace},
+            "syncPolicy": {
+                "automated": {"prune": True, "selfHeal": True},
+                "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}},
+            },
+        },
+    }
 
 
 def find(apps: Iterable[AppManifest], stem: str) -> AppManifest:

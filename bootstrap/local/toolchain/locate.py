@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bootstrap import cachefolder
 from bootstrap.clock import Clock, SystemClock
 from bootstrap.errors import Interrupted, PreflightError, Problem
 from bootstrap.local.toolchain import caches, golang, versions
@@ -31,7 +32,7 @@ class Toolchain:
     def locate(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Toolchain:
         """Where the toolchain is, or will be, for the configuration in folder `home`. Makes nothing."""
         replaceable = [(recipe.name, rule) for recipe in RECIPES if (rule := replacement(recipe))]
-        return cls(caches.choose(home, environ), RECIPES, versions.find_on_path(replaceable))
+        return cls(cachefolder.choose(home, environ), RECIPES, versions.find_on_path(replaceable))
 
     def path(self, name: str) -> Path:
         """The program of that name, known before it is made. KeyError for a name without a recipe."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import cachefolder
 from bootstrap.doctor import Range
 from bootstrap.local.toolchain import caches, golang, versions
 from bootstrap.local.toolchain.recipes import OnPath
@@ -82,28 +83,28 @@ def test_a_build_has_its_own_caches_where_the_users_cannot_be_written(tmp_path: 
 
 
 def test_the_cache_is_where_the_user_says(tmp_path: Path) -> None:
-    assert caches.choose(tmp_path, {"BOOTSTRAP_CACHE": "/big disk/cache"}) == Path("/big disk/cache")
+    assert cachefolder.choose(tmp_path, {"BOOTSTRAP_CACHE": "/big disk/cache"}) == Path("/big disk/cache")
 
 
 def test_the_cache_is_the_users_cache_folder(tmp_path: Path) -> None:
     named = {"XDG_CACHE_HOME": str(tmp_path / "xdg"), "HOME": "/nowhere"}
-    assert caches.choose(tmp_path, named) == tmp_path / "xdg" / "bootstrap"
-    assert caches.choose(tmp_path, {"HOME": str(tmp_path)}) == tmp_path / ".cache" / "bootstrap"
+    assert cachefolder.choose(tmp_path, named) == tmp_path / "xdg" / "bootstrap"
+    assert cachefolder.choose(tmp_path, {"HOME": str(tmp_path)}) == tmp_path / ".cache" / "bootstrap"
     relative = {"XDG_CACHE_HOME": "not/absolute", "HOME": str(tmp_path)}
-    assert caches.choose(tmp_path, relative) == tmp_path / ".cache" / "bootstrap"
+    assert cachefolder.choose(tmp_path, relative) == tmp_path / ".cache" / "bootstrap"
     assert not (tmp_path / ".cache").exists(), "choosing makes nothing"
 
 
 @pytest.mark.parametrize("home", ["{file}", ""])
 def test_the_cache_is_below_the_project_when_home_is_not_writable(tmp_path: Path, home: str) -> None:
     (tmp_path / "file").write_text("not a folder")
-    chosen = caches.choose(tmp_path, {"HOME": home.format(file=tmp_path / "file")})
+    chosen = cachefolder.choose(tmp_path, {"HOME": home.format(file=tmp_path / "file")})
     assert chosen == tmp_path / ".bootstrap" / "cache"
 
 
 def test_a_read_only_folder_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert caches.choose(tmp_path, {"HOME": str(tmp_path)}) == tmp_path / ".bootstrap" / "cache"
+    assert cachefolder.choose(tmp_path, {"HOME": str(tmp_path)}) == tmp_path / ".bootstrap" / "cache"
 
 
 def test_size_counts_files_below(tmp_path: Path) -> None:
