@@ -1,0 +1,25 @@
+"""Tree → Graph: which object needs which, from the manifests alone. Pure.
+
+model.py     Need (with its Topic), Graph
+phases.py    an object's phase and wave inside its sync
+timeline.py  which of two objects is there first
+cluster.py   what every cluster has by itself
+index.py     look-ups in a tree that the needs share
+needs/       Index → Needs, one module a family, all listed in needs/__init__.py
+"""
+
+from __future__ import annotations
+
+from bootstrap.lint.graph.index import Index
+from bootstrap.lint.graph.model import Graph, Need, Topic
+from bootstrap.lint.graph.needs import COLLECTORS
+from bootstrap.lint.graph.timeline import Order, Timeline
+from bootstrap.lint.model import Tree
+
+__all__ = ["Graph", "Need", "Order", "Timeline", "Topic", "build"]
+
+
+def build(tree: Tree) -> Graph:
+    """All needs of the tree's objects; what the cluster has by itself is not among them."""
+    index = Index(tree)
+    return Graph(tuple(need for collect in COLLECTORS for need in collect(index)))

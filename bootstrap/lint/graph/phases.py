@@ -1,0 +1,68 @@
+"""When Argo CD applies an object inside its Application's sync. Pure.
+
+Phase, then wave, then kind: gitops-engine pkg/sync/sync_tasks.go, hook/hook.go and syncwaves/waves.go.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from bootstrap.kubernetes.argo import WAVE, wave_of
+from bootstrap.kubernetes.objects import Json, annotations_of
+from bootstrap.lint.model import Manifest
+
+
+class Phase(IntEnum):
+    PRE_SYNC = -1
+    SYNC = 0
+    POST_SYNC = 1
+    SYNC_FAIL = 2
+    NEVER = 3  # Skip, deletion and test hooks: no sync applies them
+
+
+_PHASES = {
+    "PreSync": Phase.PRE_SYNC,
+    "Sync": Phase.SYNC,
+    "PostSync": Phase.POST_SYNC,
+    "SyncFail": Phase.SYNC_FAIL,
+}
+# Helm's hooks become Argo CD's: hook/helm/type.go.
+_HELM = {
+    "pre-install": Phase.PRE_SYNC,
+    "pre-upgrade": Phase.PRE_SYNC,
+    "post-install": Phase.POST_SYNC,
+    "post-upgrade": Phase.POST_SYNC,
+}
+HELM_HOOK, HELM_WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
+
+
+def phases(manifest: Manifest) -> tuple[Phase, ...]:
+    """All phases in which it is applied, the first one first; (NEVER,) for what no sync applies."""
+    if manifest.hooks:
+        return tuple(sorted({_PHASES.get(hook, Phase.NEVER) for hook in manifest.hooks}))
+    helm = annotations_of(manifest.item).get(HELM_HOOK, "")
+    if not helm or helm == "crd-install":
+        return (Phase.SYNC,)
+    return tuple(sorted({_HELM.get(word.strip(), Phase.NEVER) for word in helm.split(",")}))
+
+
+def phase(manifest: Manifest) -> Phase:
+    """The first one."""
+    return phases(manifest)[0]
+
+
+def is_hook(manifest: Manifest) -> bool:
+    return bool(
+        manifest.hooks or annotations_of(manifest.item).get(HELM_HOOK, "crd-install") != "crd-install"
+    )
+
+
+def wave(item: Json) -> int:
+    """Its sync wave; Helm's hook weight where it names none."""
+    notes = annotations_of(item)
+    if WAVE in notes:
+        return wave_of(item)
+    try:
+        return int(notes.get(HELM_WEIGHT, 0))
+    except ValueError:
+        return 0

@@ -1,0 +1,99 @@
+"""Which of two objects is there first. Pure.
+
+Between Applications time is made of the waves of their nearest common parent: siblings of one wave start
+together, whatever waves there are inside them. Inside one Application it is phase, then wave; objects of one
+wave are applied in Argo CD's order of kinds, and Namespaces and CRDs always before what needs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bootstrap.lint.graph.phases import Phase, phase, wave
+from bootstrap.lint.model import App, Manifest, Tree
+
+
+class Order(Enum):
+    """Of a first object to a second one."""
+
+    BEFORE = "before"  # there, and Healthy, before the second one is applied
+    TOGETHER = "together"  # one wave of one sync: applied in the order of kinds
+    RACE = "race"  # different syncs of one wave: nobody knows
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One level of the way from the root: what it is, and when it starts among its siblings."""
+
+    what: tuple[str, str]
+    when: tuple[int, int]
+
+
+class Timeline:
+    """Places of a tree's Applications and objects in time."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._apps = tree.by_name
+        self._sets = {one.name: one for one in tree.sets}
+        self._ways: dict[str, tuple[_Step, ...]] = {}
+
+    def order(self, first: Manifest, second: Manifest) -> Order:
+        """When `first` is there, seen from `second`. What is installed before the root comes before all."""
+        if not first.app or not second.app:
+            return _installed(bool(first.app), bool(second.app))
+        if first.app == second.app:
+            return _within(first, second)
+        return _compare(self._of(first), self._of(second))
+
+    def apps(self, first: App, second: App) -> Order:
+        """The same of whole Applications; a parent and its child go TOGETHER."""
+        return _compare(self._way(first.name), self._way(second.name))
+
+    def _of(self, manifest: Manifest) -> tuple[_Step, ...]:
+        own = _Step(("object", str(manifest.key)), (phase(manifest), wave(manifest.item)))
+        return (*self._way(manifest.app), own)
+
+    def _way(self, name: str) -> tuple[_Step, ...]:
+        if name not in self._ways:
+            self._ways[name] = ()  # an Application that holds itself has no way to it
+            self._ways[name] = self._make(name)
+        return self._ways[name]
+
+    def _make(self, name: str) -> tuple[_Step, ...]:
+        app = self._apps.get(name)
+        if app is None or not app.position:
+            return (_Step(("app", name), (Phase.SYNC, 0)),)
+        above = self._way(app.parent) if app.parent else ()
+        if not app.set:
+            return (*above, _Step(("app", name), (Phase.SYNC, app.wave)))
+        # Waves of what a set makes mean nothing to Argo CD: only the steps of a RollingSync do.
+        one = self._sets.get(app.set)
+        there = one.position[-1] if one and one.position else 0
+        steps = (
+            _Step(("set", app.set), (Phase.SYNC, there)),
+            _Step(("app", name), (Phase.SYNC, app.step or 0)),
+        )
+        return (*above, *steps)
+
+
+def _installed(first: bool, second: bool) -> Order:
+    if first == second:
+        return Order.TOGETHER
+    return Order.BEFORE if second else Order.AFTER
+
+
+def _within(first: Manifest, second: Manifest) -> Order:
+    one, other = ((phase(item), wave(item.item)) for item in (first, second))
+    return Order.TOGETHER if one == other else Order.BEFORE if one < other else Order.AFTER
+
+
+def _compare(first: tuple[_Step, ...], second: tuple[_Step, ...]) -> Order:
+    for one, other in zip(first, second, strict=False):
+        if one.what == other.what:
+            continue
+        if one.when == other.when:
+            return Order.RACE
+        return Order.BEFORE if one.when < other.when else Order.AFTER
+    return Order.TOGETHER
