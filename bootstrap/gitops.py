@@ -103,7 +103,7 @@ def parse(text: str, file: Path) -> tuple[list[AppManifest], list[Problem]]:
 
 
 def root_application(gitops: Gitops) -> Json:
-    """The Application that syncs all others. The kind of its source (folder, Kustomize, Helm) is left for Argo CD to find out.
+    """The Application that syncs all others. What its source is (folder, Kustomize, Helm) Argo CD finds out.
 
     It carries no deletion finalizer: deleting it by mistake must not take the platform along. `down` adds it.
     """
