@@ -79,6 +79,17 @@ def _changing(function: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False),
         help="Save the final picture of the run as an SVG file.",
     )(function)
+    function = click.option(
+        "--force-unlock",
+        metavar="ID",
+        default="",
+        help="Break the Terraform state lock of that id, whose owner you know to be dead.",
+    )(function)
+    function = click.option(
+        "--take-over",
+        is_flag=True,
+        help="Take the environment from the run that holds it; that run stops.",
+    )(function)
     return click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")(function)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.clock import Clock
 from bootstrap.config.model import Environment
+from bootstrap.errors import BootstrapError
 from bootstrap.events import Emit, StepProgress
 from bootstrap.redact import Secrets
 from bootstrap.targets.base import Target
@@ -38,10 +40,28 @@ class Results:
 
 
 @dataclass(frozen=True)
+class Force:
+    """What the user allows by a flag, since nothing proves that it is safe.
+
+    `take_over`: the environment may be taken from the run that holds it. `unlock`: id of the Terraform state
+    lock that may be broken.
+    """
+
+    take_over: bool = False
+    unlock: str = ""
+
+
+def _nobody_listens(error: BootstrapError) -> None:
+    raise error
+
+
+@dataclass(frozen=True)
 class Context:
     """Bound to one step by the runner (`step`, `deadline` in seconds).
 
-    Every value added to `secrets` is blacked out in whatever the run says from then on.
+    Every value added to `secrets` is blacked out in whatever the run says from then on. What is put on
+    `closing` is done when the run ends, however it ends. `abort` fails the run, from any thread, also after
+    the step is done. `command` is the command line that goes on with the run.
     """
 
     config: Environment
@@ -54,6 +74,10 @@ class Context:
     secrets: Secrets = field(default_factory=Secrets)
     step: str = ""
     deadline: float = 600.0
+    closing: ExitStack = field(default_factory=ExitStack)
+    abort: Callable[[BootstrapError], None] = _nobody_listens
+    force: Force = field(default_factory=Force)
+    command: str = ""
 
     def progress(self, message: str) -> None:
         """Say what is waited for and why, or what has just been done."""

@@ -1,11 +1,11 @@
 """READ FIRST. The procedure as data: which steps there are, what each needs, and its deadline.
 
-    up     checks → [target prepares] → preflight → backend → terraform ─┬→ seeds ─────────────┐
-                                                                         └→ access ─┬→ nodes ──┤
-                                                                                    ├→ eso ────┤
-                                                                                    └→ argocd ─┤
-                                                                    verify ← waves ← root-app ←┘
-    down   [target wakes] → teardown (in the cluster) → destroy (Terraform) → leftovers → [target disposes]
+    up     checks → [target prepares] → preflight → backend → lock → terraform ─┬→ seeds ─────────────┐
+                                                                                └→ access ─┬→ nodes ──┤
+                                                                                           ├→ eso ────┤
+                                                                                           └→ argocd ─┤
+                                                                           verify ← waves ← root-app ←┘
+    down   [target wakes] → lock → teardown (in the cluster) → destroy → leftovers → [target disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
 Steps never print, exit or keep a journal; each asks the world what is left to do: a run resumes by looking.
@@ -61,6 +61,7 @@ def build_up(config: Environment, target: Target) -> Plan:
         backend,
         checks,
         eso,
+        lock,
         nodes,
         preflight,
         root_app,
@@ -74,7 +75,8 @@ def build_up(config: Environment, target: Target) -> Plan:
     steps = (
         Step("preflight", "Check account and names", preflight.run),
         Step("backend", "State bucket", backend.run, ("preflight",)),
-        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("backend",), deadline=3600),
+        Step("lock", "Run lock", lock.run, ("backend",)),
+        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("lock",), deadline=3600),
         Step("seeds", "Seed SSM parameters", seeds.run, ("terraform",)),
         Step("access", "Kubeconfig and API server", access.run, ("terraform",), deadline=1200),
         Step("nodes", f"{len(config.nodes)} nodes Ready", nodes.run, ("access",), deadline=1200),
@@ -90,10 +92,11 @@ def build_up(config: Environment, target: Target) -> Plan:
 
 def build_down(config: Environment, target: Target) -> Plan:
     """The way back to nothing."""
-    from bootstrap.steps import destroy, leftovers, teardown  # noqa: PLC0415 - as above
+    from bootstrap.steps import destroy, leftovers, lock, teardown  # noqa: PLC0415 - as above
 
     steps = (
-        Step("teardown", "Remove Applications", teardown.run, attempts=2),
+        Step("lock", "Run lock", lock.run),
+        Step("teardown", "Remove Applications", teardown.run, ("lock",), attempts=2),
         Step("destroy", "Terraform destroy", destroy.run, ("teardown",), deadline=3600),
         Step("leftovers", "Find and remove what is left", leftovers.run, ("destroy",)),
     )

@@ -62,6 +62,14 @@ class _Ended:
 
 
 @dataclass(frozen=True)
+class _Abort:
+    """The run cannot go on, for a reason that a step found after it was done."""
+
+    step: str
+    error: BootstrapError
+
+
+@dataclass(frozen=True)
 class _Interrupt:
     """Somebody wants the run to end."""
 
@@ -89,7 +97,7 @@ class Runner:
         self._stop = ""  # why nothing new is started
         self._interrupted = False
         # SimpleQueue.put may be called from a signal handler, unlike Event.set.
-        self._inbox: queue.SimpleQueue[_Ended | _Interrupt] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Ended | _Abort | _Interrupt] = queue.SimpleQueue()
 
     def interrupt(self) -> None:
         """Ask the run to stop cleanly. Safe in signal handlers and other threads."""
@@ -130,8 +138,16 @@ class Runner:
                 running.said = event.message
             self._context.emit(event)
 
+        def abort(error: BootstrapError) -> None:
+            self._inbox.put(_Abort(step.name, error))
+
         context = replace(
-            self._context, step=step.name, deadline=step.deadline, cancel=running.cancel, emit=emit
+            self._context,
+            step=step.name,
+            deadline=step.deadline,
+            cancel=running.cancel,
+            emit=emit,
+            abort=abort,
         )
         # A daemon: a step that was left behind must not keep the process from ending.
         threading.Thread(target=self._work, args=(step, context), name=step.name, daemon=True).start()
@@ -152,6 +168,8 @@ class Runner:
         if isinstance(message, _Interrupt):
             self._interrupted = True
             self._stop_all("interrupted")
+        elif isinstance(message, _Abort):
+            self._fail(message.step, message.error)
         elif message.step in self._running:
             self._settle(self._running.pop(message.step), message.result)
             self._tell_news()

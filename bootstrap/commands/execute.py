@@ -18,7 +18,7 @@ from bootstrap import report, runfolder
 from bootstrap.clock import Clock, SystemClock
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment
-from bootstrap.context import Context
+from bootstrap.context import Context, Force
 from bootstrap.emitter import Emitter
 from bootstrap.errors import Interrupted, PreflightError, Problem
 from bootstrap.events import Reader, Stamped
@@ -103,10 +103,18 @@ def _run(run: _Run) -> int:
         screen = stack.enter_context(_screen(run.options, run.clock))
         emit = Emitter(run.clock, secrets, (run.picture, JsonLines(log), *screen.readers))
         context = Context(
-            run.config, run.target, run.clock, emit, threading.Event(), run.folder, secrets=secrets
+            run.config,
+            run.target,
+            run.clock,
+            emit,
+            threading.Event(),
+            run.folder,
+            secrets=secrets,
+            force=Force(run.options.take_over, run.options.force_unlock),
+            command=run.again,
         )
         runner = Runner(run.plan, context, run=run.folder.name, resume=run.again)
-        with on_interrupt(runner.interrupt, lambda: _stop_at_once(run.again)):
+        with on_interrupt(runner.interrupt, lambda: _stop_at_once(run.again)), context.closing:
             return runner.run().exit_code
 
 

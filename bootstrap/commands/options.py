@@ -12,13 +12,18 @@ DEFAULT_ENVIRONMENT = "local"
 
 @dataclass(frozen=True)
 class Options:
-    """`output` is text or json; `save_screen` is where the final picture goes as SVG."""
+    """`output` is text or json; `save_screen` is where the final picture goes as SVG.
+
+    `take_over` and `force_unlock` (the id of a Terraform lock) are the user's word where proof is missing.
+    """
 
     config: Path = Path(DEFAULT_CONFIG)
     environment: str = DEFAULT_ENVIRONMENT
     output: str = "text"
     yes: bool = False
     save_screen: Path | None = None
+    take_over: bool = False
+    force_unlock: str = ""
 
     def command(self, name: str) -> str:
         """The command line that runs another command on the same environment."""

@@ -35,6 +35,7 @@ STEPS = (
         "platform",
         "preflight",
         "backend",
+        "lock",
         "terraform",
         "seeds",
         "access",
@@ -185,7 +186,21 @@ def terraform(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
         yield Problem(where, "terraform.parallelism must be at least 1", "leave it out to use 10")
 
 
-RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform)
+def run_lock(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
+    settings = parts.get("run_lock")
+    if settings is None or "run_lock" not in parts["root"].items:
+        return
+    yield from _positive(decoder.where(settings, "heartbeat"), "run_lock.heartbeat", settings.heartbeat)
+    if settings.wait < 0:
+        where = decoder.where(settings, "wait")
+        yield Problem(where, "run_lock.wait must not be negative", "0 refuses a second run at once")
+    if settings.stale < 5 * settings.heartbeat:
+        where = decoder.where(settings, "stale")
+        cure = f"choose at least {5 * settings.heartbeat:g}"
+        yield Problem(where, "run_lock.stale must be at least five heartbeats", cure)
+
+
+RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock)
 
 
 def _cidr(text: str) -> IPv4Network | None:

@@ -100,6 +100,16 @@ class Eso:
 
 
 @dataclass(frozen=True)
+class RunLock:
+    """The lock of a run on the environment, in seconds: how long a second run waits for the first, how often
+    a run renews its lock, and after how long without that it is taken to be in trouble."""
+
+    wait: float = 5.0
+    heartbeat: float = 20.0
+    stale: float = 600.0
+
+
+@dataclass(frozen=True)
 class Environment:
     """Everything one run needs to know about one environment."""
 
@@ -121,6 +131,7 @@ class Environment:
     kubernetes_version: str = "1.34"
     waves: Waves = field(default_factory=Waves)
     eso: Eso = field(default_factory=Eso)
+    run_lock: RunLock = field(default_factory=RunLock)
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds
 
     @property

@@ -16,7 +16,7 @@ from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, LeftoverError, Problem
 from bootstrap.events import Notice
 from bootstrap.plan import Done
-from bootstrap.steps import backend
+from bootstrap.steps import backend, lock
 from bootstrap.wait import Observation, until
 
 # What machines write below the prefix, without tags.
@@ -49,6 +49,7 @@ def run(context: Context) -> Done:
     _forget(context.config)
     if bucket and not context.target.keep_state_bucket:
         # Last of all: while anything was left, its state was worth keeping.
+        lock.let_go(context)
         state_bucket.remove(_api(context, "s3"), bucket.bucket)
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
     kept = f"; kept the state bucket {keep}" if keep else ""

@@ -382,3 +382,26 @@ def test_every_step_runs_once_after_its_needs_and_none_after_a_failed_one(
 def _ancestors(name: str, needs: dict[str, tuple[str, ...]]) -> set[str]:
     above = set(needs[name])
     return above.union(*(_ancestors(each, needs) for each in above))
+
+
+def test_a_step_that_is_done_can_still_fail_the_run(tmp_path: Path) -> None:
+    """As the run lock does, when another run takes the environment away."""
+    log = Log()
+    undone: list[str] = []
+
+    def hold(context: Context) -> Done:
+        context.closing.callback(undone.append, "given back")
+        context.results.put(context)
+        return Done()
+
+    def work(context: Context) -> Done:
+        context.results.get(Context).abort(LockedError("lost"))
+        return until_cancelled(context)
+
+    here = context(tmp_path, log)
+    with here.closing:
+        outcome = Runner(Plan("up", (step("lock", hold), step("work", work, "lock"))), here).run()
+    assert outcome.exit_code == LockedError.exit_code
+    assert [event.step for event in log.of(ev.StepFailed)] == ["lock"]
+    assert [event.step for event in log.of(ev.StepStopped)] == ["work"]
+    assert undone == ["given back"]
