@@ -1,0 +1,67 @@
+"""What carries a wave number in Git, and which orders between objects are orders between such numbers. Pure.
+
+Argo CD compares the numbers of one parent's children only. An order between Applications deep in two trees
+is therefore one between those of their ancestors that are siblings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootstrap.lint.model import Location, Tree
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """An Application or ApplicationSet beside others under `parent` ("" is the root's own level)."""
+
+    kind: str
+    name: str
+    parent: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A unit's number and where it stands in Git."""
+
+    wave: int
+    where: Location
+
+
+class Units:
+    """The units of a tree. The root, and what an ApplicationSet makes, carry no number that counts."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._apps = tree.by_name
+        self.places: dict[Unit, Place] = {}
+        for one in tree.sets:
+            if one.position:
+                unit = Unit("ApplicationSet", one.name, one.parent)
+                self.places[unit] = Place(one.position[-1], one.where)
+        for app in tree.apps:
+            if app.position and not app.set:
+                self.places[Unit("Application", app.name, app.parent)] = Place(app.wave, app.where)
+
+    @property
+    def waves(self) -> dict[Unit, int]:
+        return {unit: place.wave for unit, place in self.places.items()}
+
+    def way(self, app: str) -> tuple[Unit, ...]:
+        """From the root's level down to the Application, or to the set that makes it."""
+        found: list[Unit] = []
+        while (here := self._apps.get(app)) and here.position and len(found) <= len(self._apps):
+            kind, name = ("ApplicationSet", here.set) if here.set else ("Application", here.name)
+            found.append(Unit(kind, name, here.parent))
+            app = here.parent
+        return tuple(reversed(found))
+
+    def siblings(self, first: str, then: str) -> tuple[Unit, Unit] | None:
+        """The units whose numbers decide which of two Applications comes first; None when no number does:
+        one holds the other, or one set makes both."""
+        for one, other in zip(self.way(first), self.way(then), strict=False):
+            if one != other:
+                return (one, other) if {one, other} <= self.places.keys() else None
+        return None
