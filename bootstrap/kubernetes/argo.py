@@ -8,6 +8,7 @@ that has not ended. `stale` says why it must not be trusted yet (argo-cd issues 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -250,6 +251,57 @@ def essential(value: Any) -> Any:
     if isinstance(value, list):
         return [essential(inner) for inner in value]
     return value
+
+
+def slim(item: Json) -> Json:
+    """An Application without what nobody here reads, for keeping a thousand of them.
+
+    Left out: who manages which field, what was applied last, all of the history but when it began, results
+    of resources that were synced without trouble (hooks stay). What is the same is kept once.
+    """
+    meta, told = _without(metadata(item), "managedFields"), _without(status(item), "summary", "sourceTypes")
+    if annotations := annotations_of(item):
+        meta["annotations"] = _without(annotations, _LAST_APPLIED)
+    told["history"] = [{"deployedAt": entry.get("deployedAt")} for entry in (told.get("history") or ())[:1]]
+    if operation := told.get("operationState"):
+        told["operationState"] = _slim_operation(operation)
+    if compared := dig(told, "sync", "comparedTo"):
+        same = {key: spec(item)[key] for key in compared if spec(item).get(key) == compared[key]}
+        told["sync"] = {**told["sync"], "comparedTo": {**compared, **same}}
+    slimmed: Json = _interned({**item, "metadata": meta, "status": told})
+    return slimmed
+
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _slim_operation(operation: Json) -> Json:
+    """With its revisions, and of its results those that are worth a word."""
+    results = dig(operation, "syncResult", "resources") or ()
+    worth = [entry for entry in results if entry.get("hookType") or entry.get("status") not in _FINE]
+    sync = _without(dig(operation, "operation", "sync") or {}, *_BULKY)
+    return {
+        **operation,
+        "operation": {**(operation.get("operation") or {}), "sync": sync},
+        "syncResult": {**_without(operation.get("syncResult") or {}, *_BULKY), "resources": worth},
+    }
+
+
+def _without(mapping: Json, *keys: str) -> Json:
+    return {key: value for key, value in mapping.items() if key not in keys}
+
+
+_BULKY = ("source", "sources", "manifests")
+_FINE = {"Synced", "Pruned", "PruneSkipped"}
+
+
+def _interned(value: Any) -> Any:
+    """The same with equal short texts (keys, kinds, states) kept once in the whole process."""
+    if isinstance(value, str):
+        return sys.intern(value) if len(value) <= 64 else value
+    if isinstance(value, dict):
+        return {sys.intern(key): _interned(inner) for key, inner in value.items()}
+    return [_interned(inner) for inner in value] if isinstance(value, list) else value
 
 
 def tracked(item: Json, app: str, namespace: str) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -122,8 +122,19 @@ class Cluster:
         except NotServed:
             return ()
 
-    def listing(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
-        """Like `list`, page by page, with the resource version to watch from. Raises NotServed."""
+    def listing(
+        self,
+        kind: Kind,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        trim: Callable[[Json], Json] | None = None,
+    ) -> Listing:
+        """Like `list`, page by page, with the resource version to watch from. Raises NotServed.
+
+        `trim` makes of each object what is kept of it: only one page is ever held as the server sent it.
+        """
         resource = self.resource(kind)
         query = _present(labelSelector=labels, fieldSelector=fields, limit=str(PAGE))
         items: list[Json] = []
@@ -132,7 +143,8 @@ class Cluster:
             page = self._json(
                 Request("GET", resource.path(namespace), query | _present(**{"continue": token}))
             )
-            items += (_with_type(item, resource) for item in page.get("items") or ())
+            made = (_with_type(item, resource) for item in page.get("items") or ())
+            items += map(trim, made) if trim else made
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
                 return Listing(tuple(items), str((page.get("metadata") or {}).get("resourceVersion", "")))

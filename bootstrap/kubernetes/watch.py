@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between two connections of a watch
 GRACE = 5.0  # seconds for which a lost connection is nobody's business
+QUICK = 0.002  # seconds; decisions that take no longer may follow upon one another
+REST, LONGEST_REST = 4.0, 0.2  # pause after any other: so many times as long as it took, at most seconds
 TICK = 1.0  # seconds between decisions when nothing changes
 
 
@@ -67,12 +69,16 @@ Event = Listed | Changed | Removed | Lost | Back
 
 @dataclass(frozen=True)
 class Scope:
-    """What to watch: a kind, in one namespace or all, narrowed by a label or field selector."""
+    """What to watch: a kind, in one namespace or all, narrowed by a label or field selector.
+
+    `trim` makes of each object what is kept of it, before the next one is read.
+    """
 
     kind: Kind
     namespace: str = ""
     labels: str = ""
     fields: str = ""
+    trim: Callable[[Json], Json] | None = None
 
 
 class Source(Protocol):
@@ -89,7 +95,9 @@ class ClusterSource:
 
     def list(self) -> Listing:
         scope = self._scope
-        return self._cluster.listing(scope.kind, scope.namespace, labels=scope.labels, fields=scope.fields)
+        return self._cluster.listing(
+            scope.kind, scope.namespace, labels=scope.labels, fields=scope.fields, trim=scope.trim
+        )
 
     def stream(self, version: str) -> Stream:
         scope = self._scope
@@ -286,6 +294,8 @@ class Mirror:
         source = ClusterSource(self._cluster, scope)
         try:
             for event in follow(source, self._stops[index], self._clock):
+                if scope.trim is not None and isinstance(event, Changed):
+                    event = Changed(scope.trim(event.item))  # noqa: PLW2901 - nobody wants the untrimmed one
                 self._take(index, event)
         except Exception as error:  # raised again in the thread that waits
             with self._news:
@@ -338,11 +348,13 @@ def until(
     start = waiter.clock.monotonic()
     said = reason = ""
     while True:
+        begun = waiter.clock.monotonic()
         if world.synced():
             seen = decide(world)
             if seen.value is not None:
                 return seen.value
             reason = seen.reason
+        busy = waiter.clock.monotonic() - begun
         trouble = world.trouble()
         now = f"{reason} (connection lost: {trouble})" if trouble else reason
         if now not in {said, ""}:
@@ -354,4 +366,7 @@ def until(
             raise DeadlineError(f"gave up waiting for {what} after {waiter.deadline:.0f} s", why, cure)
         if waiter.cancel.is_set():
             raise Interrupted(f"interrupted while waiting for {what}", now)
+        # Deciding on thousands of objects takes a while: a storm of changes must not fill a core with it.
+        if busy > QUICK and waiter.clock.wait(min(REST * busy, LONGEST_REST), waiter.cancel):
+            continue
         world.wait(min(TICK, left))
