@@ -31,6 +31,7 @@ Exit codes:
   6    another run holds the environment
   7    `down` could not remove everything
   8    a program that was run (terraform, helm, …) failed
+  9    lint found errors in what is in Git; nothing was touched
   130  interrupted; the same command goes on where it stopped
 """
 

@@ -10,7 +10,8 @@
         ├── StuckError        exit 5  something will never heal by itself; names cause and command
         ├── LockedError       exit 6  somebody else holds the environment; names the holder
         ├── LeftoverError     exit 7  `down` could not remove everything; names what is left
-        └── ToolError         exit 8  a program we run (terraform, helm, …) failed
+        ├── ToolError         exit 8  a program we run (terraform, helm, …) failed
+        └── LintError         exit 9  what is in Git cannot come up in this order
     Interrupted               exit 130  Ctrl-C; says how to resume
 
 Exit code 0 is success, 1 is a defect of ours (please report it). The codes are part of the interface.
@@ -100,6 +101,10 @@ class LeftoverError(ProblemsError):
 
 class ToolError(PermanentError):
     exit_code = 8
+
+
+class LintError(PermanentError):
+    exit_code = 9
 
 
 class Interrupted(BootstrapError):
