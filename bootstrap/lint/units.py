@@ -58,6 +58,10 @@ class Units:
             app = here.parent
         return tuple(reversed(found))
 
+    def top(self, unit: Unit) -> bool:
+        """Whether it is a wave of the whole platform: of the root's own children."""
+        return not self.way(unit.parent)
+
     def siblings(self, first: str, then: str) -> tuple[Unit, Unit] | None:
         """The units whose numbers decide which of two Applications comes first; None when no number does:
         one holds the other, or one set makes both."""

@@ -1,0 +1,294 @@
+"""Tree, orders → edits that renumber waves: in the Applications, in their files' names, in what names those
+files, and in the deadlines and hints of the configuration. Pure; `files.py` shows and writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from posixpath import basename, dirname, join, normpath, splitext
+
+import yaml
+
+from bootstrap.errors import LintError
+from bootstrap.lint.edit import CannotEdit, Splice, apply, line_of, scalars, set_wave, splice
+from bootstrap.lint.model import Location, Tree
+from bootstrap.lint.order import Before, Cycle, NoRoom, renumber
+from bootstrap.lint.units import Place, Unit, Units
+
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+_NUMBER = re.compile(r"-?\d+")
+_NUMBERED = re.compile(r"(-?\d+)([-_.].*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A unit's number, before and after."""
+
+    unit: Unit
+    old: int
+    new: int
+    where: Location
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file, before and after; `path` and `renamed` count from the repository's root."""
+
+    path: str
+    before: str
+    after: str
+    renamed: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What would change. `by_hand` says what else speaks of a number or name and is left to people."""
+
+    moves: tuple[Move, ...] = ()
+    changes: tuple[Change, ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration file: its path from the repository's root, its text, and its `gitops.path`."""
+
+    file: str
+    text: str
+    path: str
+
+
+def plan(tree: Tree, orders: Iterable[tuple[str, str]], settings: Settings | None = None) -> Fix:
+    """What to change so that of each pair of Applications the first one comes before the second.
+
+    Raises LintError when no numbers can do it: a cycle, or units whose numbers cannot be edited here.
+    """
+    units = Units(tree)
+    pairs = (units.siblings(first, then) for first, then in orders)
+    wanted = [Before(*pair) for pair in dict.fromkeys(pairs) if pair]
+    moves = _moves(units.places, wanted, _fixed(tree, units.places))
+    return _Fixer(tree, units, moves, settings).fix()
+
+
+def _fixed(tree: Tree, places: Mapping[Unit, Place]) -> dict[Unit, str]:
+    """The units whose numbers cannot be edited where they stand, and why: those that a chart renders."""
+    found = {}
+    standing = Counter((place.where.file, unit.kind, unit.name) for unit, place in places.items())
+    for unit, place in places.items():
+        try:
+            if standing[place.where.file, unit.kind, unit.name] > 1:
+                raise CannotEdit("more than one Application holds it")
+            set_wave(_text(tree, place), unit.kind, unit.name, place.wave, place.wave)
+        except CannotEdit as error:
+            found[unit] = str(error)
+    return found
+
+
+def _text(tree: Tree, place: Place) -> str:
+    if place.where.file not in tree.files:
+        raise CannotEdit("it stands in no file of the repository")
+    return tree.files[place.where.file]
+
+
+def _moves(
+    places: Mapping[Unit, Place], orders: list[Before[Unit]], fixed: Mapping[Unit, str]
+) -> tuple[Move, ...]:
+    waves = {unit: place.wave for unit, place in places.items()}
+    try:
+        moved = renumber(waves, orders, fixed.keys())
+    except Cycle as error:
+        chain = " → ".join(str(unit) for unit in error.units)
+        raise LintError(
+            "no wave numbers can bring this into order; nothing was changed",
+            f"each of these needs the one before it: {chain}",
+            "split one of them, so that what is needed first has an Application of its own",
+        ) from error
+    except NoRoom as error:
+        raise _by_hand(places, renumber(waves, orders), fixed) from error
+    return tuple(Move(unit, waves[unit], wave, places[unit].where) for unit, wave in sorted(moved.items()))
+
+
+def _by_hand(places: Mapping[Unit, Place], moved: Mapping[Unit, int], fixed: Mapping[Unit, str]) -> LintError:
+    lines = [
+        f"{places[unit].where}: {unit} from wave {places[unit].wave} to {wave}"
+        + (f" ({fixed[unit]})" if unit in fixed else "")
+        for unit, wave in sorted(moved.items())
+    ]
+    return LintError(
+        "not all of these wave numbers can be edited automatically; nothing was changed",
+        "\n".join(["these would have to move:", *(f"    {line}" for line in lines)]),
+        "change them by hand, where they are made, and run `bootstrap lint` again",
+    )
+
+
+class _Fixer:
+    """Moves → a Fix."""
+
+    def __init__(self, tree: Tree, units: Units, moves: tuple[Move, ...], settings: Settings | None) -> None:
+        self._files, self._units, self._moves, self._settings = tree.files, units, moves, settings
+        self._new = {move.unit: move.new for move in moves}
+        self._by_hand: list[str] = []
+
+    def fix(self) -> Fix:
+        texts = self._edited()
+        names = dict(self._renamed())
+        self._check(names)
+        before = {**self._files, **({self._settings.file: self._settings.text} if self._settings else {})}
+        for path, text in self._references(names, {**before, **texts}):
+            texts[path] = text
+        if self._settings:
+            file = self._settings.file
+            texts[file] = self._configured(self._settings, texts.get(file, before[file]), names)
+        changes = (
+            Change(path, before[path], texts.get(path, before[path]), names.get(path, path))
+            for path in sorted({*texts, *names})
+        )
+        real = tuple(
+            change for change in changes if change.before != change.after or change.path != change.renamed
+        )
+        self._by_hand += self._mentions(names, {change.path for change in real})
+        return Fix(self._moves, real, tuple(dict.fromkeys(self._by_hand)))
+
+    def _edited(self) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for move in self._moves:
+            file = move.where.file
+            text = texts.get(file, self._files[file])
+            texts[file] = set_wave(text, move.unit.kind, move.unit.name, move.old, move.new)
+        return texts
+
+    def _renamed(self) -> Iterator[tuple[str, str]]:
+        """Files whose leading number is the wave of all that stands in them."""
+        inside: defaultdict[str, list[Unit]] = defaultdict(list)
+        for unit, place in self._units.places.items():
+            inside[place.where.file].append(unit)
+        for file in sorted({move.where.file for move in self._moves}):
+            found = _NUMBERED.fullmatch(basename(file))
+            old = {self._units.places[unit].wave for unit in inside[file]}
+            new = {self._wave(unit) for unit in inside[file]}
+            if not found or int(found[1]) not in old:
+                continue
+            if len(new) > 1:
+                self._by_hand.append(
+                    f"{file} now holds the waves {', '.join(map(str, sorted(new)))}: rename or split it"
+                )
+                continue
+            (wave,) = new
+            width = len(found[1].lstrip("-"))
+            yield file, join(dirname(file), f"{'-' if wave < 0 else ''}{abs(wave):0{width}d}{found[2]}")
+
+    def _wave(self, unit: Unit) -> int:
+        return self._new.get(unit, self._units.places[unit].wave)
+
+    def _check(self, names: Mapping[str, str]) -> None:
+        """A file that stays must not be written over, nor two be given one name."""
+        taken: set[str] = set(self._files) - names.keys()
+        for old, new in names.items():
+            if new in taken:
+                raise LintError(
+                    f"{old} would be renamed to {new}, which exists; nothing was changed",
+                    cure=f"rename {new} first",
+                )
+            taken.add(new)
+
+    def _references(self, names: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Kustomizations that name a renamed file."""
+        for path, text in texts.items():
+            if basename(path) in KUSTOMIZATIONS and names:
+                yield path, self._replaced(path, text, names)
+
+    def _replaced(self, path: str, text: str, names: Mapping[str, str]) -> str:
+        splices: list[Splice] = []
+        try:
+            for _, node, key in scalars(text):
+                target = normpath(join(dirname(path), node.value)) if not key and node.value else ""
+                if target in names:
+                    named = node.value[: len(node.value) - len(basename(target))] + basename(names[target])
+                    splices.append(splice(text, node, named))
+        except (yaml.YAMLError, CannotEdit) as error:
+            self._by_hand.append(f"{path} may name a renamed file: {error}")
+            return text
+        return apply(text, splices)
+
+    def _configured(self, settings: Settings, text: str, names: Mapping[str, str]) -> str:
+        """The configuration with its deadlines, hints and the Application of ESO in step."""
+        mine = environments_of(text, settings.path)
+        stems = {splitext(basename(old))[0]: splitext(basename(new))[0] for old, new in names.items()}
+        waves: defaultdict[tuple[str, str], dict[int, yaml.ScalarNode]] = defaultdict(dict)
+        splices: list[Splice] = []
+        for path, node, key in scalars(text):
+            match path:
+                case ("environments", name, "eso", "application"):
+                    if not key and name in mine and node.value in stems:
+                        splices.append(splice(text, node, stems[node.value]))
+                case ("environments", name, "waves", ("deadlines" | "hints") as what, wave):
+                    if key and name in mine and _NUMBER.fullmatch(wave):
+                        waves[name, what][int(wave)] = node
+        for (name, part), nodes in waves.items():
+            splices += self._rekeyed(text, nodes, f"{settings.file}:{{}}: waves.{part} of {name}")
+        return apply(text, splices)
+
+    def _rekeyed(self, text: str, nodes: Mapping[int, yaml.ScalarNode], label: str) -> Iterator[Splice]:
+        """The keys of a mapping by wave, where a wave as a whole has another number now."""
+        whole = dict(self._whole_waves())
+        moved = {move.old for move in self._moves if self._units.top(move.unit)}
+        for wave, node in nodes.items():
+            free = whole.get(wave) not in nodes.keys() - whole.keys()
+            if wave in whole and free:
+                yield splice(text, node, str(whole[wave]))
+            elif wave in moved:
+                self._by_hand.append(
+                    f"{label.format(line_of(node))} speaks of wave {wave}: {self._told(wave)}"
+                )
+
+    def _whole_waves(self) -> Iterator[tuple[int, int]]:
+        """Waves whose Applications all moved to one number that nobody else has."""
+        before: defaultdict[int, set[Unit]] = defaultdict(set)
+        after: defaultdict[int, set[Unit]] = defaultdict(set)
+        for unit, place in self._units.places.items():
+            if self._units.top(unit):
+                before[place.wave].add(unit)
+                after[self._wave(unit)].add(unit)
+        for wave, members in before.items():
+            new = self._wave(next(iter(members)))
+            if new != wave and after[new] == members:
+                yield wave, new
+
+    def _told(self, wave: int) -> str:
+        moved = (move for move in self._moves if move.old == wave)
+        return ", ".join(f"{move.unit.name} goes to {move.new}" for move in moved)
+
+    def _mentions(self, names: Mapping[str, str], changed: set[str]) -> Iterator[str]:
+        """Other files that name a renamed one: a README, a script, a glob."""
+        for path, text in self._files.items():
+            for old, new in names.items():
+                if path not in changed and path != old and basename(old) in text:
+                    line = text[: text.index(basename(old))].count("\n") + 1
+                    yield f"{path}:{line} names {basename(old)}, which becomes {basename(new)}"
+
+
+def environments_of(text: str, path: str) -> set[str]:
+    """The environments of a configuration whose Applications lie in that folder, inherited or not."""
+    given = yaml.safe_load(text).get("environments") or {}
+    return {name for name in given if _normal(_path_of(given, name)) == _normal(path)}
+
+
+def _path_of(given: Mapping[str, dict[str, object]], name: object) -> str:
+    seen: set[object] = set()
+    while isinstance(name, str) and name in given and name not in seen:
+        seen.add(name)
+        one = given[name] or {}
+        gitops = one.get("gitops")
+        if isinstance(gitops, dict) and "path" in gitops:
+            return str(gitops["path"])
+        name = one.get("extends")
+    return ""
+
+
+def _normal(path: str) -> str:
+    return str(PurePosixPath(normpath(path)))
