@@ -53,6 +53,11 @@ class Layout:
         return self.root / "control-plane"
 
     @property
+    def mishap(self) -> Path:
+        """The order of what goes wrong in the world while a fault is rehearsed (faults/mishaps.py)."""
+        return self.root / "mishap.json"
+
+    @property
     def workloads(self) -> Path:
         return self.root / "workloads"
 

@@ -16,6 +16,8 @@ from bootstrap.kubernetes.transport import connect
 from bootstrap.local import facts
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.controllers import CloudControllers
+from bootstrap.local.faults.mishaps import Mishaps
+from bootstrap.local.faults.pods import PodFaults
 from bootstrap.local.load_balancers import LoadBalancerController
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
@@ -80,6 +82,8 @@ def _run(site: Site, stop: threading.Event) -> None:
                 ExternalDns(session.client("route53"), lambda: facts.read(aws)),
             ),
             AuthorityInjector(cluster, routes.ours_to_sign, authority.pem),
+            PodFaults(cluster),
+            Mishaps(cluster, site.layout.mishap),
         )
 
     machines = Machines(aws, control_plane, Session(controllers))

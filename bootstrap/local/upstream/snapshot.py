@@ -3,15 +3,17 @@
 `snapshot` writes a bare repository whose branches and tags point at one commit. A clean work tree is its own
 HEAD; else the commit is made with a parent of HEAD, from a copy of the index and into an object folder of our
 own, so the user's index, refs and objects stay as they are. Same content on the same HEAD, same commit id.
+An overlay adds files that are in nobody's work tree (a rehearsed fault) or puts others in their place.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,15 +42,24 @@ _TELLTALES = (b"repoURL", b"repository", b"helmCharts", b"http://", b"https://",
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`commit` stands for every revision asked for; `changed` are the paths (from the root) unlike HEAD."""
+    """`commit` stands for every revision asked for; `changed` are the user's paths (from the root) that are
+    unlike HEAD."""
 
     commit: str
     changed: tuple[str, ...]
     demand: Demand
 
 
-def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") -> Snapshot:
+def snapshot(
+    checkout: Path,
+    into: Path,
+    repo_url: str,
+    revision: str = "main",
+    overlay: Mapping[str, str] = MappingProxyType({}),
+) -> Snapshot:
     """Publish the Git work tree around `checkout` in the folder `into`; a running proxy follows at once.
+
+    `overlay` are texts by path from the root. What they ask for (charts, revisions) is not provided.
 
     Raises ConfigError when `checkout` is not inside a Git work tree or `repo_url` cannot be served, ToolError
     when git fails.
@@ -66,11 +77,11 @@ def snapshot(checkout: Path, into: Path, repo_url: str, revision: str = "main") 
     _initialise(source, repository, objects)
     tree = _write_tree(source, root, repository)
     target = Git(repository, _AUTHOR)
-    commit, changed = _commit(source, target, tree)
+    commit, changed = _commit(source, target, _with_overlay(target, tree, overlay))
     demand = collect(_documents(target, tree), repo_url)
     _point(target, commit, revision, demand.revisions)
     _write(into / DEMAND, demand.dump())
-    return Snapshot(commit, changed, demand)
+    return Snapshot(commit, tuple(path for path in changed if path not in overlay), demand)
 
 
 def current(into: Path) -> str | None:
@@ -103,6 +114,21 @@ def _write_tree(source: Git, root: Path, repository: Path) -> str:
             shutil.copyfile(users, index)
         git = Git(root, {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(repository / "objects")})
         git("add", "--all", "--", ".", _EXCLUDE)
+        return git("write-tree")
+
+
+def _with_overlay(target: Git, tree: str, overlay: Mapping[str, str]) -> str:
+    """The tree with these files added or replaced."""
+    if not overlay:
+        return tree
+    with tempfile.TemporaryDirectory() as folder:
+        git = target.with_environment({"GIT_INDEX_FILE": str(Path(folder) / "index")})
+        git("read-tree", tree)
+        entries = [
+            f"100644 {git('hash-object', '-w', '--stdin', stdin=text.encode())}\t{path}\n"
+            for path, text in sorted(overlay.items())
+        ]
+        git("update-index", "--index-info", stdin="".join(entries).encode())
         return git("write-tree")
 
 

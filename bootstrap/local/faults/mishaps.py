@@ -1,0 +1,139 @@
+"""What manifests cannot make happen, and its undoing: a node's network fails, Argo CD loses a right, an
+autoscaler is at work.
+
+A mishap lasts as long as its order, a file that `up` writes once the root Application is there and removes
+when it starts. The cluster keeps what was before in annotations, so that it is undone after a restart, too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.errors import NotFound
+from bootstrap.kubernetes.objects import (
+    DEPLOYMENT,
+    NODE,
+    Json,
+    Key,
+    Kind,
+    annotations_of,
+    name,
+    namespace,
+    spec,
+)
+from bootstrap.kubernetes.watch import Mirror, Scope
+from bootstrap.local.faults.pods import LABEL
+from bootstrap.local.files import read_json, write_private
+
+AUTOSCALER = Kind("autoscaling", "HorizontalPodAutoscaler")
+ROLE = Key(Kind("rbac.authorization.k8s.io", "ClusterRole"), "", "argocd-application-controller")
+BEFORE = "local.bootstrap/rules-before"
+FORBIDDEN_GROUP = "scheduling.k8s.io"  # of the kind that Argo CD may no longer make
+NOT_READY = "NotReady"  # what the stages of nodes look for
+TICK = 1.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which mishap is to be; `node` is where, for those of a node."""
+
+    world: str = ""
+    node: str = ""
+
+    @classmethod
+    def read(cls, file: Path) -> Order:
+        """No order where there is no file."""
+        return cls(**(read_json(file) or {}))
+
+    def write(self, file: Path) -> None:
+        write_private(file, json.dumps(asdict(self)))
+
+
+class Mishaps:
+    """The loop. `file` holds the order."""
+
+    def __init__(self, cluster: Cluster, file: Path) -> None:
+        self._cluster, self._file = cluster, file
+        self._denied: bool | None = None  # None: not known, this process has just begun
+
+    def run(self, stop: threading.Event) -> None:
+        with Mirror(self._cluster, Scope(NODE), Scope(AUTOSCALER)) as world:
+            while not stop.is_set():
+                world.wait(TICK)
+                if world.synced():
+                    order = Order.read(self._file)
+                    self._nodes(world.items(NODE), order)
+                    self._rights(order)
+                    self._scale(world.items(AUTOSCALER))
+
+    def _nodes(self, nodes: Iterable[Json], order: Order) -> None:
+        for key, value in marks(nodes, order).items():
+            log.info("mishap of node %s: %s", key.name, value or "over")
+            self._cluster.patch(key, {"metadata": {"annotations": {LABEL: value}}})
+
+    def _rights(self, order: Order) -> None:
+        """The role is only looked at when the order changes: it is not watched."""
+        denied = order.world == "rbac-denied"
+        if denied == self._denied:
+            return
+        role = self._cluster.find(ROLE)
+        changed = rules(role, self._groups(), denied=denied) if role else None
+        if changed:
+            log.info("Argo CD's role is %s", "restricted" if denied else "as before")
+            self._cluster.patch(ROLE, changed)
+        if role:
+            self._denied = denied
+
+    def _groups(self) -> set[str]:
+        return {resource.group for resource in self._cluster.refresh().resources}
+
+    def _scale(self, autoscalers: Iterable[Json]) -> None:
+        """As the autoscaler's controller, which is off here, would: never below `minReplicas`."""
+        for each in autoscalers:
+            if annotations_of(each).get(LABEL):
+                target = Key(DEPLOYMENT, namespace(each), spec(each)["scaleTargetRef"]["name"])
+                self._raise(target, int(spec(each).get("minReplicas") or 1))
+
+    def _raise(self, target: Key, least: int) -> None:
+        deployment = self._cluster.find(target)
+        if deployment and spec(deployment).get("replicas", 1) < least:
+            try:
+                self._cluster.patch(target, {"spec": {"replicas": least}}, part="scale")
+            except NotFound:
+                return
+
+
+def marks(nodes: Iterable[Json], order: Order) -> dict[Key, str | None]:
+    """Annotations to set, or to remove (None)."""
+    wanted = {order.node: NOT_READY} if order.world == "node-not-ready" else {}
+    return {
+        Key.of(node): wanted.get(name(node))
+        for node in nodes
+        if annotations_of(node).get(LABEL) != wanted.get(name(node))
+    }
+
+
+def rules(role: Json, groups: Iterable[str], *, denied: bool) -> Mapping[str, Any] | None:
+    """The patch that takes a right from the role or gives it back; None when nothing is to do.
+
+    RBAC only ever allows, so all is listed but the one.
+    """
+    before = annotations_of(role).get(BEFORE)
+    if not denied:
+        return {"metadata": {"annotations": {BEFORE: None}}, "rules": json.loads(before)} if before else None
+    allowed = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": sorted(set(groups) - {FORBIDDEN_GROUP}), "resources": ["*"], "verbs": ["*"]},
+        {"nonResourceURLs": ["*"], "verbs": ["*"]},
+    ]
+    kept = before or json.dumps(role["rules"])
+    return {"metadata": {"annotations": {BEFORE: kept}}, "rules": allowed}

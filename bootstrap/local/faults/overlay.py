@@ -1,0 +1,177 @@
+"""Faults → files laid over the snapshot of the GitOps tree. Pure.
+
+A fault is an Application of its own beside the tree's, with its own AppProject and namespace, so that it goes
+without a trace when the root Application prunes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from string import Template
+from typing import Any
+
+import yaml
+
+from bootstrap.config.model import Environment
+from bootstrap.errors import UsageError
+from bootstrap.gitops import AppManifest, find
+from bootstrap.kubernetes.argo import CASCADE, WAVE
+from bootstrap.local.faults.fault import Fault, Rehearsal
+
+FOLDER = PurePosixPath(".faults")  # of the manifests; the root Application does not look there
+LABEL = "local.bootstrap/fault"
+SERVER = "https://kubernetes.default.svc"
+
+
+def default_wave(apps: Iterable[AppManifest], config: Environment) -> int:
+    """Right after ESO's: storage, namespaces and secrets are there, applications are not."""
+    return find(apps, config.eso.application).wave + 1
+
+
+def overlay(
+    rehearsals: Iterable[Rehearsal], config: Environment, wave: int, root: Mapping[str, str]
+) -> dict[str, str]:
+    """Files by path from the repository's root. `wave` holds where a rehearsal names none; `root` are the
+    files of the root Application's folder that decide its kind (Chart.yaml, kustomization.yaml), by name.
+
+    Raises UsageError when the configuration has no node that a fault needs.
+    """
+    files: dict[str, str] = {}
+    tops: dict[str, str] = {}
+    for rehearsal in rehearsals:
+        fault, holes = rehearsal.fault, _holes(rehearsal.fault, config)
+        at = wave if rehearsal.wave is None else rehearsal.wave
+        tops[f"{app_name(fault)}.yaml"] = _dump(*_tops(fault, config, at, holes))
+        for folder, content in _contents(fault, holes).items():
+            files |= {str(FOLDER / folder / path): text for path, text in content.items()}
+    return files | _placed(tops, PurePosixPath(config.gitops.path), root)
+
+
+def app_name(fault: Fault) -> str:
+    return f"fault-{fault.name}"
+
+
+def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str]) -> dict[str, str]:
+    """Where the root Application finds them: a chart's templates, a kustomization's resources, a folder."""
+    if "Chart.yaml" in root:
+        return {str(path / "templates" / name): text for name, text in tops.items()}
+    placed = {str(path / name): text for name, text in tops.items()}
+    if "kustomization.yaml" in root:
+        plain = yaml.safe_load(root["kustomization.yaml"]) or {}
+        plain["resources"] = [*(plain.get("resources") or ()), *tops]
+        placed[str(path / "kustomization.yaml")] = _dump(plain)
+    return placed
+
+
+def _tops(fault: Fault, config: Environment, wave: int, holes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Its AppProject and what comes before it (a wave earlier), and its Application."""
+    project = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": _metadata(fault, config, wave - 1),
+        "spec": {
+            "sourceRepos": ["*"],
+            "destinations": [{"server": "*", "namespace": "*"}],
+            "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+        },
+    }
+    last = merge(_application(fault, config, wave), _filled(fault.application, holes))
+    tops = [merge(project, _filled(fault.project, holes)), last]
+    if fault.before:
+        names = {"metadata": {"name": f"{app_name(fault)}-before"}}
+        folder = {"spec": {"source": {"path": str(FOLDER / f"{fault.name}-before")}}}
+        tops.insert(1, merge(_application(fault, config, wave - 1), {**names, **folder}))
+    return tops
+
+
+def _application(fault: Fault, config: Environment, wave: int) -> dict[str, Any]:
+    gitops = config.gitops
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {**_metadata(fault, config, wave), "finalizers": [CASCADE]},
+        "spec": {
+            "project": app_name(fault),
+            "destination": {"server": SERVER, "namespace": app_name(fault)},
+            "source": {
+                "repoURL": gitops.repo_url,
+                "path": str(FOLDER / fault.name),
+                "targetRevision": gitops.revision,
+            },
+            "syncPolicy": {
+                "automated": {"prune": True, "selfHeal": True},
+                "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}},
+            },
+        },
+    }
+
+
+def _metadata(fault: Fault, config: Environment, wave: int) -> dict[str, Any]:
+    return {
+        "name": app_name(fault),
+        "namespace": config.gitops.namespace,
+        "labels": {LABEL: fault.name},
+        "annotations": {WAVE: str(wave)},
+    }
+
+
+def _contents(fault: Fault, holes: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Folders with their files: what is deployed, and what before it. The first has the namespace."""
+    metadata = {"name": holes["namespace"], "annotations": {WAVE: "-10"}}
+    namespace = _dump({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    files = dict(fault.files)
+    if fault.manifests:
+        files["fault.yaml"] = Template(fault.manifests).substitute(holes)
+    if fault.before:
+        before = {"before.yaml": Template(fault.before).substitute(holes), "namespace.yaml": namespace}
+        return {f"{fault.name}-before": before, fault.name: files}
+    if fault.namespace and not fault.files:
+        files["namespace.yaml"] = namespace
+    return {fault.name: files}
+
+
+def _holes(fault: Fault, config: Environment) -> dict[str, str]:
+    """What the manifests leave open. All values are YAML scalars or flow sequences."""
+    taints = {taint.key for node in config.nodes for taint in node.taints}
+    holes = {
+        "name": app_name(fault),
+        "namespace": app_name(fault),
+        "server": SERVER,
+        "prefix": config.ssm_prefix,
+        "region": config.region,
+        # Its pods may go anywhere, but not to a node that fails.
+        "tolerations": json.dumps([{"key": key, "operator": "Exists"} for key in sorted(taints)]),
+    }
+    # The last of the role map is the least likely to carry what everything else stands on.
+    workers = [node for node in config.nodes if node.role == "worker"]
+    tainted = [node.name for node in config.nodes if node.taints]
+    for hole, found in {"worker": [node.name for node in workers], "tainted": tainted}.items():
+        if found:
+            holes[hole] = found[-1]
+        elif f"${hole}" in fault.manifests + fault.before:
+            what = "a worker" if hole == "worker" else "a node with a taint"
+            raise UsageError(f"fault {fault.name} needs {what}", "the configuration's `nodes` has none")
+    return holes
+
+
+def _filled(patch: Mapping[str, Any], holes: Mapping[str, str]) -> Any:
+    return json.loads(Template(json.dumps(patch)).substitute(holes))
+
+
+def merge(base: Any, patch: Any) -> Any:
+    """A JSON merge patch (RFC 7386) applied; nothing is changed in place."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(base) if isinstance(base, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def _dump(*documents: Any) -> str:
+    return yaml.safe_dump_all(documents, sort_keys=False)

@@ -1,0 +1,324 @@
+"""What a kubelet writes about a pod that fails, in its own words. Pure but for `PodFaults`.
+
+The pod's annotation `local.bootstrap/fault` says how it fails; KWOK leaves such a pod alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.errors import NotFound
+from bootstrap.kubernetes.objects import (
+    POD,
+    Json,
+    Key,
+    annotations_of,
+    dig,
+    name,
+    namespace,
+    spec,
+    status,
+    terminating,
+    uid,
+)
+from bootstrap.kubernetes.watch import Mirror, Scope
+
+LABEL = "local.bootstrap/fault"
+RUN = 1.0  # seconds that a crashing container lives
+BACKOFF, LONGEST_BACKOFF = 10.0, 300.0  # seconds; the kubelet's own
+TICK = 0.5  # seconds
+
+
+@dataclass(frozen=True)
+class Told:
+    """An Event about a pod. The same one again only counts."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """A pod at a moment: `containers` are the ContainerStatus of each container, without name and image."""
+
+    phase: str
+    containers: Json
+    reason: str = "ContainersNotReady"
+    events: tuple[Told, ...] = ()
+
+    @property
+    def stamp(self) -> str:
+        """Two looks of one stamp need no writing."""
+        state = next(iter(self.containers["state"].items()))
+        return f"{self.phase}/{state[0]}/{state[1].get('reason', '')}/{self.containers['restartCount']}"
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Where a container that always fails is at an age (seconds): `backoff` is None while it runs."""
+
+    restarts: int
+    backoff: float | None
+
+
+def crashes(age: float) -> Crash:
+    """The first restart is at once; each later one waits twice as long as the one before."""
+    restarts, pause = 0, 0.0
+    while True:
+        if age < RUN:
+            return Crash(restarts, None)
+        age -= RUN
+        if age < pause:
+            return Crash(restarts, pause)
+        age -= pause
+        restarts += 1
+        pause = min(pause * 2, LONGEST_BACKOFF) or BACKOFF
+
+
+def look(pod: Json, age: float) -> Look | None:
+    """What a kubelet would show at that age; None for a fault that is not of this kind."""
+    fate = FATES.get(annotations_of(pod).get(LABEL, ""))
+    return fate(pod, age) if fate else None
+
+
+def _crash_loop(pod: Json, age: float) -> Look:
+    return _crashing(pod, age, {"exitCode": 1, "reason": "Error"})
+
+
+def _oom(pod: Json, age: float) -> Look:
+    return _crashing(pod, age, {"exitCode": 137, "reason": "OOMKilled"})
+
+
+def _crashing(pod: Json, age: float, end: Json) -> Look:
+    at = crashes(age)
+    container, image = _first(pod)
+    last = {"lastState": {"terminated": end}} if at.restarts or at.backoff is not None else {}
+    common = {"ready": False, "started": at.backoff is None, "restartCount": at.restarts, **last}
+    told = (
+        Told("Normal", "Pulled", f'Container image "{image}" already present on machine'),
+        Told("Normal", "Created", f"Created container: {container}"),
+        Told("Normal", "Started", f"Started container {container}"),
+    )
+    if at.backoff is None:
+        return Look("Running", {**common, "state": {"running": {}}}, events=told)
+    if at.backoff == 0:
+        return Look("Running", {**common, "state": {"terminated": end}})
+    where = f"{name(pod)}_{namespace(pod)}({uid(pod)})"
+    waiting = {
+        "reason": "CrashLoopBackOff",
+        "message": f"back-off {_span(at.backoff)} restarting failed container={container} pod={where}",
+    }
+    back_off = Told("Warning", "BackOff", f"Back-off restarting failed container {container} in pod {where}")
+    return Look("Running", {**common, "state": {"waiting": waiting}}, events=(back_off,))
+
+
+def _image_pull(pod: Json, age: float) -> Look:
+    _, image = _first(pod)
+    why = (
+        f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": '
+        f'failed to resolve reference "{image}": {image}: not found'
+    )
+    events: tuple[Told, ...]
+    if crashes(age).backoff is None:
+        state = {"reason": "ErrImagePull", "message": why}
+        events = (
+            Told("Normal", "Pulling", f'Pulling image "{image}"'),
+            Told("Warning", "Failed", f'Failed to pull image "{image}": {why}'),
+            Told("Warning", "Failed", "Error: ErrImagePull"),
+        )
+    else:
+        state = {
+            "reason": "ImagePullBackOff",
+            "message": f'Back-off pulling image "{image}": ErrImagePull: {why}',
+        }
+        events = (
+            Told("Normal", "BackOff", f'Back-off pulling image "{image}"'),
+            Told("Warning", "Failed", "Error: ImagePullBackOff"),
+        )
+    return _waiting(state, events)
+
+
+def _config_error(pod: Json, _age: float) -> Look:
+    message = f'secret "{_secret(pod)}" not found'
+    state = {"reason": "CreateContainerConfigError", "message": message}
+    return _waiting(state, (Told("Warning", "Failed", f"Error: {message}"),))
+
+
+def _waiting(state: Json, events: tuple[Told, ...]) -> Look:
+    container = {"ready": False, "started": False, "restartCount": 0, "state": {"waiting": state}}
+    return Look("Pending", container, events=events)
+
+
+def _error(_pod: Json, _age: float) -> Look:
+    """It ends with an error and, unlike a crash loop, is not started again (restartPolicy Never)."""
+    end = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    container = {"ready": False, "started": False, "restartCount": 0, "state": end}
+    return Look("Failed", container, reason="PodFailed")
+
+
+def _not_ready(_pod: Json, _age: float) -> Look:
+    container = {"ready": False, "started": True, "restartCount": 0, "state": {"running": {}}}
+    failed = Told("Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
+    return Look("Running", container, events=(failed,))
+
+
+FATES: Mapping[str, Callable[[Json, float], Look]] = {
+    "CrashLoopBackOff": _crash_loop,
+    "OOMKilled": _oom,
+    "ImagePullBackOff": _image_pull,
+    "CreateContainerConfigError": _config_error,
+    "Error": _error,
+    "NotReady": _not_ready,
+}
+
+
+def _first(pod: Json) -> tuple[str, str]:
+    container = spec(pod)["containers"][0]
+    return container["name"], container["image"]
+
+
+def _secret(pod: Json) -> str:
+    """The first Secret that a container reads into its environment."""
+    for container in spec(pod)["containers"]:
+        for source in container.get("envFrom") or ():
+            if found := dig(source, "secretRef", "name"):
+                return str(found)
+        for variable in container.get("env") or ():
+            if found := dig(variable, "valueFrom", "secretKeyRef", "name"):
+                return str(found)
+    return "?"
+
+
+def _span(seconds: float) -> str:
+    """As Go writes a duration."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+# -- what is written -------------------------------------------------------------------------------
+
+
+def change(pod: Json, seen: Look, now: str) -> Json:
+    """The pod's new status; conditions of others (the scheduler's) stay."""
+    old = status(pod)
+    begun = old.get("startTime") or now
+    mine = {
+        "Initialized": {"status": "True"},
+        "Ready": _false(pod, seen),
+        "ContainersReady": _false(pod, seen),
+    }
+    previous = {entry["type"]: entry for entry in old.get("conditions") or ()}
+    conditions = [entry for kind, entry in previous.items() if kind not in mine]
+    for kind, entry in mine.items():
+        same = (previous.get(kind) or {}).get("status") == entry["status"]
+        since = previous[kind]["lastTransitionTime"] if same else now
+        conditions.append({"type": kind, "lastTransitionTime": since, **entry})
+    containers = [
+        {"name": one["name"], "image": one["image"], "imageID": "", **_timed(seen.containers, begun, now)}
+        for one in spec(pod)["containers"]
+    ]
+    changed = {
+        "phase": seen.phase,
+        "startTime": begun,
+        "conditions": conditions,
+        "containerStatuses": containers,
+    }
+    return {"status": changed}
+
+
+def _false(pod: Json, seen: Look) -> Json:
+    names = " ".join(one["name"] for one in spec(pod)["containers"])
+    message = {} if seen.phase == "Failed" else {"message": f"containers with unready status: [{names}]"}
+    return {"status": "False", "reason": seen.reason, **message}
+
+
+def _timed(container: Json, begun: str, now: str) -> Json:
+    """The same with the times that the API demands."""
+    timed = dict(container)
+    for key in ("state", "lastState"):
+        entry = timed.get(key)
+        if entry and "running" in entry:
+            timed[key] = {"running": {"startedAt": now}}
+        elif entry and "terminated" in entry:
+            timed[key] = {"terminated": {**entry["terminated"], "startedAt": begun, "finishedAt": now}}
+    return timed
+
+
+def event(pod: Json, told: Told, now: str, before: Json | None) -> Json:
+    """The Event object; one that was there before counts up."""
+    digest = hashlib.sha256(f"{uid(pod)}{told}".encode()).hexdigest()[:16]
+    involved = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "namespace": namespace(pod),
+        "name": name(pod),
+        "uid": uid(pod),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{name(pod)}.{digest}", "namespace": namespace(pod)},
+        "involvedObject": involved,
+        "type": told.type,
+        "reason": told.reason,
+        "message": told.message,
+        "source": {"component": "kubelet", "host": spec(pod).get("nodeName", "")},
+        "reportingComponent": "kubelet",
+        "firstTimestamp": (before or {}).get("firstTimestamp") or now,
+        "lastTimestamp": now,
+        "count": int((before or {}).get("count") or 0) + 1,
+    }
+
+
+class PodFaults:
+    """The loop: pods with the annotation that have a node → status and Events."""
+
+    def __init__(self, cluster: Cluster, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._cluster, self._now = cluster, now
+        self._written: dict[str, str] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        with Mirror(self._cluster, Scope(POD)) as world:
+            while not stop.is_set():
+                world.wait(TICK)
+                for pod in failing(world.items(POD)):
+                    self._keep(pod)
+
+    def _keep(self, pod: Json) -> None:
+        now = self._now()
+        seen = look(pod, _age(pod, now))
+        if seen is None or self._written.get(uid(pod)) == seen.stamp:
+            return
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            self._cluster.patch(Key.of(pod), change(pod, seen, stamp), part="status")
+            for told in seen.events:
+                self._tell(pod, told, stamp)
+        except NotFound:
+            return  # it has just gone
+        self._written[uid(pod)] = seen.stamp
+
+    def _tell(self, pod: Json, told: Told, now: str) -> None:
+        key = Key.of(event(pod, told, now, None))
+        before = self._cluster.find(key)
+        self._cluster.apply(event(pod, told, now, before))
+
+
+def failing(pods: tuple[Json, ...]) -> Iterator[Json]:
+    for pod in pods:
+        bound = bool(spec(pod).get("nodeName")) and not terminating(pod)
+        if bound and annotations_of(pod).get(LABEL) in FATES:
+            yield pod
+
+
+def _age(pod: Json, now: datetime) -> float:
+    started = status(pod).get("startTime")
+    if not started:
+        return 0.0
+    return (now - datetime.fromisoformat(started.replace("Z", "+00:00"))).total_seconds()
