@@ -3,19 +3,21 @@
 The tagging API alone does not do: it has no IAM roles, still lists what is gone, and lags. So the services
 that the platform uses are asked themselves, and the tagging API only adds what nobody thought of.
 
-What belongs to an environment carries its tags, or a mark that the cluster's controllers set on what they
-make.
+What belongs to an environment carries its tags (Terraform's, and what we make ourselves), or a mark that the
+cluster's controllers set on what they make. What merely lies in its network is the audit's matter (audit.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
+from bootstrap.config.model import Environment
 
 Tags = Mapping[str, str]
 Connect = Callable[[str], Api]
@@ -32,16 +34,68 @@ class Resource(NamedTuple):
         return f"{self.kind} {self.id}" + (f" ({self.name})" if self.name not in ("", self.id) else "")
 
 
-def inventory(connect: Connect, tags: Tags, cluster: str) -> tuple[Resource, ...]:
+class Proof(StrEnum):
+    """Why something is known to be the environment's. Only the first three are reason enough to remove it."""
+
+    TAGS = "carries the environment's tags"
+    CONTROLLER = "was made by the cluster's controllers"
+    RECORD = "is a record of the cluster's ExternalDNS"
+    INSIDE = "lies in the environment's VPC, but carries no tag of ours"
+
+
+class Found(NamedTuple):
+    resource: Resource
+    proof: Proof
+
+
+@dataclass(frozen=True)
+class Owner:
+    """By what an environment's resources are known.
+
+    `tags` are all on what Terraform and we make. Controllers mark what they make with the name of the
+    `cluster`, or, as the EBS CSI driver is told to, with the SSM `prefix`; ExternalDNS writes below `domain`.
+    """
+
+    tags: Tags
+    cluster: str
+    prefix: str
+    domain: str = ""
+
+    @property
+    def marks(self) -> tuple[Tags, ...]:
+        return (
+            self.tags,
+            {f"kubernetes.io/cluster/{self.cluster}": "owned"},
+            {"elbv2.k8s.aws/cluster": self.cluster},
+            {"bootstrap:ssm-prefix": self.prefix},
+        )
+
+
+def owner(config: Environment) -> Owner:
+    return Owner(config.tags, f"{config.project}-{config.name}", config.ssm_prefix, config.domain)
+
+
+def inventory(connect: Connect, owner: Owner) -> tuple[Resource, ...]:
     """All living resources of the environment, sorted. `connect(service)` gives its Api.
 
     Raises TemporaryError or AwsError: an audit that could not look everywhere proves nothing.
     """
-    marks = (tags, {f"kubernetes.io/cluster/{cluster}": "owned"}, {"elbv2.k8s.aws/cluster": cluster})
-    found: set[Resource] = set()
+    return tuple(found.resource for found in survey(connect, owner))
+
+
+def survey(connect: Connect, owner: Owner) -> tuple[Found, ...]:
+    """As `inventory`, each with the proof that it is ours."""
+    tags, marks = owner.tags, owner.marks
+    found: dict[Resource, Proof] = {}
     for finder in (_ec2, _load_balancers, _iam, _zones, _certificates, _repositories, _parameters, _others):
-        found.update(finder(connect, marks))
-    return tuple(sorted(found))
+        for resource, carried in finder(connect, marks):
+            proof = Proof.TAGS if tags.items() <= carried.items() else Proof.CONTROLLER
+            if found.get(resource) is not Proof.TAGS:
+                found[resource] = proof
+    return tuple(Found(resource, found[resource]) for resource in sorted(found))
+
+
+Tagged = tuple[Resource, Tags]
 
 
 def _is_ours(tags: Tags, marks: Iterable[Tags]) -> bool:
@@ -67,6 +121,7 @@ class _Ec2Kind:
 _EC2_KINDS = (
     _Ec2Kind("instance", "instances", "Reservations", "InstanceId", "State.Name", ("terminated",)),
     _Ec2Kind("volume", "volumes", "Volumes", "VolumeId"),
+    _Ec2Kind("snapshot", "snapshots", "Snapshots", "SnapshotId"),
     _Ec2Kind("network interface", "network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", "Status"),
     _Ec2Kind("address", "addresses", "Addresses", "AllocationId"),
     _Ec2Kind("NAT gateway", "nat_gateways", "NatGateways", "NatGatewayId"),
@@ -82,7 +137,7 @@ _EC2_KINDS = (
 )
 
 
-def _ec2(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _ec2(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("ec2")
     for kind in _EC2_KINDS:
         # The one call of EC2's that calls its filters otherwise.
@@ -95,7 +150,7 @@ def _ec2(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
                 tags = _as_map(item.get("Tags") or item.get("TagSet") or ())
                 # Looked at again: a filter that is not understood must not make a stranger's machine ours.
                 if _is_ours(tags, marks) and not _dead(kind, item):
-                    yield Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", ""))
+                    yield Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", "")), tags
 
 
 def _instances(reservations: Iterable[Any]) -> Iterator[Any]:
@@ -110,7 +165,7 @@ def _dead(kind: _Ec2Kind, item: Mapping[str, Any]) -> bool:
     return state in kind.gone
 
 
-def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("elbv2")
     kinds = (
         ("load balancer", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", "LoadBalancerName"),
@@ -120,8 +175,8 @@ def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resourc
         names = {item[arn]: item[name] for item in api.pages(operation, key)}
         for batch in ssm.batches(names, 20):  # as many as DescribeTags takes
             for item in api.call("describe_tags", ResourceArns=list(batch))["TagDescriptions"]:
-                if _is_ours(_as_map(item["Tags"]), marks):
-                    yield Resource(f"elb {kind}", item["ResourceArn"], names[item["ResourceArn"]])
+                if _is_ours(tags := _as_map(item["Tags"]), marks):
+                    yield Resource(f"elb {kind}", item["ResourceArn"], names[item["ResourceArn"]]), tags
 
 
 @dataclass(frozen=True)
@@ -161,17 +216,18 @@ _IAM_KINDS = (
 )
 
 
-def _iam(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _iam(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("iam")
     for kind in _IAM_KINDS:
         for item in api.pages(kind.operation, kind.key, **kind.options):
             if item.get("Path", "/").startswith(("/aws-service-role/", "/aws-reserved/")):
                 continue  # AWS's own
-            if _is_ours(_tags_unless_gone(api, kind.tags, **{kind.argument: item[kind.id]}), marks):
-                yield Resource(f"iam {kind.kind}", item[kind.id], "")
+            tags = _tags_unless_gone(api, kind.tags, **{kind.argument: item[kind.id]})
+            if _is_ours(tags, marks):
+                yield Resource(f"iam {kind.kind}", item[kind.id], ""), tags
 
 
-def _zones(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _zones(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("route53")
     names = {
         zone["Id"].split("/")[-1]: zone["Name"] for zone in api.pages("list_hosted_zones", "HostedZones")
@@ -179,38 +235,38 @@ def _zones(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
     for batch in ssm.batches(names, 10):  # as many as ListTagsForResources takes
         answer = api.call("list_tags_for_resources", ResourceType="hostedzone", ResourceIds=list(batch))
         for item in answer["ResourceTagSets"]:
-            if _is_ours(_as_map(item["Tags"]), marks):
-                yield Resource("route53 zone", item["ResourceId"], names[item["ResourceId"]])
+            if _is_ours(tags := _as_map(item["Tags"]), marks):
+                yield Resource("route53 zone", item["ResourceId"], names[item["ResourceId"]]), tags
 
 
-def _certificates(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _certificates(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("acm")
     for item in api.pages("list_certificates", "CertificateSummaryList"):
         tags = _tags_unless_gone(api, "list_tags_for_certificate", CertificateArn=item["CertificateArn"])
         if _is_ours(tags, marks):
-            yield Resource("acm certificate", item["CertificateArn"], item["DomainName"])
+            yield Resource("acm certificate", item["CertificateArn"], item["DomainName"]), tags
 
 
-def _repositories(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _repositories(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("ecr")
     for item in api.pages("describe_repositories", "repositories"):
         tags = _tags_unless_gone(api, "list_tags_for_resource", resourceArn=item["repositoryArn"])
         if _is_ours(tags, marks):
-            yield Resource("ecr repository", item["repositoryArn"], item["repositoryName"])
+            yield Resource("ecr repository", item["repositoryArn"], item["repositoryName"]), tags
 
 
-def _parameters(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _parameters(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("ssm")
     for mark in marks:
         for name in ssm.names(api, tags=mark):
-            yield Resource("ssm parameter", name, "")
+            yield Resource("ssm parameter", name, ""), mark
 
 
 # Services asked above; their entries in the tagging API may be long gone.
 _ASKED = ("ec2", "elasticloadbalancing", "iam", "route53", "acm", "ecr", "ssm")
 
 
-def _others(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
+def _others(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("resourcegroupstaggingapi")
     for mark in marks:
         filters = [{"Key": key, "Values": [value]} for key, value in mark.items()]
@@ -218,12 +274,20 @@ def _others(connect: Connect, marks: Iterable[Tags]) -> Iterator[Resource]:
             arn: str = item["ResourceARN"]
             service = arn.split(":")[2]
             if service not in _ASKED and not _gone(connect, service, arn):
-                yield Resource(_kind(arn), _id(arn), _as_map(item["Tags"]).get("Name", ""))
+                tags = _as_map(item["Tags"])
+                yield Resource(_kind(arn), _id(arn), tags.get("Name", "")), tags
 
 
 def _gone(connect: Connect, service: str, arn: str) -> bool:
-    """Whether an entry of the tagging API stands for nothing: a key waiting for its end, a deleted bucket."""
+    """Whether an entry of the tagging API stands for nothing: a key waiting for its end, a deleted bucket.
+
+    The service itself is asked where the platform uses it; of any other service the entry is believed.
+    """
     try:
+        if service == "logs":
+            wanted = arn.rsplit(":log-group:", maxsplit=1)[-1].removesuffix(":*")
+            groups = connect("logs").pages("describe_log_groups", "logGroups", logGroupNamePrefix=wanted)
+            return all(group["logGroupName"] != wanted for group in groups)
         if service == "kms":
             state: str = connect("kms").call("describe_key", KeyId=arn)["KeyMetadata"]["KeyState"]
             return state in ("PendingDeletion", "PendingReplicaDeletion")

@@ -10,7 +10,7 @@ import shutil
 
 from bootstrap.aws import ssm, state_bucket
 from bootstrap.aws.api import Api
-from bootstrap.aws.inventory import Resource, inventory
+from bootstrap.aws.inventory import Resource, inventory, owner
 from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, LeftoverError, Problem
@@ -90,7 +90,7 @@ def _prove_empty(context: Context, keep: str) -> None:
 
     def probe() -> Observation[bool]:
         nonlocal left
-        found = inventory(lambda service: _api(context, service), context.config.tags, _cluster(context))
+        found = inventory(lambda service: _api(context, service), owner(context.config))
         left = tuple(resource for resource in found if resource.id != keep)
         return Observation(None if left else True, f"{len(left)} left, e.g. {left[0]}" if left else "")
 
@@ -111,10 +111,6 @@ def _prove_empty(context: Context, keep: str) -> None:
 def cure(resource: Resource) -> str:
     """A command that removes it, for whoever has made sure that it may go. Pure."""
     return _CURES.get(resource.kind, "delete it in the AWS console").format(id=resource.id)
-
-
-def _cluster(context: Context) -> str:
-    return f"{context.config.project}-{context.config.name}"
 
 
 def _api(context: Context, service: str) -> Api:

@@ -24,7 +24,7 @@ import boto3
 import pytest
 
 from bootstrap.aws.api import Api
-from bootstrap.aws.inventory import inventory
+from bootstrap.aws.inventory import Owner, inventory
 from bootstrap.clock import SystemClock
 from bootstrap.config.load import load
 from bootstrap.local.aws import override
@@ -369,4 +369,7 @@ def test_a_machine_that_died_is_made_again_and_nothing_else(stack: Stack) -> Non
 
 def test_everything_goes_also_after_machines_have_died(stack: Stack) -> None:
     assert "Destroy complete!" in stack.done("destroy", "-auto-approve", "-parallelism=30")
-    assert inventory(lambda service: Api(stack.aws.client(service)), TAGS, "eco2-local") == ()
+    assert (
+        inventory(lambda service: Api(stack.aws.client(service)), Owner(TAGS, "eco2-local", "/eco2/dev"))
+        == ()
+    )

@@ -1,0 +1,154 @@
+"""Everything of an environment, by tag, by network and by DNS: what the inventory finds, and what carries no
+tag at all but stands in the way of the VPC's end or goes on costing.
+
+A load balancer's network interfaces have no tags, and records in a hosted zone cannot have any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, survey
+
+RECORD = "route53 record"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A `describe_` call of EC2 that can be asked by VPC."""
+
+    kind: str
+    operation: str
+    key: str
+    id: str
+    filter: str = "vpc-id"
+    argument: str = "Filters"
+    state: str = "State"
+    gone: tuple[str, ...] = ("deleted", "deleting")
+
+
+_KINDS = (
+    _Kind(
+        "network interface", "network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", state="Status"
+    ),
+    _Kind("NAT gateway", "nat_gateways", "NatGateways", "NatGatewayId", argument="Filter"),
+    _Kind("VPC endpoint", "vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+    _Kind("security group", "security_groups", "SecurityGroups", "GroupId"),
+    _Kind("subnet", "subnets", "Subnets", "SubnetId"),
+    _Kind(
+        "internet gateway", "internet_gateways", "InternetGateways", "InternetGatewayId", "attachment.vpc-id"
+    ),
+    _Kind("route table", "route_tables", "RouteTables", "RouteTableId"),
+    _Kind("network ACL", "network_acls", "NetworkAcls", "NetworkAclId"),
+)
+
+
+def audit(connect: Connect, owner: Owner) -> tuple[Found, ...]:
+    """All that is left of the environment, sorted.
+
+    Raises TemporaryError or AwsError: an audit that could not look everywhere proves nothing.
+    """
+    known = survey(connect, owner)
+    ours = {found.resource.id for found in known}
+    vpcs = [found.resource.id for found in known if found.resource.kind == "ec2 VPC"]
+    inside = (resource for resource in _inside(connect, vpcs) if resource.id not in ours)
+    return (
+        *known,
+        *(Found(resource, Proof.RECORD) for resource in sorted(_records(connect, owner))),
+        *(Found(resource, Proof.INSIDE) for resource in sorted(set(inside))),
+    )
+
+
+def _inside(connect: Connect, vpcs: Iterable[str]) -> Iterator[Resource]:
+    """What lies in these networks and does not go with them by itself."""
+    api = connect("ec2")
+    for vpc in vpcs:
+        yield from _instances(connect, vpc)
+        for kind in _KINDS:
+            filters = [{"Name": kind.filter, "Values": [vpc]}]
+            for item in api.pages(f"describe_{kind.operation}", kind.key, **{kind.argument: filters}):
+                if item.get(kind.state) not in kind.gone and not _comes_along(kind.kind, item):
+                    yield Resource(f"ec2 {kind.kind}", item[kind.id], _called(item))
+        yield from _load_balancers(connect, vpc)
+
+
+def _instances(connect: Connect, vpc: str) -> Iterator[Resource]:
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    for reservation in connect("ec2").pages("describe_instances", "Reservations", Filters=filters):
+        for item in reservation["Instances"]:
+            if item["State"]["Name"] != "terminated":
+                yield Resource("ec2 instance", item["InstanceId"], _called(item))
+
+
+def _load_balancers(connect: Connect, vpc: str) -> Iterator[Resource]:
+    api = connect("elbv2")
+    for item in api.pages("describe_load_balancers", "LoadBalancers"):
+        if item.get("VpcId") == vpc:
+            yield Resource("elb load balancer", item["LoadBalancerArn"], item["LoadBalancerName"])
+    for item in api.pages("describe_target_groups", "TargetGroups"):
+        if item.get("VpcId") == vpc:
+            yield Resource("elb target group", item["TargetGroupArn"], item["TargetGroupName"])
+
+
+def _comes_along(kind: str, item: Mapping[str, Any]) -> bool:
+    """Whether AWS makes and removes it with something else: a default, or an instance's interface."""
+    if kind == "security group":
+        return bool(item.get("GroupName") == "default")
+    if kind == "route table":
+        return any(entry.get("Main") for entry in item.get("Associations") or ())
+    if kind == "network ACL":
+        return bool(item.get("IsDefault"))
+    if kind == "network interface":
+        held = item.get("Attachment") or {}
+        return bool(held.get("InstanceId")) or item.get("InterfaceType") in ("nat_gateway", "vpc_endpoint")
+    return False
+
+
+def _called(item: Mapping[str, Any]) -> str:
+    """Its Name tag, else what describes it."""
+    pairs = item.get("Tags") or item.get("TagSet") or ()
+    named = next((pair["Value"] for pair in pairs if pair["Key"] == "Name"), "")
+    return str(named or item.get("GroupName") or item.get("Description") or "")
+
+
+def _records(connect: Connect, owner: Owner) -> Iterator[Resource]:
+    """In zones at or above the domain: records for which ExternalDNS' TXT record names the cluster."""
+    api = connect("route53")
+    for zone in api.pages("list_hosted_zones", "HostedZones"):
+        if f".{owner.domain}.".endswith(f".{zone['Name']}"):
+            which = zone["Id"].split("/")[-1]
+            records = list(
+                api.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"])
+            )
+            yield from (
+                Resource(RECORD, f"{which}/{record['Name']}/{record['Type']}", record["Name"].rstrip("."))
+                for record in owned_records(records, owner.cluster)
+            )
+
+
+def owned_records(records: Iterable[Mapping[str, Any]], owner: str) -> Iterator[Mapping[str, Any]]:
+    """The registry's TXT records of that owner, and the records they speak for. Pure.
+
+    Of a record x.y the registry has the TXT records x.y (old form) and TYPE-x.y (ExternalDNS 0.12 and later,
+    docs/registry/txt.md; aliases count as cname there). Where a record a-x.y stands itself, the TXT record
+    a-x.y speaks for that one, never for x.y, which may be a stranger's.
+    """
+    every = list(records)
+    there = {record["Name"] for record in every if record["Type"] in _ENDPOINTS}
+    mine = {record["Name"] for record in every if record["Type"] == "TXT" and _says(record, owner)}
+    prefixed = (name.split("-", 1) for name in mine - there if "-" in name)
+    spoken_for = mine | {rest for kind, rest in prefixed if kind.upper() in _ENDPOINTS}
+    for record in every:
+        registry = record["Type"] == "TXT" and record["Name"] in mine
+        if registry or (record["Type"] in _ENDPOINTS and record["Name"] in spoken_for):
+            yield record
+
+
+_ENDPOINTS = ("A", "AAAA", "CNAME")
+
+
+def _says(record: Mapping[str, Any], owner: str) -> bool:
+    values = (entry["Value"].strip('"').split(",") for entry in record.get("ResourceRecords") or ())
+    return any(f"external-dns/owner={owner}" in value for value in values)
