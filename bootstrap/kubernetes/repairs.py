@@ -84,6 +84,8 @@ def needed(
     """
     for item in applications:
         if terminating(item):
+            if View(item).phase == "Running":  # Argo CD deletes only after it, however long that takes
+                yield Repair("terminate", item, "it is to be deleted and still syncs")
             continue
         found = list(_application(item, expected, now, patience if View(item).name != root else None))
         yield from found
@@ -147,6 +149,10 @@ class Ledger:
             if count >= bound.most and now - last >= bound.apart:
                 found.append(repair)
         return found
+
+    def tried(self, repair: Repair) -> bool:
+        """Whether it was done at least once."""
+        return self._last(repair)[0] > 0
 
     def _last(self, repair: Repair) -> tuple[int, float]:
         return self._done.get(self._id(repair), (0, float("-inf")))

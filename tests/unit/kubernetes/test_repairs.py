@@ -34,6 +34,7 @@ def called_for(item: Json, patience: float = 2000) -> list[str]:
         ({"commit": OLD, "metadata": {"annotations": {REFRESH: "normal"}}}, []),
         ({"commit": OLD, "metadata": {"deletionTimestamp": "2025-01-01T00:00:00Z"}}, []),
         ({"phase": "Running"}, []),
+        ({"phase": "Running", "metadata": {"deletionTimestamp": "2025-01-01T00:00:00Z"}}, ["terminate"]),
         ({"phase": "Running", "synced": OLD}, ["terminate"]),
         ({"phase": "Terminating", "synced": OLD}, []),
         ({"phase": "Failed", "sync": "OutOfSync"}, ["sync"]),
