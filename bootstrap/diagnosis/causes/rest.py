@@ -1,0 +1,226 @@
+"""What Argo CD itself shows: deletion that does not end, drift, Degraded objects, syncs without an end; and
+what nobody knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.diagnosis.causes import source, sync
+from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, label, named, turned
+from bootstrap.kubernetes.argo import ERRORS, View, seconds
+from bootstrap.kubernetes.health import Status, assess
+from bootstrap.kubernetes.objects import (
+    APPLICATION,
+    APPLICATION_SET,
+    DEPLOYMENT,
+    NAMESPACE,
+    POD,
+    Json,
+    Kind,
+    condition,
+    dig,
+    metadata,
+    name,
+    namespace,
+    spec,
+    status,
+    terminating,
+)
+
+HEALS = 2  # self-heals of one revision from which on it is a loop (Argo CD waits 2, 6, 18 … s between them)
+SETTLED = 30.0  # seconds after a sync that succeeded in which the comparison may still change
+
+
+def rule(scene: Scene) -> Iterator[Finding]:
+    yield from _deleted(scene)
+    yield from _degraded(scene)
+    view = scene.view
+    if view is not None:
+        yield from _drift(scene, view)
+        yield from _endless(scene, view)
+    yield from _unknown(scene)
+
+
+# -- deletion ----------------------------------------------------------------------------------------
+
+
+def _deleted(scene: Scene) -> Iterator[Finding]:
+    for item in _going(scene):
+        since = seconds(str(metadata(item).get("deletionTimestamp")))
+        left = [*(metadata(item).get("finalizers") or ()), *_remaining(item)]
+        reason = f"is being deleted and waits for {', '.join(left) or 'its finalizers'}"
+        own = item.get("kind") == "Application" and name(item) == scene.app
+        kind = str(Kind.of(item).unversioned).lower()
+        command = scene.kubectl("get", kind, name(item), "-o", "yaml", space=namespace(item))
+        yield Finding("finalizer-stuck", () if own else scene.path(item), brief(reason), command, since)
+
+
+def _going(scene: Scene) -> Iterator[Json]:
+    """What is being deleted: the Application, its objects, the namespace it goes to. Pods take their time."""
+    view = scene.view
+    if view is None:
+        return
+    target = str(dig(spec(view.item), "destination", "namespace") or "")
+    spaces = (item for item in scene.picture.of(NAMESPACE) if name(item) == target)
+    for item in (view.item, *spaces, *scene.picture.owned(scene.app)):
+        if terminating(item) and Kind.of(item).unversioned != POD:
+            yield item
+
+
+def _remaining(item: Json) -> Iterator[str]:
+    """What a namespace's conditions say is left in it."""
+    for kind in ("NamespaceContentRemaining", "NamespaceFinalizersRemaining"):
+        found = condition(item, kind) or {}
+        if found.get("status") == "True":
+            yield str(found.get("message"))
+
+
+# -- Degraded ----------------------------------------------------------------------------------------
+
+
+def _degraded(scene: Scene) -> Iterator[Finding]:
+    view = scene.view
+    for item in scene.picture.owned(scene.app):
+        expired = condition(item, "Progressing") or {}
+        if Kind.of(item).unversioned == DEPLOYMENT and expired.get("reason") == "ProgressDeadlineExceeded":
+            path, said = (
+                scene.path(item, *_worst_pod(scene, item)),
+                f"{expired['reason']}: {expired.get('message')}",
+            )
+            yield Finding(
+                "starts-degraded", path, brief(said), scene.describe(item), turned(item, "Progressing")
+            )
+    if view is None or view.health != "Degraded":
+        return
+    since = seconds(str(dig(status(view.item), "health", "lastTransitionTime") or "")) or born(view.item)
+    for item in scene.picture.owned(scene.app):
+        health = assess(item)
+        if health.status is Status.DEGRADED or _says_degraded(item):
+            said = health.message or brief(str(status(item).get("message") or "it says that it is Degraded"))
+            yield Finding("starts-degraded", scene.path(item), brief(said), scene.describe(item), since)
+    said = str(dig(status(view.item), "health", "message") or "Argo CD calls it Degraded")
+    yield Finding("starts-degraded", (), brief(said), scene.describe_app(), since)
+
+
+def _says_degraded(item: Json) -> bool:
+    now = status(item)
+    words = (now.get("phase"), now.get("state"), dig(now, "health", "status") or now.get("health"))
+    return any(str(word).lower() in {"degraded", "failed", "error"} for word in words)
+
+
+def _worst_pod(scene: Scene, owner: Json) -> tuple[str, ...]:
+    pods = [pod for pod in scene.sick(POD) if label(owner) in map(label, scene.picture.path(pod))]
+    return (label(pods[0]),) if pods else ()
+
+
+# -- drift and endless syncs -------------------------------------------------------------------------
+
+
+def _drift(scene: Scene, view: View) -> Iterator[Finding]:
+    late = [entry for entry in view.resources if entry.get("status") == "OutOfSync" and not _prune(entry)]
+    state = status(view.item).get("operationState") or {}
+    heals = int(dig(state, "operation", "sync", "autoHealAttemptsCount") or 0)
+    ended = seconds(str(state.get("finishedAt") or ""))
+    compared = seconds(view.reconciled)
+    looping = heals >= HEALS and bool(late or view.busy or view.sync == "OutOfSync")
+    left = view.phase == "Succeeded" and not view.busy and bool(late) and view.sync == "OutOfSync"
+    resting = left and ended is not None and compared is not None and compared > ended
+    if not looping and not resting:
+        return
+    entry = next(iter(late), None)
+    path: tuple[str, ...] = ()
+    command = scene.describe_app()
+    if entry is not None:
+        space, kind = str(entry.get("namespace") or ""), str(entry.get("kind"))
+        path = (named(kind, space, str(entry.get("name"))),)
+        words = ("get", kind.lower(), str(entry.get("name")), "-o", "yaml", "--show-managed-fields")
+        command = scene.kubectl(*words, space=space)
+    if looping:
+        reason = (
+            f"Argo CD set it back {heals} times, and it was changed each time; ignoreDifferences is missing"
+        )
+        yield Finding("drift-loop", path, reason, command, ended or seconds(view.operation_started))
+    elif ended is not None:
+        reason = "its sync succeeded, and it differs from Git all the same"
+        yield Finding("drift-loop", path, reason, command, ended + SETTLED)
+
+
+def _prune(entry: Json) -> bool:
+    return bool(entry.get("requiresPruning"))
+
+
+def _endless(scene: Scene, view: View) -> Iterator[Finding]:
+    started = seconds(view.operation_started)
+    if view.name == scene.picture.root or started is None:
+        return
+    ran = scene.picture.age(started)
+    stopped = view.failed and view.operation_message.startswith("Operation terminated")
+    if (view.phase in {"Running", "Terminating"} and ran > scene.picture.patience) or stopped:
+        found = re.search(
+            r"waiting for [a-z ]+ of (?:hook )?(\S*)/([^/\s]+)/([^/\s]+)", view.operation_message
+        )
+        path = (f"{found.group(2)} {found.group(3)}",) if found else ()
+        reason = f"its sync has been running for {ran:.0f} s: {view.operation_message}"
+        if stopped:
+            reason = "its sync did not end and was terminated"
+        command = scene.kubectl(
+            *("get", "application", view.name, "-o", "jsonpath={.status.operationState.message}"),
+            space=scene.config.gitops.namespace,
+        )
+        yield Finding("sync-runs-forever", path, brief(reason), command, started)
+
+
+# -- unknown -----------------------------------------------------------------------------------------
+
+
+def _unknown(scene: Scene) -> Iterator[Finding]:
+    """What says that it failed, in words that no rule knows. Shown raw."""
+    view, command = scene.view, scene.describe_app()
+    if view is None:
+        for item in scene.picture.of(APPLICATION_SET):
+            error = condition(item, "ErrorOccurred") or {}
+            if name(item) == scene.app and error.get("status") == "True":
+                said, since = str(error.get("message") or ""), turned(item, "ErrorOccurred")
+                yield Finding("unknown", (), brief(said), scene.describe(item), since)
+        return
+    if (
+        view.failed
+        and not sync.classify(view.operation_message)
+        and not source.classify(view.operation_message)
+    ):
+        ended = str(dig(status(view.item), "operationState", "finishedAt") or "") or view.operation_started
+        path, said = _refused(view)
+        yield Finding("unknown", path, brief(said), command, seconds(ended))
+    for entry in status(view.item).get("conditions") or ():
+        text = str(entry.get("message") or "")
+        if entry.get("type") in ERRORS and not sync.classify(text) and not source.classify(text):
+            since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
+            yield Finding("unknown", (), brief(f"{entry.get('type')}: {text}"), command, since)
+    yield from _silent(scene)
+
+
+def _refused(view: View) -> tuple[tuple[str, ...], str]:
+    """The first object that the sync could not make, and what was said about it."""
+    for entry in view.sync_results:
+        if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in {"Failed", "Error"}:
+            where = named(str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name")))
+            return (where,), str(entry.get("message") or view.operation_message)
+    return (), view.operation_message
+
+
+def _silent(scene: Scene) -> Iterator[Finding]:
+    """Objects that are not well and say no more, for longer than a sync may run."""
+    for item in scene.picture.owned(scene.app):
+        health = assess(item)
+        orphan = not status(item) and "spec" in item and Kind.of(item).group.count(".") > 0 and _custom(item)
+        if Kind.of(item).unversioned in {APPLICATION} or (health.ok and not orphan):
+            continue
+        said = health.message or "nobody has written its status; does its controller run?"
+        began = born(item)
+        since = began + scene.picture.patience if began is not None else None
+        yield Finding("unknown", scene.path(item), brief(said), scene.describe(item), since)
+
+
+def _custom(item: Json) -> bool:
+    return not Kind.of(item).group.endswith((".k8s.io", "argoproj.io"))

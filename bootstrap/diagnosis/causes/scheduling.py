@@ -1,0 +1,105 @@
+"""Pods that the scheduler finds no node for.
+
+The scheduler says it in the pod's condition PodScheduled (reason Unschedulable): "0/14 nodes are available:
+13 node(s) had untolerated taint(s), 1 Insufficient cpu." (kube-scheduler 1.34, framework/types.go). Each node
+is counted under the first filter that it failed; taints are asked before selectors, selectors before
+resources. So a node that lacks resources would otherwise do, and resources come first here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.diagnosis.causes.nodes import candidates, choosy
+from bootstrap.diagnosis.causes.scene import Finding, Scene, brief, label, turned
+from bootstrap.kubernetes.objects import POD, Json, condition, name, spec
+
+STARTING = 60.0  # seconds in which the taints of a node that starts may still go
+_STARTING_TAINTS = (
+    "node.kubernetes.io/",
+    "node.cloudprovider.kubernetes.io/",
+    "ebs.csi.aws.com/",
+    "karpenter.sh/",
+)
+_ON_ITS_WAY = ("TriggeredScaleUp", "Nominated")  # an autoscaler makes a node for it
+
+
+def rule(scene: Scene) -> Iterator[Finding]:
+    for pod in scene.sick(POD):
+        text = unschedulable(pod)
+        if text and not scene.picture.events(pod, *_ON_ITS_WAY):
+            yield from _finding(scene, pod, text)
+
+
+def unschedulable(pod: Json) -> str:
+    """What the scheduler says of a pod that it cannot place; empty when it can."""
+    found = condition(pod, "PodScheduled") or {}
+    if found.get("status") != "False" or found.get("reason") != "Unschedulable":
+        return ""
+    return str(found.get("message") or "")
+
+
+def _finding(scene: Scene, pod: Json, text: str) -> Iterator[Finding]:
+    since, path = turned(pod, "PodScheduled"), scene.path(pod)
+    if "Insufficient" in text or "Too many pods" in text:
+        command = scene.kubectl("describe", "nodes", *_selector(pod))
+        yield Finding("unschedulable-resources", path, brief(text), command, since)
+        return
+    if re.search(
+        r"PersistentVolumeClaim|persistentvolumeclaim|volume node affinity|available persistent", text
+    ):
+        return  # the claim tells (storage.py)
+    wanted = candidates(scene, pod)
+    if not wanted and choosy(pod):
+        selector = spec(pod).get("nodeSelector") or {}
+        shown = ",".join(f"{key}={value}" for key, value in sorted(selector.items())) or "its node affinity"
+        command = scene.kubectl("get", "nodes", "--show-labels")
+        yield Finding("unschedulable-selector", (*path, f"nodes with {shown}"), brief(text), command, since)
+        return
+    tainted = [(node, taint) for node in wanted for taint in untolerated(pod, node)]
+    if "untolerated taint" in text and tainted:
+        node, taint = tainted[0]
+        if since is not None and all(_starting(one) for _, one in tainted):
+            since += STARTING
+        below = (
+            f"taint {taint_text(taint)} of {label(node)}"
+            if len(wanted) == 1
+            else f"taint {taint_text(taint)}"
+        )
+        command = scene.kubectl("describe", "node", name(node))
+        yield Finding("unschedulable-taint", (*path, below), brief(text), command, since)
+
+
+def _selector(pod: Json) -> tuple[str, ...]:
+    wanted = spec(pod).get("nodeSelector") or {}
+    return ("-l", ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))) if wanted else ()
+
+
+def untolerated(pod: Json, node: Json) -> tuple[Json, ...]:
+    """The node's taints that keep this pod off."""
+    tolerations = spec(pod).get("tolerations") or ()
+    return tuple(
+        taint
+        for taint in spec(node).get("taints") or ()
+        if taint.get("effect") in {"NoSchedule", "NoExecute"}
+        and not any(_tolerates(one, taint) for one in tolerations)
+    )
+
+
+def _tolerates(toleration: Json, taint: Json) -> bool:
+    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    if toleration.get("operator") == "Exists":
+        return not toleration.get("key") or toleration["key"] == taint.get("key")
+    same = toleration.get("key") == taint.get("key")
+    return same and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def _starting(taint: Json) -> bool:
+    return str(taint.get("key")).startswith(_STARTING_TAINTS)
+
+
+def taint_text(taint: Json) -> str:
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint.get('key')}{value}:{taint.get('effect')}"
