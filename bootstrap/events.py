@@ -122,7 +122,7 @@ class WavesPlanned(Event):
 
 @dataclass(frozen=True)
 class AppSeen(Event):
-    """An Application's state changed."""
+    """An Application's state changed. `place` tells more than `wave`: nested "10/2", "60 step 1"."""
 
     type: ClassVar[str] = "app_seen"
     wave: int
@@ -130,13 +130,19 @@ class AppSeen(Event):
     sync: str
     health: str
     message: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
 class WaveStarted(Event):
+    """`usual`: seconds that this wave took in earlier runs; `left`: about how many until all is up. None: not
+    known."""
+
     type: ClassVar[str] = "wave_started"
     wave: int
     apps: tuple[str, ...]
+    usual: float | None = None
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,25 @@ class WaveFinished(Event):
     type: ClassVar[str] = "wave_finished"
     wave: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Diagnosed(Event):
+    """Why an Application is not getting on, told when it is seen first.
+
+    `cause` is the cause's id, `outlook` whether waiting helps, `chain` leads from the Application down to the
+    object that shows it, `reason` is what that one says, `command` the next one to type. `wave` is None for
+    the root Application.
+    """
+
+    type: ClassVar[str] = "diagnosed"
+    wave: int | None
+    app: str
+    cause: str
+    outlook: str
+    chain: tuple[str, ...]
+    reason: str
+    command: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, TypeVar
@@ -17,7 +17,9 @@ from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.errors import BootstrapError
 from bootstrap.events import PlannedStep
-from bootstrap.render.text import plural, table
+from bootstrap.history import learn
+from bootstrap.render.text import duration, plural, table
+from bootstrap.runfolder import runs_of
 from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
@@ -47,8 +49,11 @@ class SeedChange:
 
 @dataclass(frozen=True)
 class PlannedWave:
+    """`usual`: seconds it took in earlier runs, None when there was none."""
+
     wave: int
     apps: tuple[str, ...]
+    usual: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def collect(config: Environment, target: Target) -> Preview:
     resources = told("Terraform", terraform_preview)
     seeds = told("SSM", seeds_preview)
     waves = groupby(gitops.load(config.gitops), lambda app: app.wave)
+    usual = {wave: stats.median for wave, stats in learn(runs_of(config)).waves.items()}
     return Preview(
         environment=config.name,
         target=target.name,
@@ -98,7 +104,9 @@ def collect(config: Environment, target: Target) -> Preview:
         ),
         resources=tuple(ResourceChange(change.action, change.address) for change in resources),
         seeds=tuple(SeedChange(seed.action, seed.name, seed.source) for seed in seeds),
-        waves=tuple(PlannedWave(wave, tuple(app.name for app in apps)) for wave, apps in waves),
+        waves=tuple(
+            PlannedWave(wave, tuple(app.name for app in apps), usual.get(wave)) for wave, apps in waves
+        ),
         notices=target.notices(),
         unknown=tuple(unknown),
     )
@@ -131,8 +139,8 @@ def render(preview: Preview) -> str:
             table((_SIGNS.get(seed.action, "?"), seed.name, seed.source) for seed in preview.seeds),
         ),
         (
-            f"Argo CD: {plural(len(preview.waves), 'wave')}",
-            table((f"{wave.wave:>3}", ", ".join(wave.apps)) for wave in preview.waves),
+            f"Argo CD: {plural(len(preview.waves), 'wave')}{_usually(preview.waves)}",
+            table(_wave(wave) for wave in preview.waves),
         ),
     ]
     if preview.unknown:
@@ -144,6 +152,18 @@ def render(preview: Preview) -> str:
 
 def _after(step: PlannedStep) -> str:
     return f"after {', '.join(step.needs)}" if step.needs else ""
+
+
+def _wave(wave: PlannedWave) -> tuple[str, str]:
+    usual = "" if wave.usual is None else f"  (usually {duration(wave.usual)})"
+    return f"{wave.wave:>3}", ", ".join(wave.apps) + usual
+
+
+def _usually(waves: Iterable[PlannedWave]) -> str:
+    """The time of all waves together, when it is known of each."""
+    known = [wave.usual for wave in waves]
+    total = sum(usual for usual in known if usual is not None)
+    return f", usually {duration(total)}" if known and None not in known else ""
 
 
 def _head(preview: Preview, section: str, actions: list[str], noun: str) -> str:

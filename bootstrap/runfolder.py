@@ -11,9 +11,14 @@ from bootstrap.config.model import Environment
 LATEST = "latest"
 
 
+def runs_of(config: Environment) -> Path:
+    """Where the runs of an environment lie."""
+    return config.work / "runs" / config.name
+
+
 def create(config: Environment, now: float) -> Path:
     """Make the folder of a run that starts `now` (Unix seconds), for the user alone, and `latest`."""
-    runs = config.work / "runs" / config.name
+    runs = runs_of(config)
     runs.mkdir(parents=True, exist_ok=True)
     folder = _new(runs, datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ"))
     link = runs / f".{folder.name}.{LATEST}"

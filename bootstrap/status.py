@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
 from bootstrap.config.model import Environment
 from bootstrap.errors import PermanentError, Problem, TemporaryError
-from bootstrap.render.text import plural, table
+from bootstrap.history import learn
+from bootstrap.render.text import duration, plural, table
+from bootstrap.runfolder import runs_of
 from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
@@ -51,7 +53,8 @@ class AppStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """`problems` are what keeps the environment from being healthy, each with its cure."""
+    """`problems` are what keeps the environment from being healthy, each with its cure; `usual` are the
+    seconds that waves took in earlier runs."""
 
     environment: str
     target: str
@@ -59,6 +62,7 @@ class Status:
     nodes: tuple[NodeStatus, ...] = ()
     apps: tuple[AppStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
+    usual: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def up(self) -> bool:
@@ -84,7 +88,10 @@ def collect(config: Environment, target: Target) -> Status:
         seen = take(Cluster.from_kubeconfig(config.kubeconfig), config, _commit(target))
     except (TemporaryError, PermanentError) as error:
         return Status(config.name, target.name, (*parts, Part("API server", "down", str(error))))
-    return Status(config.name, target.name, (*parts, *seen.parts), seen.nodes, seen.apps, seen.problems)
+    usual = {wave: stats.median for wave, stats in learn(runs_of(config)).waves.items()}
+    return Status(
+        config.name, target.name, (*parts, *seen.parts), seen.nodes, seen.apps, seen.problems, usual
+    )
 
 
 def _commit(target: Target) -> str:
@@ -108,7 +115,7 @@ def render(status: Status) -> str:
     for wave, apps in groupby(
         sorted(status.apps, key=lambda app: (app.wave, app.name)), lambda app: app.wave
     ):
-        lines += _wave(wave, tuple(apps))
+        lines += _wave(wave, tuple(apps), status.usual.get(wave))
     if status.problems:
         lines += ["", "problems:"] + [f"  - {problem}" for problem in status.problems]
     return "\n".join(lines)
@@ -132,6 +139,7 @@ def _nodes(nodes: tuple[NodeStatus, ...]) -> list[str]:
     return ["", head, *table(("✗", node.name, node.reason) for node in bad)]
 
 
-def _wave(wave: int, apps: Iterable[AppStatus]) -> list[str]:
+def _wave(wave: int, apps: Iterable[AppStatus], usual: float | None) -> list[str]:
+    head = f"wave {wave}" if usual is None else f"wave {wave}, usually {duration(usual)}"
     rows = [(_mark(app.good), app.name, app.sync, app.health, app.message) for app in apps]
-    return ["", f"wave {wave}", *table(rows)]
+    return ["", head, *table(rows)]

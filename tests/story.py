@@ -53,7 +53,7 @@ MIDDLE: tuple[tuple[float, ev.Event], ...] = (
     (33.0, ev.AppSeen(0, "dev-crds", "OutOfSync", "Missing")),
     (36.0, ev.AppSeen(0, "dev-crds", "Synced", "Healthy")),
     (36.0, ev.WaveFinished(0, 5.0)),
-    (36.0, ev.WaveStarted(10, ("dev-eso",))),
+    (36.0, ev.WaveStarted(10, ("dev-eso",), 7.0, 19.0)),
     (36.2, ev.StepProgress("waves", "wave 10: dev-eso Progressing")),
     (38.0, ev.AppSeen(10, "dev-eso", "Synced", "Progressing", "waiting for rollout of\nexternal-secrets")),
 )
@@ -72,6 +72,18 @@ SUCCESS: tuple[tuple[float, ev.Event], ...] = (
 )
 
 FAILURE: tuple[tuple[float, ev.Event], ...] = (
+    (
+        49.0,
+        ev.Diagnosed(
+            10,
+            "dev-eso",
+            "parameter-missing",
+            "blocked",
+            ("Application dev-eso", "ExternalSecret auth/postgres"),
+            "no SSM parameter /eco2/dev/x",
+            "aws ssm put-parameter --name /eco2/dev/x",
+        ),
+    ),
     (
         98.0,
         ev.StepFailed(

@@ -126,6 +126,8 @@ def _head(view: RunView, now: float) -> Text:
     if view.waves:
         healthy = sum(wave.ended is not None for wave in view.waves.values())
         text.append(f"  {healthy}/{len(view.waves)} waves", style="dim not bold")
+    if left := v.left(view, now):
+        text.append(f"  about {duration(left)} left", style="dim not bold")
     if view.stopping and not view.end:
         text.append(f"  stopping: {view.stopping}", style="yellow")
     return text
@@ -157,6 +159,8 @@ def _wave_row(wave: WaveView, view: RunView, now: float) -> Row:
     text.append(mark, style=style)
     text.append(f" {wave.wave:>3}", style="dim" if state == v.PENDING else "bold")
     text.append(f" {took:>6}", style="cyan")
+    if state == v.RUNNING and wave.usual is not None:
+        text.append(f" usually {duration(wave.usual)}", style="dim")
     told = _apps_now(apps) if state == v.RUNNING else ", ".join(wave.apps)
     text.append(f"  {told}", style="" if state == v.RUNNING else "dim")
     return Row(_PHASES.get(state, OVER), text)
@@ -168,7 +172,8 @@ def _apps_now(apps: Sequence[AppView]) -> str:
     states = []
     for app in waiting:
         state = ", ".join(part for part in (app.sync, app.health) if part) or "not there yet"
-        states.append(f"{app.name} {state}" + (f": {one_line(app.message)}" if app.message else ""))
+        why = one_line(app.cause or app.message)
+        states.append(f"{app.name} {state}" + (f": {why}" if why else ""))
     ready = f"{len(apps) - len(waiting)}/{len(apps)} healthy, " if 1 < len(apps) != len(waiting) else ""
     return ready + "; ".join(states)
 

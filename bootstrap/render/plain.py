@@ -71,11 +71,18 @@ def _of_waves(event: ev.Event) -> list[str]:
         case ev.WavesPlanned(waves):
             apps = sum(len(members) for _, members in waves)
             return [_line("waves", f"{plural(len(waves), 'wave')} with {plural(apps, 'application')}")]
-        case ev.WaveStarted(wave, apps):
-            return [_line(f"wave {wave}", f"started: {', '.join(apps)}")]
-        case ev.AppSeen(wave, app, sync, health, message):
+        case ev.WaveStarted(wave, apps, usual, left):
+            known = [f"usually {duration(usual)}"] if usual is not None else []
+            known += [f"about {duration(left)} left"] if left is not None else []
+            told = f" ({', '.join(known)})" if known else ""
+            return [_line(f"wave {wave}", f"started: {', '.join(apps)}{told}")]
+        case ev.AppSeen(wave, app, sync, health, message, place):
             state = ", ".join(part for part in (sync, health) if part)
-            return [_line(f"wave {wave}", f"{app}: {state}{_after(': ', one_line(message))}")]
+            return [_line(f"wave {place or wave}", f"{app}: {state}{_after(': ', one_line(message))}")]
+        case ev.Diagnosed(wave, app, cause, outlook, chain, reason, command):
+            where = "root" if wave is None else f"wave {wave}"
+            told = f"{outlook} ({cause}): {' → '.join(chain) or app}: {one_line(reason)}"
+            return [_line(where, told), *([_line("", f"next: {command}")] if command else [])]
         case ev.WaveFinished(wave, seconds):
             return [_line(f"wave {wave}", f"healthy ({duration(seconds)})")]
     return []

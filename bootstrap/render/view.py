@@ -37,7 +37,11 @@ class StepView:
 
 @dataclass(frozen=True)
 class AppView:
-    """An Application; `healthy` is when it was first seen Synced and Healthy."""
+    """An Application; `healthy` is when it was first seen Synced and Healthy.
+
+    `place` is its wave, with those above and the step of a RollingSync ("10/2"); `cause` says why it is not
+    getting on and `command` what to type then, as long as it is not good.
+    """
 
     name: str
     wave: int
@@ -45,6 +49,9 @@ class AppView:
     health: str = ""
     message: str = ""
     healthy: float | None = None
+    place: str = ""
+    cause: str = ""
+    command: str = ""
 
     @property
     def good(self) -> bool:
@@ -53,10 +60,14 @@ class AppView:
 
 @dataclass(frozen=True)
 class WaveView:
+    """`usual`: seconds it took in earlier runs; `left`: about how many were left for all when it started."""
+
     wave: int
     apps: tuple[str, ...]
     started: float | None = None
     ended: float | None = None
+    usual: float | None = None
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def see(view: RunView, stamped: ev.Stamped) -> RunView:
         return replace(view, steps=_put(view.steps, step.name, step))
     wave = _see_wave(view, event, now)
     if wave is not None:
-        return replace(view, waves=_sorted({**view.waves, wave.wave: wave}))
+        view = replace(view, waves=_sorted({**view.waves, wave.wave: wave}))
     return _see_rest(view, event, now)
 
 
@@ -129,12 +140,14 @@ def _see_end(view: RunView, event: ev.Event, now: float) -> StepView | None:
 def _see_wave(view: RunView, event: ev.Event, now: float) -> WaveView | None:
     """The wave that the event is about, as it is now."""
     match event:
-        case ev.WaveStarted(number, apps):
-            return WaveView(number, apps, now)
+        case ev.WaveStarted(number, apps, usual, left):
+            return WaveView(number, apps, now, usual=usual, left=left)
         case ev.WaveFinished(number, seconds):
             wave = view.waves.get(number, WaveView(number, ()))
             started = max(now - seconds, 0.0) if wave.started is None else wave.started
             return replace(wave, started=started, ended=now)
+        case ev.AppSeen(number, app) if number in view.waves and app not in view.waves[number].apps:
+            return replace(view.waves[number], apps=(*view.waves[number].apps, app))
     return None
 
 
@@ -142,9 +155,14 @@ def _see_rest(view: RunView, event: ev.Event, now: float) -> RunView:
     match event:
         case ev.WavesPlanned(waves):
             planned = {number: WaveView(number, apps) for number, apps in waves}
-            view = replace(view, waves=_sorted({**planned, **view.waves}))
+            begun = {number: wave for number, wave in view.waves.items() if wave.started is not None}
+            view = replace(view, waves=_sorted({**planned, **begun}))
         case ev.AppSeen():
             view = replace(view, apps=_put(view.apps, event.app, _app(view.apps.get(event.app), event, now)))
+        case ev.Diagnosed(wave, app, cause, outlook, chain, reason, command):
+            known = view.apps.get(app, AppView(app, wave or 0))
+            told = f"{outlook}: {': '.join(filter(None, (*chain[-1:], reason)))} ({cause})"
+            view = replace(view, apps=_put(view.apps, app, replace(known, cause=told, command=command)))
         case ev.NodeSeen(node, state):
             view = replace(view, nodes=_put(view.nodes, node, state))
         case ev.ResourceChanged():
@@ -160,9 +178,21 @@ def _see_rest(view: RunView, event: ev.Event, now: float) -> RunView:
     return view
 
 
+def left(view: RunView, now: float) -> float | None:
+    """About how many seconds the run still takes, told by earlier runs; None when not known."""
+    running = [wave for wave in view.waves.values() if wave.started is not None]
+    newest = max(running, key=lambda wave: wave.started or 0.0, default=None)
+    if view.end or newest is None or newest.left is None:
+        return None
+    gone = now - (newest.started or 0.0)
+    return max(newest.left - min(gone, newest.usual or gone), 0.0)
+
+
 def _app(known: AppView | None, event: ev.AppSeen, now: float) -> AppView:
     """The first time it was good is kept: that is when its wave went on."""
-    app = AppView(event.app, event.wave, event.sync, event.health, event.message)
+    app = AppView(event.app, event.wave, event.sync, event.health, event.message, place=event.place)
+    if known and not app.good:
+        app = replace(app, cause=known.cause, command=known.command)
     if known and known.healthy is not None:
         return replace(app, healthy=known.healthy)
     return replace(app, healthy=now) if app.good else app

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bootstrap.context import Context
+from bootstrap.diagnosis import Verdict, diagnose
+from bootstrap.diagnosis.words import lines
 from bootstrap.errors import DeadlineError, PermanentError, StuckError, TemporaryError
-from bootstrap.events import AppSeen, WaveFinished, WavesPlanned, WaveStarted
-from bootstrap.kubernetes.argo import Expected
+from bootstrap.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
+from bootstrap.history import Learnt, learn
+from bootstrap.kubernetes.argo import Expected, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
-from bootstrap.kubernetes.diagnosis import explain
 from bootstrap.kubernetes.errors import NotFound
-from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_SECRET, Json, name
+from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_SECRET, name
 from bootstrap.kubernetes.repairs import Ledger, Repair, needed, perform
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.kubernetes.waves import Member, Wave, WaveState, assess
+from bootstrap.kubernetes.waves import Member, Memory, Planned, Wave, WaveState, assess
 from bootstrap.plan import Done
+from bootstrap.runfolder import runs_of
 from bootstrap.steps.access import ClusterAccess
+from bootstrap.steps.inquiry import Inquiry, Start, in_a_thread
+from bootstrap.steps.planned import announced, planned
 from bootstrap.steps.root_app import expected
 from bootstrap.wait import Observation
 
 MOST_RELAPSES = 3  # times that a finished wave gets its deadline anew
+AFTERWARDS = ("verify",)  # steps that follow, for the time that is left
+SLOWER = 1.5  # times what nine of ten earlier runs took: then a wave is said to be slower than usual
 
 
 @dataclass(frozen=True)
@@ -36,11 +44,12 @@ class WavesDone:
 def run(context: Context) -> Done:
     """Watch until every wave is done.
 
-    Raises DeadlineError when a wave is late and StuckError when its syncs keep failing; both name wave,
-    Applications, what Argo CD and their resources say, the runbook's hint, and the next command.
+    Raises DeadlineError when a wave is late, and StuckError when its syncs keep failing or nothing that it
+    waits for will ever heal; both name wave, Applications, causes, the runbook's hint, and the next command.
     """
     cluster = context.results.get(ClusterAccess).cluster
     watcher = Watcher(context, cluster, expected(context))
+    watcher.prepare(planned(context), learn(runs_of(context.config)))
     with Mirror(cluster, *scopes(context)) as world:
         state = until(world, watcher.decide, context, what="waves")
     apps = sum(len(wave.members) for wave in state.waves)
@@ -50,34 +59,57 @@ def run(context: Context) -> Done:
 
 def scopes(context: Context) -> tuple[Scope, ...]:
     namespace = context.config.gitops.namespace
-    return Scope(APPLICATION, namespace), Scope(APPLICATION_SET, namespace), Scope(EXTERNAL_SECRET)
+    applications = Scope(APPLICATION, namespace, trim=slim)
+    return applications, Scope(APPLICATION_SET, namespace), Scope(EXTERNAL_SECRET)
 
 
-def look(context: Context, world: World, wanted: Expected) -> WaveState:
+def look(
+    context: Context,
+    world: World,
+    wanted: Expected,
+    plan: Sequence[Planned] = (),
+    memory: Memory | None = None,
+) -> WaveState:
     """The state of all waves as the world shows it."""
     applications = world.items(APPLICATION)
     root = next((item for item in applications if name(item) == context.config.gitops.root_app), None)
-    return assess(root, applications, world.items(APPLICATION_SET), wanted)
+    return assess(root, applications, world.items(APPLICATION_SET), wanted, plan=plan, memory=memory)
 
 
 class Watcher:
     """Turns states into events, repairs and errors."""
 
-    def __init__(self, context: Context, cluster: Cluster, wanted: Expected) -> None:
+    def __init__(
+        self, context: Context, cluster: Cluster, wanted: Expected, start: Start = in_a_thread
+    ) -> None:
         self._context, self._cluster, self.expected = context, cluster, wanted
-        self._ledger = Ledger()
+        self._plan: tuple[Planned, ...] = ()
+        self._learnt = Learnt()
+        self._memory, self._ledger = Memory(), Ledger()
+        self._inquiry = Inquiry(context.clock, start)
         self._announced: tuple[tuple[int, tuple[str, ...]], ...] = ()
+        self._differences: set[str] = set()
         self._seen: dict[str, Member] = {}
         self._finished: set[int] = set()
         self._begun: dict[int, float] = {}  # by the monotonic clock
         self._relapses: Counter[int] = Counter()
-        self._current: int | None = None
+        self._current: tuple[int, str] | None = None  # the wave that is worked on, and how far into it
         self._since = context.clock.monotonic()
         self.waited = False
 
+    def prepare(self, plan: tuple[Planned, ...], learnt: Learnt) -> None:
+        """What is known before the cluster is asked: the waves as Git has them, and what is usual."""
+        self._plan, self._learnt = plan, learnt
+        self._announce(announced(plan))
+
     def decide(self, world: World) -> Observation[WaveState]:
-        state = look(self._context, world, self.expected)
-        self._announce(state)
+        state = look(self._context, world, self.expected, self._plan, self._memory)
+        self._announce(
+            tuple(
+                (wave.number, tuple(sorted(member.name for member in wave.members if not member.owner)))
+                for wave in state.waves
+            )
+        )
         self._tell(state)
         self._advance(state)
         if state.done:
@@ -85,14 +117,11 @@ class Watcher:
         self.waited = True
         repairs = self._repairs(state, world)
         self._nudge(repairs)
+        self._inquire(state, world)
         self._enforce(state, world, repairs)
-        return Observation(None, _reason(state))
+        return Observation(None, self._reason(state))
 
-    def _announce(self, state: WaveState) -> None:
-        waves = tuple(
-            (wave.number, tuple(member.name for member in wave.members if not member.owner))
-            for wave in state.waves
-        )
+    def _announce(self, waves: tuple[tuple[int, tuple[str, ...]], ...]) -> None:
         if waves and waves != self._announced:
             self._announced = waves
             self._context.emit(WavesPlanned(waves))
@@ -103,15 +132,26 @@ class Watcher:
                 if self._seen.get(member.name) != member:
                     self._seen[member.name] = member
                     self._context.emit(
-                        AppSeen(wave.number, member.name, member.sync, member.health, member.reason)
+                        AppSeen(
+                            wave.number, member.name, member.sync, member.health, member.reason, member.place
+                        )
                     )
+        for which in state.absent:
+            self._differ(f"{which} stands in Git, but is not among what Argo CD was told to install")
+        for which in state.unplanned:
+            self._differ(f"{which} is installed by Argo CD, but does not stand in Git here")
+
+    def _differ(self, told: str) -> None:
+        if told not in self._differences:
+            self._differences.add(told)
+            self._context.emit(Notice(told))
 
     def _advance(self, state: WaveState) -> None:
         """Finish every wave up to the first that is not done, and start that one. Each once."""
         for wave in state.waves:
             if wave.number not in self._begun:
                 self._begun[wave.number] = self._since = self._context.clock.monotonic()
-                self._context.emit(WaveStarted(wave.number, tuple(member.name for member in wave.members)))
+                self._start(wave, state)
             if not wave.done:
                 self._turn_to(wave)
                 return
@@ -120,13 +160,28 @@ class Watcher:
                 self._since = self._context.clock.monotonic()
                 self._context.emit(WaveFinished(wave.number, self._since - self._begun[wave.number]))
 
+    def _start(self, wave: Wave, state: WaveState) -> None:
+        usual = self._learnt.waves.get(wave.number)
+        coming = (each.number for each in state.waves if each.number not in self._finished)
+        left = self._learnt.left(coming, AFTERWARDS)
+        names = tuple(member.name for member in wave.members)
+        self._context.emit(WaveStarted(wave.number, names, usual.median if usual else None, left))
+
     def _turn_to(self, wave: Wave) -> None:
-        """A finished wave may relapse; it gets its deadline anew, but not for ever."""
-        if wave.number in self._finished and wave.number != self._current:
-            self._relapses[wave.number] += 1
-            if self._relapses[wave.number] <= MOST_RELAPSES:
-                self._since = self._context.clock.monotonic()
-        self._current = wave.number
+        """A finished wave may relapse; it gets its deadline anew, but not for ever. So does one with waves
+        inside when it comes to its next, unless its deadline is its own."""
+        before, self._current = self._current, (wave.number, wave.front[0].place)
+        if before is None or before[0] != wave.number:
+            if wave.number in self._finished:
+                self._anew(wave)
+        elif before != self._current and wave.number not in self._context.config.waves.deadlines:
+            self._anew(wave)
+
+    def _anew(self, wave: Wave) -> None:
+        places = len({member.order for member in wave.members})
+        self._relapses[wave.number] += 1
+        if self._relapses[wave.number] <= MOST_RELAPSES + places - 1:
+            self._since = self._context.clock.monotonic()
 
     def _elapsed(self) -> float:
         return self._context.clock.monotonic() - self._since
@@ -137,17 +192,18 @@ class Watcher:
         return waves.deadlines.get(wave.number, waves.deadline) if wave else waves.deadline
 
     def _repairs(self, state: WaveState, world: World) -> list[Repair]:
+        """Only what is pending can call for any; with it the root, which is never done before its waves."""
+        pending = {member.name for wave in state.waves for member in wave.pending} | {state.root.name}
+        awaited = state.current.pending if state.current else (state.root,)
         return list(
             needed(
-                world.items(APPLICATION),
+                [item for item in world.items(APPLICATION) if not state.planned or name(item) in pending],
                 world.items(EXTERNAL_SECRET),
                 expected=self.expected,
                 now=self._context.clock.now(),
                 patience=self._deadline(state.current) / 2,
                 root=self._context.config.gitops.root_app,
-                awaited=[
-                    member.name for member in (state.current.pending if state.current else (state.root,))
-                ],
+                awaited=[member.name for member in awaited],
             )
         )
 
@@ -161,38 +217,96 @@ class Watcher:
             if not repair.routine:
                 self._context.progress(str(repair))
 
-    def _enforce(self, state: WaveState, world: World, repairs: list[Repair]) -> None:
-        late = self._elapsed() > self._deadline(state.current)
-        used_up = self._ledger.exhausted(repairs, self._context.clock.monotonic())
-        hopeless = [repair for repair in used_up if repair.what == "sync"]
-        if late:
-            raise self._error(DeadlineError, state, world, f"after {self._elapsed():.0f} s")
-        if hopeless:
-            tried = f"its sync failed again and again ({', '.join(repair.key.name for repair in hopeless)})"
-            raise self._error(StuckError, state, world, tried)
+    def _inquire(self, state: WaveState, world: World) -> None:
+        """Say why something is not getting on as soon as that is known."""
+        for found in self._inquiry.ask(_pending(state), lambda: self._diagnose(state, world)):
+            self._context.emit(
+                Diagnosed(
+                    found.wave,
+                    found.app,
+                    found.cause,
+                    str(found.outlook),
+                    found.chain,
+                    found.reason,
+                    found.command,
+                )
+            )
 
-    def _error(self, kind: type[PermanentError], state: WaveState, world: World, how: str) -> PermanentError:
+    def _diagnose(self, state: WaveState, world: World) -> tuple[Verdict, ...]:
+        secrets, now = world.items(EXTERNAL_SECRET), self._context.clock.now()
+        return diagnose(
+            self._cluster,
+            state,
+            world.items(APPLICATION),
+            secrets,
+            config=self._context.config,
+            now=now,
+        )
+
+    def _enforce(self, state: WaveState, world: World, repairs: list[Repair]) -> None:
+        if self._elapsed() > self._deadline(state.current):
+            raise self._error(DeadlineError, state, world, f"after {self._elapsed():.0f} s")
+        syncs = [repair for repair in repairs if repair.what == "sync"]
+        if used_up := self._ledger.exhausted(syncs, self._context.clock.monotonic()):
+            names = ", ".join(repair.key.name for repair in used_up)
+            raise self._error(StuckError, state, world, f"its sync failed again and again ({names})")
+        hopeless = self._inquiry.hopeless(_front(state))
+        untried = {repair.key.name for repair in syncs if not self._ledger.tried(repair)}
+        if hopeless and not untried & {verdict.app for verdict in hopeless}:
+            raise self._error(StuckError, state, world, "and will never be by itself", hopeless)
+
+    def _error(
+        self,
+        kind: type[PermanentError],
+        state: WaveState,
+        world: World,
+        how: str,
+        verdicts: tuple[Verdict, ...] = (),
+    ) -> PermanentError:
         config, wave = self._context.config, state.current
-        applications: tuple[Json, ...] = world.items(APPLICATION)
-        pending = wave.pending if wave else (state.root,)
-        reasons = explain(self._cluster, pending, applications, world.items(EXTERNAL_SECRET))
+        pending = _pending(state)
+        verdicts = verdicts or self._diagnose(state, world)
+        reasons = lines(verdicts, config.waves.hints)
+        named = {verdict.app for verdict in verdicts}
+        reasons += [
+            f"{member.name}: {member.sync}, {member.health}: {member.reason}"
+            for member in pending
+            if member.name not in named
+        ]
         if wave and not state.root.done and any(member.sync == "Missing" for member in pending):
             reasons.append(f"{state.root.name}: {state.root.reason}")
         hint = config.waves.hints.get(wave.number, "") if wave else ""
         what = (
             f"wave {wave.number} is not Healthy {how}" if wave else f"the root Application is not done {how}"
         )
-        command = kubectl(
-            config, "-n", config.gitops.namespace, "describe", pending[0].kind.lower(), pending[0].name
-        )
+        first = _front(state)[0]
+        commands = [verdict.command for verdict in verdicts if verdict.app == first.name] or [
+            kubectl(config, "-n", config.gitops.namespace, "describe", first.kind.lower(), first.name)
+        ]
         why = "\n" + "\n".join(f"  - {reason}" for reason in reasons)
-        return kind(what, why, "\n".join(filter(None, (hint, command))))
+        return kind(what, why, "\n".join(filter(None, (hint, commands[0]))))
+
+    def _reason(self, state: WaveState) -> str:
+        """What is waited for: the first of it, its known causes, and whether it takes longer than usual."""
+        wave = state.current
+        if not state.planned or wave is None:
+            return f"{state.root.name} {state.root.reason}{self._causes((state.root,))}"
+        first, more = wave.front[0], len(wave.pending) - 1
+        told = f"wave {first.place}: {first.name} {first.reason}"
+        told += f" and {more} more" if more else ""
+        usual = self._learnt.waves.get(wave.number)
+        late = usual and self._context.clock.monotonic() - self._begun[wave.number] > SLOWER * usual.p90
+        told += f" (slower than usual: {usual.median:.0f} s)" if usual and late else ""
+        return told + self._causes(wave.pending)
+
+    def _causes(self, members: Sequence[Member]) -> str:
+        found = self._inquiry.verdicts(members)
+        return "".join(f"; {one.outlook}: {one.app}: {one.reason} ({one.cause})" for one in found[:2])
 
 
-def _reason(state: WaveState) -> str:
-    wave = state.current
-    if not state.planned or wave is None:
-        return f"{state.root.name} {state.root.reason}"
-    pending = wave.pending
-    more = f" and {len(pending) - 1} more" if len(pending) > 1 else ""
-    return f"wave {wave.number}: {pending[0].name} {pending[0].reason}{more}"
+def _pending(state: WaveState) -> tuple[Member, ...]:
+    return state.current.pending if state.planned and state.current else (state.root,)
+
+
+def _front(state: WaveState) -> tuple[Member, ...]:
+    return state.current.front if state.planned and state.current else (state.root,)

@@ -213,6 +213,7 @@ STATUS = Status(
         AppStatus("dev-auth", 60, "Synced", "Healthy", "abc"),
     ),
     (Problem("node api-auth", "its kubelet is silent", "bootstrap up"),),
+    {60: 74.2},
 )
 
 
@@ -241,7 +242,7 @@ PREVIEW = Preview(
         SeedChange("create", "/eco2/dev/database/auth/postgres-password", "generate"),
         SeedChange("keep", "/eco2/dev/api/auth/dsn", "template"),
     ),
-    (PlannedWave(0, ("dev-crds",)), PlannedWave(60, ("dev-auth", "dev-chat"))),
+    (PlannedWave(0, ("dev-crds",), 3.2), PlannedWave(60, ("dev-auth", "dev-chat"))),
     ("2 uncommitted changes are rehearsed",),
     ("instances' addresses: Terraform has not run yet",),
 )
@@ -250,6 +251,11 @@ PREVIEW = Preview(
 def test_preview(golden: Golden) -> None:
     golden("preview.txt", render_preview(PREVIEW) + "\n")
     assert json.loads(json.dumps(encode_preview(PREVIEW)))["seeds"][1]["action"] == "keep"
+
+
+def test_a_preview_tells_the_usual_time_of_all_waves_when_each_is_known() -> None:
+    waves = (PlannedWave(0, ("a",), 3.2), PlannedWave(5, ("b",), 7.0))
+    assert "Argo CD: 2 waves, usually 10s" in render_preview(Preview("dev", "aws", waves=waves))
 
 
 def test_a_preview_without_changes_says_so() -> None:

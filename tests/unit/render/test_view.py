@@ -61,6 +61,34 @@ def test_waves_planned_after_they_began_do_not_begin_again() -> None:
     assert [(wave.wave, wave.started) for wave in view.waves.values()] == [(0, 1.0), (1, None)]
 
 
+def test_a_wave_that_is_planned_no_more_is_not_waited_for() -> None:
+    view = picture(
+        ((1.0, ev.WavesPlanned(((0, ("a",)), (5, ("x",))))), (2.0, ev.WavesPlanned(((0, ("a",)),))))
+    )
+    assert list(view.waves) == [0]
+
+
+def test_what_turns_up_in_a_wave_belongs_to_it() -> None:
+    seen = ev.AppSeen(0, "child", "Synced", "Healthy", place="0/2")
+    view = picture(((1.0, ev.WaveStarted(0, ("a",))), (2.0, seen), (3.0, seen)))
+    assert view.waves[0].apps == ("a", "child")
+    assert view.apps["child"].place == "0/2"
+
+
+def test_a_cause_is_known_until_the_application_is_good() -> None:
+    diagnosed = ev.Diagnosed(0, "a", "image-pull", "blocked", ("Application a", "Pod x"), "no image", "ls")
+    late = ((1.0, diagnosed), (2.0, ev.AppSeen(0, "a", "Synced", "Degraded")))
+    assert picture(late).apps["a"].cause == "blocked: Pod x: no image (image-pull)"
+    assert picture((*late, (3.0, ev.AppSeen(0, "a", "Synced", "Healthy")))).apps["a"].cause == ""
+
+
+def test_what_is_left_shrinks_and_stays_while_a_wave_is_late() -> None:
+    view = picture(((10.0, ev.WaveStarted(0, ("a",), 20.0, 50.0)),))
+    assert [v.left(view, now) for now in (10.0, 20.0, 30.0, 99.0)] == [50.0, 40.0, 30.0, 30.0]
+    assert v.left(picture(((10.0, ev.WaveStarted(0, ("a",))),)), 10.0) is None
+    assert v.left(picture(BEGINNING, MIDDLE, SUCCESS), 60.0) is None
+
+
 def test_what_is_told_twice_is_kept_once() -> None:
     twice = (
         (1.0, ev.Notice("x")),

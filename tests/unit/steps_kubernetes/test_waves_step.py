@@ -9,10 +9,13 @@ import pytest
 
 from bootstrap.clock import FakeClock
 from bootstrap.config.model import Waves
+from bootstrap.diagnosis import Outlook, Verdict
 from bootstrap.errors import DeadlineError, StuckError
-from bootstrap.events import AppSeen, WaveFinished, WavesPlanned, WaveStarted
+from bootstrap.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
+from bootstrap.history import Learnt, Stats
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind
-from bootstrap.kubernetes.waves import WaveState
+from bootstrap.kubernetes.waves import Planned, WaveState
+from bootstrap.steps import inquiry as waves_inquiry
 from bootstrap.steps import waves
 from bootstrap.steps.waves import Watcher, WavesDone
 from bootstrap.wait import Observation
@@ -45,7 +48,7 @@ class Stage:
     def __init__(self, bench: Bench, **waves_config: object) -> None:
         config = replace(bench.context.config, waves=Waves(**waves_config))  # type: ignore[arg-type]
         self.bench, self.context = bench, replace(bench.context, config=config)
-        self.watcher = Watcher(self.context, bench.server.cluster, EXPECTED)
+        self.watcher = Watcher(self.context, bench.server.cluster, EXPECTED, lambda act: act())
 
     def put(self, *items: Json) -> None:
         for item in items:
@@ -102,20 +105,11 @@ def test_when_all_is_done_nothing_is_sent(bench: Bench) -> None:
     assert not stage.watcher.waited
 
 
-def test_a_late_wave_names_application_cause_hint_and_command(bench: Bench) -> None:
+def test_a_late_wave_names_application_hint_and_command(bench: Bench) -> None:
     stage = Stage(bench, deadlines={10: 60.0}, hints={10: "look at secrets first"})
-    stage.put(root({"a": 0, "b": 10}, phase="Running"), application("a"), failing_app(), failing_secret())
-    bench.server.put(deployment())
-    bench.server.put(crashing_pod())
-    bench.server.kinds = (*bench.server.kinds, Kind("operator.example.com", "Installation"))
-    silent = {
-        "apiVersion": "operator.example.com/v1",
-        "kind": "Installation",
-        "metadata": {"name": "default"},
-    }
-    bench.server.put({**silent, "spec": {"a": 1}})
-    api = "external-secrets.io/v1"
-    bench.server.put({"apiVersion": api, "kind": "ClusterSecretStore", "metadata": {"name": "aws"}})
+    late = application("b", health="Degraded")
+    late["status"]["health"]["message"] = "Deployment eso exceeded its deadline"
+    stage.put(root({"a": 0, "b": 10}, phase="Running"), application("a"), late)
     stage.look()
     stage.look(60)
     with pytest.raises(DeadlineError) as caught:
@@ -123,63 +117,170 @@ def test_a_late_wave_names_application_cause_hint_and_command(bench: Bench) -> N
     error = caught.value
     assert error.what == "wave 10 is not Healthy after 61 s"
     assert "b: Synced, Degraded: Deployment eso exceeded its deadline" in error.why
-    assert (
-        "ExternalSecret.external-secrets.io auth/db: SecretSyncedError: no parameter /eco2/dev/x" in error.why
-    )
-    assert "Deployment.apps eso/eso: 0 of 1 replicas are available" in error.why
-    assert "(pod eso-1: CrashLoopBackOff: main: exit 1)" in error.why
-    assert "ConfigMap eso/gone: is not there" in error.why
-    assert (
-        "ClusterSecretStore.external-secrets.io aws: External Secrets has not looked at it yet" in error.why
-    )
-    assert "Installation.operator.example.com default: nobody has written its status yet" in error.why
     assert error.cure.startswith("look at secrets first\nkubectl --kubeconfig ")
     assert error.cure.endswith("-n argocd describe application b")
 
 
-def failing_app() -> Json:
-    item = application("b", health="Degraded")
-    item["status"]["health"]["message"] = "Deployment eso exceeded its deadline"
-    item["status"]["resources"] = [
-        {"group": "apps", "kind": "Deployment", "namespace": "eso", "name": "eso"},
-        {"group": "", "kind": "ConfigMap", "namespace": "eso", "name": "gone"},
-        {"group": "external-secrets.io", "kind": "ClusterSecretStore", "name": "aws"},
-        {"group": "operator.example.com", "kind": "Installation", "name": "default"},
+def verdict(app: str, outlook: Outlook, cause: str = "image-pull", command: str = "crictl pull x") -> Verdict:
+    chain = (f"Application {app}", f"Pod {app}/{app}-1")
+    return Verdict(cause, outlook, app, 0, chain, "no such image x:1", command)
+
+
+class Diagnosing(Stage):
+    """A stage with a diagnosis whose verdicts are ours to say."""
+
+    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch, **waves_config: object) -> None:
+        super().__init__(bench, **waves_config)
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.asked = 0
+        monkeypatch.setattr(waves, "diagnose", self.diagnose)
+        monkeypatch.setattr(waves, "lines", lambda found, hints: [f"{one.app}: {one.cause}" for one in found])
+
+    def diagnose(self, *seen: object, config: object, now: float) -> tuple[Verdict, ...]:
+        self.asked += 1
+        return self.verdicts
+
+
+def test_nobody_asks_as_long_as_the_wave_gets_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Diagnosing(bench, monkeypatch)
+    for number in range(20):
+        stage.put(root({"a": 0}, phase="Running"), application("a", phase="Running", message=f"{number}"))
+        stage.look(3)
+    assert stage.asked == 0
+
+
+def test_a_blocked_cause_is_told_within_seconds_and_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Diagnosing(bench, monkeypatch, deadline=3600.0)
+    stage.verdicts = (verdict("a", Outlook.BLOCKED), verdict("b", Outlook.SLOW, "slow"))
+    stage.put(root({"a": 0, "b": 0}, phase="Running"))
+    stage.put(application("a", health="Degraded"), application("b", health="Progressing"))
+    reasons = [stage.look(1).reason for _ in range(60)]
+    told = bench.of(Diagnosed)
+    assert [(event.app, event.cause, event.outlook) for event in told] == [("a", "image-pull", "blocked")]
+    assert told[0].command == "crictl pull x"
+    assert "blocked: a: no such image x:1 (image-pull)" in reasons[5]
+    assert "slow" not in reasons[-1]
+    assert stage.asked < 20
+
+
+def test_what_will_never_heal_ends_the_run_at_the_second_look(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Diagnosing(bench, monkeypatch, deadline=3600.0, hints={0: "look at the registry"})
+    stage.verdicts = (verdict("a", Outlook.HOPELESS),)
+    stage.put(root({"a": 0}, phase="Running"), application("a", health="Degraded"))
+    looks = iter(range(60))
+    with pytest.raises(StuckError) as caught:
+        for _ in looks:
+            stage.look(1)
+    assert waves_inquiry.HOLD < next(looks) <= 15
+    assert caught.value.what == "wave 0 is not Healthy and will never be by itself"
+    assert "a: image-pull" in caught.value.why
+    assert caught.value.cure == "look at the registry\ncrictl pull x"
+
+
+@pytest.mark.parametrize("other", [Outlook.SLOW, Outlook.BLOCKED, None])
+def test_nothing_ends_while_something_may_still_heal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, other: Outlook | None
+) -> None:
+    stage = Diagnosing(bench, monkeypatch, deadline=3600.0)
+    stage.verdicts = (verdict("a", Outlook.HOPELESS), *([verdict("b", other)] if other else []))
+    stage.put(root({"a": 0, "b": 0}, phase="Running"))
+    stage.put(application("a", health="Degraded"), application("b", health="Progressing"))
+    for _ in range(60):
+        assert stage.look(1).value is None
+
+
+def test_a_hopeless_look_that_the_next_takes_back_ends_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Diagnosing(bench, monkeypatch, deadline=3600.0)
+    stage.put(root({"a": 0}, phase="Running"), application("a", health="Degraded"))
+    for number in range(60):
+        stage.verdicts = (verdict("a", Outlook.HOPELESS),) if stage.asked % 2 else ()
+        assert stage.look(1).value is None, number
+
+
+def test_a_failed_sync_is_tried_once_more_before_it_is_called_hopeless(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Diagnosing(bench, monkeypatch, deadline=3600.0)
+    stage.verdicts = (verdict("a", Outlook.HOPELESS, "schema"),)
+    stage.put(root({"a": 0}, phase="Running"), application("a", sync="OutOfSync", phase="Failed"))
+    with pytest.raises(StuckError):
+        for _ in range(60):
+            stage.look(1)
+            bench.server.stored[Key(APPLICATION, "argocd", "a")].pop("operation", None)
+            stage.put(application("a", sync="OutOfSync", phase="Failed"))
+    assert [request for request in bench.server.requests if "operation" in (request.body or {})]
+
+
+def test_a_diagnosis_that_fails_ends_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Diagnosing(bench, monkeypatch, deadline=3600.0)
+
+    def broken(*seen: object, **more: object) -> tuple[Verdict, ...]:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(waves, "diagnose", broken)
+    stage.put(root({"a": 0}, phase="Running"), application("a", health="Degraded"))
+    for _ in range(30):
+        assert stage.look(1).value is None
+
+
+def test_what_is_usual_is_told_and_what_is_slower(bench: Bench) -> None:
+    stage = Stage(bench, deadline=3600.0)
+    learnt = Learnt({0: Stats(20, 30, 5), 10: Stats(5, 6, 5)}, {"verify": Stats(3, 3, 5)}, 5)
+    stage.watcher.prepare((), learnt)
+    stage.put(root({"a": 0, "b": 10}, phase="Running"), application("a", health="Progressing"))
+    assert "slower" not in str(stage.look().reason)
+    assert "slower" not in str(stage.look(40).reason)
+    assert "(slower than usual: 20 s)" in stage.look(10).reason
+    stage.put(application("a"))
+    stage.look()
+    told = [(event.wave, event.usual, event.left) for event in bench.of(WaveStarted)]
+    assert told == [(0, 20, 28), (10, 5, 8)]
+
+
+def test_waves_are_announced_from_git_before_the_cluster_knows_them(bench: Bench) -> None:
+    stage = Stage(bench)
+    plan = (Planned("a", "Application", (0,)), Planned("set", "ApplicationSet", (60,)))
+    child = Planned("child", "Application", (60,), owner="set", step=1)
+    stage.watcher.prepare((*plan, child), Learnt())
+    assert [event.waves for event in bench.of(WavesPlanned)] == [((0, ("a",)), (60, ("set",)))]
+    stage.put(root({"a": 0, "set": 60}, ("set",), phase="Running"), application("a", health="Progressing"))
+    stage.look()
+    assert len(bench.of(WavesPlanned)) == 1
+    missing = {event.app: (event.place, event.message) for event in bench.of(AppSeen)}
+    assert missing["child"] == ("60 step 1", "is not created yet")
+
+
+def test_differences_between_git_and_cluster_are_told_once_and_hold_up_nothing(bench: Bench) -> None:
+    stage = Stage(bench)
+    stage.watcher.prepare((Planned("a", "Application", (0,)), Planned("gone", "Application", (5,))), Learnt())
+    stage.put(root({"a": 0, "extra": 0}), application("a"), application("extra"))
+    assert stage.look().value is not None
+    stage.look()
+    told = [event.message for event in bench.of(Notice)]
+    assert [line.split()[0] for line in told] == ["gone", "extra"]
+
+
+def test_a_wave_with_waves_inside_gets_its_time_for_each(bench: Bench) -> None:
+    stage = Stage(bench, deadline=60.0)
+    stage.put(root({"tree": 0}, phase="Running"))
+    inner = [
+        {"group": "argoproj.io", "kind": "Application", "name": f"in-{n}", "syncWave": n} for n in (1, 2)
     ]
-    return item
-
-
-def failing_secret() -> Json:
-    ready = {
-        "type": "Ready",
-        "status": "False",
-        "reason": "SecretSyncedError",
-        "message": "no parameter /eco2/dev/x",
-    }
-    tracking = {"argocd.argoproj.io/tracking-id": "b:external-secrets.io/ExternalSecret:auth/db"}
-    meta = {"name": "db", "namespace": "auth", "annotations": tracking}
-    api = "external-secrets.io/v1"
-    return {"apiVersion": api, "kind": "ExternalSecret", "metadata": meta, "status": {"conditions": [ready]}}
-
-
-def deployment() -> Json:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "eso", "namespace": "eso"},
-        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "eso"}}},
-        "status": {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1},
-    }
-
-
-def crashing_pod() -> Json:
-    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "exit 1"}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "eso-1", "namespace": "eso", "labels": {"app": "eso"}},
-        "status": {"phase": "Running", "containerStatuses": [{"name": "main", "state": waiting}]},
-    }
+    stage.put(application("tree", health="Progressing", resources=inner))
+    stage.put(application("in-1", health="Progressing"))
+    assert stage.look(1).reason.startswith("wave 0/1: in-1")
+    stage.look(50)
+    stage.put(application("in-1"), application("in-2", health="Progressing"))
+    assert stage.look(1).reason.startswith("wave 0/2: in-2")
+    assert stage.look(50).value is None
+    with pytest.raises(DeadlineError, match=r"(?s)wave 0 is not Healthy.*in-2"):
+        stage.look(11)
 
 
 def test_a_root_that_cannot_be_compared_is_the_cause(bench: Bench) -> None:
