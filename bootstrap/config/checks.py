@@ -25,6 +25,7 @@ TARGETS = ("aws", "local")
 ROLES = ("control-plane", "worker")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 SUBNETS = ("public", "private")
+ORPHANS = ("import", "remove", "refuse")
 SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
@@ -184,6 +185,9 @@ def terraform(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
     if settings is not None and settings.parallelism < 1:
         where = decoder.where(settings, "parallelism")
         yield Problem(where, "terraform.parallelism must be at least 1", "leave it out to use 10")
+    if settings is not None:
+        where = decoder.where(settings, "orphans")
+        yield from _one_of(where, "terraform.orphans", settings.orphans, ORPHANS)
 
 
 def run_lock(parts: Parts, decoder: Decoder) -> Iterator[Problem]:

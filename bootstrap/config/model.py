@@ -39,12 +39,17 @@ class Network:
 
 @dataclass(frozen=True)
 class TerraformConfig:
-    """`folder` is copied as a whole before it is used; `stack` is the root module inside it."""
+    """`folder` is copied as a whole before it is used; `stack` is the root module inside it.
+
+    `orphans`: what is done with resources that an earlier run made and could not write into the state any
+    more: import, remove (and make anew), or refuse.
+    """
 
     folder: Path
     stack: str = "dev"
     parallelism: int = 10
     variables: Mapping[str, object] = field(default_factory=dict)
+    orphans: str = "import"
 
 
 @dataclass(frozen=True)

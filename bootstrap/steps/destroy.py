@@ -6,6 +6,8 @@ from bootstrap.context import Context
 from bootstrap.events import Notice
 from bootstrap.plan import Done
 from bootstrap.steps import backend
+from bootstrap.steps.orphans import adopt_for_destroy
+from bootstrap.steps.unlock import unlocking
 from bootstrap.terraform.stack import open_stack
 
 
@@ -15,8 +17,9 @@ def run(context: Context) -> Done:
     if found is None:
         return Done("no state bucket, nothing to destroy", changed=False)
     terraform = open_stack(context, found.settings(context.target.backend))
-    if terraform.rescue_state():
+    if unlocking(context, terraform, terraform.rescue_state):
         context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))
+    unlocking(context, terraform, lambda: adopt_for_destroy(context, terraform))
     context.progress("terraform destroy")
     removed = terraform.destroy(context.config.terraform.parallelism)
     return Done(f"{removed} resources destroyed", changed=removed > 0)

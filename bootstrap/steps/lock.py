@@ -41,6 +41,10 @@ class Keeper:
     _stop: threading.Event = field(default_factory=threading.Event)
     _once: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def holding(self) -> bool:
+        return not self._stop.is_set()
+
     def start(self) -> None:
         threading.Thread(target=self._run, name="run lock", daemon=True).start()
 
@@ -118,6 +122,14 @@ def run(context: Context) -> Done:
     context.closing.callback(keeper.close)
     keeper.start()
     return Done(f"held by {me.who}, process {me.pid}", keeper, changed=False)
+
+
+def held(context: Context) -> bool:
+    """Whether this run holds the lock."""
+    try:
+        return context.results.get(Keeper).holding
+    except KeyError:
+        return False
 
 
 def let_go(context: Context) -> None:

@@ -11,6 +11,8 @@ from bootstrap.events import Notice
 from bootstrap.plan import Done
 from bootstrap.steps import backend
 from bootstrap.steps.backend import StateBackend
+from bootstrap.steps.orphans import adopt
+from bootstrap.steps.unlock import unlocking
 from bootstrap.terraform.messages import Planned
 from bootstrap.terraform.progress import counts
 from bootstrap.terraform.runner import Planning
@@ -31,11 +33,12 @@ def run(context: Context) -> Done:
     Interrupted after a clean stop.
     """
     terraform = open_stack(context, context.results.get(StateBackend).settings(context.target.backend))
-    if terraform.rescue_state():
+    if unlocking(context, terraform, terraform.rescue_state):
         context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))
     context.progress("terraform plan")
     parallelism = context.config.terraform.parallelism
-    planning = terraform.plan(parallelism)
+    planning = unlocking(context, terraform, lambda: terraform.plan(parallelism))
+    planning = adopt(context, terraform, planning)
     if planning.needed:
         _warn(context, planning)
         terraform.apply(parallelism)

@@ -57,6 +57,14 @@ class Lock:
     path: str
 
 
+class StateLocked(LockedError):
+    """Terraform's own lock is held by somebody; `lock` tells by whom."""
+
+    def __init__(self, what: str, why: str, cure: str, lock: Lock) -> None:
+        super().__init__(what, why, cure)
+        self.lock = lock
+
+
 def lock(diagnostic: Diagnostic) -> Lock | None:
     """The lock that a diagnostic complains of, or None when it is about something else."""
     if "state lock" not in diagnostic.summary or "Lock Info" not in diagnostic.detail:
@@ -81,7 +89,9 @@ def explain(
     Without diagnostics the last `plain` lines have to do. `now` is Unix seconds.
     """
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
-    for held in filter(None, map(lock, errors)):
+    told = Diagnostic("error", "Error acquiring the state lock", "\n".join(plain))
+    complaints = errors or ([told] if any(told.summary in line for line in plain) else [])
+    for held in filter(None, map(lock, complaints)):
         return _locked(held, folder, now)
     if not errors:
         tail = "\n".join(plain[-_SHOWN_LINES:]) or "it ended without a message"
@@ -111,13 +121,14 @@ def _cure(text: str) -> str:
     return "correct what the message names, then run the same command again"
 
 
-def _locked(held: Lock, folder: Path, now: float) -> LockedError:
+def _locked(held: Lock, folder: Path, now: float) -> StateLocked:
     since = f", {age(now - held.created)} old" if held.created else ""
-    return LockedError(
+    return StateLocked(
         f"the Terraform state {held.path} is locked",
         f"lock {held.id} is held by {held.who} for {held.operation or 'an operation'}{since}",
         "wait until that run ends; only if you are sure that it is dead:"
         f" terraform -chdir='{folder}' force-unlock {held.id}",
+        held,
     )
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from python_terraform import Terraform as PythonTerraform
 
 from bootstrap.clock import Clock
 from bootstrap.errors import Interrupted, ToolError
+from bootstrap.terraform.creations import Creations, creations
 from bootstrap.terraform.explain import explain
 from bootstrap.terraform.messages import Diagnostic, Message, Plain, Planned, Summary, parse
 from bootstrap.terraform.process import Command, Ended, Listener, capture, follow
-from bootstrap.terraform.workspace import ERRORED_STATE
+from bootstrap.terraform.workspace import ERRORED_STATE, IMPORTS
 
 CURE_TOOL = "install Terraform 1.10 or later, then run: bootstrap doctor"
 _PLAN = "bootstrap.tfplan"
@@ -61,9 +62,30 @@ class Terraform:
         settings = dict(backend) or None
         self._stream("init", backend_config=settings, reconfigure=IsFlagged)
 
-    def plan(self, parallelism: int) -> Planning:
-        """What is to change, kept for `apply`."""
-        return self._plan(out=_PLAN, parallelism=parallelism)
+    def plan(self, parallelism: int, replace: Sequence[str] = (), *, refresh: bool = True) -> Planning:
+        """What is to change, kept for `apply`. What stands at the addresses `replace` is made anew.
+
+        Without `refresh` only the state is asked what there is.
+        """
+        again = {"replace": list(replace)} if replace else {}
+        return self._plan(out=_PLAN, parallelism=parallelism, refresh=refresh, **again)
+
+    def creations(self) -> Creations:
+        """What the kept plan is going to make."""
+        return creations(self._capture("show", _PLAN, json=IsFlagged))
+
+    def imports(self, addresses: Mapping[str, str]) -> None:
+        """Have the next plan take these over: the id in AWS, by address."""
+        blocks = (f"import {{\n  to = {to}\n  id = {json.dumps(id_)}\n}}\n" for to, id_ in addresses.items())
+        (self.folder / IMPORTS).write_text("\n".join(blocks), encoding="utf-8")
+
+    def import_now(self, address: str, id_: str) -> None:
+        """Write it into the state at once, without a plan."""
+        self._capture("import", address, id_, input=False)
+
+    def force_unlock(self, lock: str) -> None:
+        """Break the state lock of that id."""
+        self._capture("force-unlock", lock, force=IsFlagged)
 
     def preview(self, parallelism: int) -> Planning:
         """What would change; the state is not locked and nothing is kept."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
+from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.terraform.environment import terraform_environment
 from bootstrap.terraform.progress import Reporter
@@ -18,6 +20,11 @@ from bootstrap.terraform.workspace import Content, prepare
 _NO_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
 
+def notes(config: Environment) -> Path:
+    """Where the Terraform processes of this environment are noted."""
+    return config.state / "terraform.pid"
+
+
 def open_stack(context: Context, backend: Mapping[str, str] | None) -> Terraform:
     """Prepare the working copy and initialise it; without a `backend` against an empty state.
 
@@ -28,7 +35,7 @@ def open_stack(context: Context, backend: Mapping[str, str] | None) -> Terraform
     if backend is None:
         override = (override or "") + _NO_BACKEND
     content = Content(config.terraform.stack, override, variables(config))
-    running = config.state / "terraform.pid"
+    running = notes(config)
     wait_for_survivor(context, running)
     folder = prepare(config.terraform.folder, config.state / "terraform", content)
     terraform = Terraform(

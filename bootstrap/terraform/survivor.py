@@ -1,37 +1,86 @@
 """A Terraform may outlive the run that started it (see `process.py`): the next run waits for it.
 
-Its process id is noted with its start time, since ids are used again.
+Its process id is noted with its start time, since ids are used again. The notes also tell whose a state lock
+is that was left behind.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import socket
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, LockedError
+from bootstrap.terraform.explain import Lock
 from bootstrap.wait import Observation, until
 
 PATIENCE = 120.0  # seconds; what was asked to stop needs some ten
+KEPT = 16  # notes
+_LOCKS_WITHIN = 120.0  # seconds from its start in which Terraform takes the lock
+_CLOCK = 5.0  # seconds that Terraform's clock and the kernel's start times may lie apart
+
+
+@dataclass(frozen=True)
+class Note:
+    """A Terraform that was started: `started` is Unix seconds, as the kernel tells it."""
+
+    pid: int
+    started: float
+
+    @property
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, ValueError, TypeError):
+            return False
 
 
 def note(path: Path, pid: int) -> None:
     """Remember the process that was just started."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"pid": pid, "started": psutil.Process(pid).create_time()}), encoding="utf-8")
+    notes = [*notes_in(path), Note(pid, psutil.Process(pid).create_time())][-KEPT:]
+    half = path.with_name(f".{path.name}.new")
+    half.write_text(json.dumps([asdict(each) for each in notes]), encoding="utf-8")
+    half.replace(path)
+
+
+def notes_in(path: Path) -> tuple[Note, ...]:
+    """What is noted there, the latest last; nothing when it cannot be read."""
+    try:
+        return tuple(Note(each["pid"], each["started"]) for each in json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        return ()
 
 
 def survivor(path: Path) -> int | None:
-    """The id of the process noted there, if it is still at work."""
-    try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        process = psutil.Process(noted["pid"])
-        same = process.create_time() == noted["started"]
-        return process.pid if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, TypeError, KeyError, psutil.Error):
-        return None
+    """The id of a process noted there that is still at work."""
+    return next((each.pid for each in reversed(notes_in(path)) if each.alive), None)
+
+
+def proof_of_death(path: Path, lock: Lock) -> str:
+    """Why the owner of a state lock is dead; empty when that is not certain.
+
+    Certain is: the lock is from this user and machine, it was taken right after a Terraform noted here was
+    started, and that one has ended. While it lived nobody else could take the lock.
+    """
+    if lock.who != whoami() or survivor(path):
+        return ""
+    for each in reversed(notes_in(path)):
+        if -_CLOCK <= lock.created - each.started <= _LOCKS_WITHIN:
+            return f"process {each.pid} of this machine, which took it, has ended"
+    return ""
+
+
+def whoami() -> str:
+    """As Terraform signs its locks."""
+    return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
 
 
 def wait_for_survivor(context: Context, path: Path) -> None:

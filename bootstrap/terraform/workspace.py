@@ -18,6 +18,7 @@ from bootstrap.errors import ConfigError, Problem
 LOCK_FILE = ".terraform.lock.hcl"
 ERRORED_STATE = "errored.tfstate"
 OVERRIDE = "zz_bootstrap_override.tf"  # files ending in _override.tf are merged last, in order of name
+IMPORTS = "zz_bootstrap_imports.tf"  # written once something has been found
 VARIABLES = "bootstrap.auto.tfvars.json"
 
 _KEPT = frozenset({".terraform", LOCK_FILE, ERRORED_STATE})
