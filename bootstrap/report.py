@@ -77,6 +77,7 @@ def as_html(view: RunView) -> str:
         steps=step_bars(view, total),
         waves=wave_bars(view, total),
         ticks=ticks(total),
+        stuck=[app for app in view.apps.values() if app.cause and not app.good],
         changes=Counter(resource.action for resource in view.resources),
     )
 

@@ -85,7 +85,7 @@ def collect(config: Environment, target: Target) -> Status:
     from bootstrap.kubernetes.snapshot import take  # noqa: PLC0415
 
     try:
-        seen = take(Cluster.from_kubeconfig(config.kubeconfig), config, _commit(target))
+        seen = take(Cluster.from_kubeconfig(config.kubeconfig), config, commit_of(target))
     except (TemporaryError, PermanentError) as error:
         return Status(config.name, target.name, (*parts, Part("API server", "down", str(error))))
     usual = {wave: stats.median for wave, stats in learn(runs_of(config)).waves.items()}
@@ -94,7 +94,7 @@ def collect(config: Environment, target: Target) -> Status:
     )
 
 
-def _commit(target: Target) -> str:
+def commit_of(target: Target) -> str:
     """What the Applications should be at; empty when it cannot be told from here."""
     try:
         return target.revision()

@@ -52,7 +52,7 @@ from bootstrap.kubernetes.objects import (
     name,
     spec,
 )
-from bootstrap.kubernetes.waves import Wave, WaveState
+from bootstrap.kubernetes.waves import Member, Wave, WaveState
 
 K = TypeVar("K")
 
@@ -98,12 +98,13 @@ def diagnose(
 def members(state: WaveState, wave: Wave | None) -> tuple[Pending, ...]:
     """The pending members of a wave; without one, the root when it is not done."""
     if wave is not None:
-        return tuple(
-            Pending(member.name, member.kind, wave.number, member.sync, member.health, member.reason)
-            for member in wave.pending
-        )
-    root = state.root
-    return () if root.done else (Pending(root.name, root.kind, None, root.sync, root.health, root.reason),)
+        return tuple(_pending(member, wave.number) for member in wave.pending)
+    return () if state.root.done else (_pending(state.root, None),)
+
+
+def _pending(member: Member, wave: int | None) -> Pending:
+    parent = member.owner or member.parent
+    return Pending(member.name, member.kind, wave, member.sync, member.health, member.reason, parent)
 
 
 def gather(
@@ -116,7 +117,7 @@ def gather(
     now: float,
 ) -> Picture:
     """Read what is needed to tell why these members are not done."""
-    wanted = {member.name for member in pending} | {config.gitops.root_app}
+    wanted = {which for member in pending for which in (member.name, member.parent)} | {config.gitops.root_app}
     apps = tuple(item for item in applications if name(item) in wanted)
     views = [View(item) for item in apps]
     reads = _lists(cluster, pending, views, config)

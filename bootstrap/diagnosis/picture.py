@@ -33,7 +33,10 @@ HELM_HOOK = "helm.sh/hook"
 
 @dataclass(frozen=True)
 class Pending:
-    """A member that is not done, with `reason`; `wave` is None for the root Application."""
+    """A member that is not done, with `reason`; `wave` is None for the root Application.
+
+    `parent` is what makes it: an ApplicationSet, or the Application that it is part of.
+    """
 
     name: str
     kind: str
@@ -41,6 +44,7 @@ class Pending:
     sync: str = ""
     health: str = ""
     reason: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True)

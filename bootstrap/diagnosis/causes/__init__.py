@@ -38,10 +38,10 @@ def judge(picture: Picture, config: Environment) -> tuple[Verdict, ...]:
 
 
 def _verdict(picture: Picture, config: Environment, member: Pending) -> Verdict:
-    findings = _findings(Scene(picture, config, member.name))
-    owner = member.name
+    owner, findings = member.name, _findings(Scene(picture, config, member.name))
     if not findings and member.sync == "Missing" and member.name != picture.root:
-        owner, findings = picture.root, _findings(Scene(picture, config, picture.root))
+        owner = member.parent or picture.root
+        findings = _findings(Scene(picture, config, owner))
     ranked = sorted(findings, key=_order)
     young = [finding for finding in ranked if not ripe(picture, finding)]
     for finding in ranked:
@@ -74,7 +74,7 @@ def _order(finding: Finding) -> tuple[int, float, int, tuple[str, ...], str]:
 
 def _chain(member: Pending, owner: str, finding: Finding | None) -> tuple[str, ...]:
     head = f"{member.kind} {member.name}"
-    over = () if owner == member.name else (f"Application {owner}",)
+    over = () if owner == member.name else (f"{owner}, which makes it",)
     return (head, *over, *(finding.path if finding else ()))
 
 

@@ -4,8 +4,8 @@ The order is the order of precedence: of several causes that hold up one Applica
 first is its root cause, because what stands below is what usually follows from it.
 
 `after` is how long (seconds) the cluster has to have shown a cause before it is named. Nothing that a
-healthy or merely slow run shows for a moment (a store that is being validated, a node that joins, a volume that
-is being made) may be called a failure; where the evidence is final by itself it is 0.
+healthy or merely slow run shows for a moment (a store that is being validated, a node that joins, a volume
+that is being made) may be called a failure; where the evidence is final by itself it is 0.
 """
 
 from __future__ import annotations

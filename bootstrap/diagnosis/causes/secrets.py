@@ -1,8 +1,8 @@
 """ExternalSecrets and their stores.
 
 External Secrets says in the condition only that something failed (reason SecretSyncedError); what failed
-stands in the Event UpdateFailed. Words of ESO 0.19 (pkg/controllers/externalsecret, pkg/provider/aws/parameterstore,
-apis/externalsecrets/v1/provider.go).
+stands in the Event UpdateFailed. Words of ESO 0.19 (pkg/controllers/externalsecret, apis/externalsecrets/v1,
+pkg/provider/aws/parameterstore).
 """
 
 from __future__ import annotations
