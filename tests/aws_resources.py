@@ -11,6 +11,7 @@ from tests.aws_context import REGION
 OURS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
 THEIRS = {"bootstrap:project": "eco2", "bootstrap:environment": "prod"}
 TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+IMAGE = "ami-0a1b2c3d4e5f60001"
 OWNER = Owner(OURS, "eco2-dev", "/eco2/dev", "dev.example.com")
 
 
@@ -39,9 +40,8 @@ def make_all(aws: Callable[[str], Any], tags: dict[str, str], suffix: str) -> di
     made["ec2 internet gateway"] = gateway["InternetGateway"]["InternetGatewayId"]
     table = ec2.create_route_table(VpcId=vpc, **spec("route-table", tags))
     made["ec2 route table"] = table["RouteTable"]["RouteTableId"]
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     machines = ec2.run_instances(
-        ImageId=image, MinCount=1, MaxCount=1, SubnetId=net, **spec("instance", {**tags, "Name": "cp"})
+        ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=net, **spec("instance", {**tags, "Name": "cp"})
     )
     made["ec2 instance"] = machines["Instances"][0]["InstanceId"]
     volume = ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1, **spec("volume", tags))

@@ -16,7 +16,8 @@ from tests.aws_resources import OURS, OWNER, THEIRS, make_all, pairs, spec
 
 
 @pytest.fixture
-def aws() -> Iterator[Callable[[str], Any]]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with mock_aws():
         yield cache(client)
 
