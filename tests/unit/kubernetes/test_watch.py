@@ -356,6 +356,20 @@ def wait_until(world: Mirror, names: set[str]) -> None:
         assert world.wait(30), f"never saw {names}"
 
 
+def test_a_mirror_keeps_only_what_is_left_after_trimming() -> None:
+    server = FakeServer()
+    server.put(item("a") | {"data": {"long": "x" * 100}})
+
+    def trim(full: Json) -> Json:
+        return {key: value for key, value in full.items() if key != "data"}
+
+    with Mirror(server.cluster, Scope(CONFIG_MAP, trim=trim)) as world:
+        wait_until(world, {"a"})
+        server.put(item("b") | {"data": {"long": "x" * 100}})
+        wait_until(world, {"a", "b"})
+        assert not any("data" in one for one in world.items(CONFIG_MAP))
+
+
 def test_a_mirror_raises_what_a_watch_cannot_survive() -> None:
     server = FakeServer(refuse=lambda request: Forbidden("no") if "configmaps" in request.path else None)
     with Mirror(server.cluster, Scope(CONFIG_MAP)) as world, pytest.raises(Forbidden):
@@ -415,6 +429,26 @@ def test_until_tells_that_the_connection_is_lost() -> None:
         watch.until(
             Still(patient.clock, trouble="refused"), lambda _: Observation(None, "x"), patient, what="nodes"
         )
+
+
+@pytest.mark.parametrize(
+    ("takes", "pauses"), [(0.001, []), (0.01, [0.04]), (3.0, [watch.LONGEST_REST])], ids=str
+)
+def test_deciding_never_fills_a_core(takes: float, pauses: list[float]) -> None:
+    clock = SlowClock()
+    patient = Patient(clock)
+    outcomes = [Observation(None, "not yet"), Observation(True)]
+
+    def decide(world: watch.World) -> Observation[bool]:
+        FakeClock.wait(clock, takes, threading.Event())
+        return outcomes.pop(0)
+
+    class Stormy(Still):
+        def wait(self, seconds: float) -> bool:
+            return True
+
+    assert watch.until(Stormy(clock), decide, patient, what="waves")
+    assert clock.pauses == pytest.approx(pauses)
 
 
 def test_until_can_be_interrupted() -> None:
