@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from bootstrap import __version__
-from bootstrap.commands.options import DEFAULT_CONFIG, DEFAULT_ENVIRONMENT, Options
+from bootstrap.commands.options import DEFAULT_CONFIG, DEFAULT_ENVIRONMENT, LintOptions, Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,11 +37,11 @@ Exit codes:
 """
 
 
-def _common(function: F) -> F:
+def _common(function: F, forms: Sequence[str] = ("text", "json")) -> F:
     """The options that every command has; they may also stand before the command."""
     function = click.option(
         "--output",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(forms),
         default="text",
         show_default=True,
         help="Words for people, or JSON on stdout.",
@@ -97,12 +98,21 @@ def _changing(function: F) -> F:
 @cli.command()
 @_common
 @_changing
+@click.option(
+    "--fault",
+    multiple=True,
+    metavar="NAME[@WAVE]",
+    help="Rehearse what goes wrong in the field (local platform only); `--fault list` shows what there is.",
+)
 @click.pass_obj
 def up(config: Path, /, **options: Any) -> int:
     """Bring the environment up, or prove that it is up, wave by wave to Healthy.
 
     Run it again after a failure or an interrupt: it looks at what is there and goes on. Every run leaves its
     event log and its report below .bootstrap/runs/ENVIRONMENT/.
+
+    With --fault an Application that fails is laid over the tree, never over your files; the next `up`
+    without it takes that away again.
     """
     return _run("up", Options(config, **options))
 
@@ -138,6 +148,45 @@ def plan(config: Path, /, **options: Any) -> int:
 def doctor(config: Path, /, **options: Any) -> int:
     """Check tools, versions, ports, disk and credentials, each with its cure."""
     return _run("doctor", Options(config, **options))
+
+
+@cli.command()
+@partial(_common, forms=("text", "json", "sarif", "junit"))
+@click.option(
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report there; words for people still go to stdout.",
+)
+@click.option(
+    "--explain",
+    metavar="[RULE]",
+    is_flag=False,
+    flag_value="",
+    help="Explain a rule, or list all rules, and do nothing else.",
+)
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option("--rule", multiple=True, metavar="RULE", help="Only this rule; may be repeated.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Without this rule; may be repeated.")
+@click.option("--fix", is_flag=True, help="Renumber waves into a valid order, after showing how.")
+@click.option("--dry-run", is_flag=True, help="With --fix: show how, change nothing.")
+@click.option("-y", "--yes", is_flag=True, help="With --fix: do not ask.")
+@click.option(
+    "--graph",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw who needs whom, as .svg or .mmd (Mermaid); may be repeated.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Tell all about suppressed findings.")
+@click.pass_obj
+def lint(config: Path, /, **options: Any) -> int:
+    """Prove the order of sync waves offline, from the manifests alone.
+
+    Every Application is rendered as Argo CD would render it; no cluster is asked, and nothing is changed
+    without --fix. Errors end with exit code 9, warnings only with --strict. What could not be rendered is
+    named as not checked.
+    """
+    return _run("lint", LintOptions(config, **options))
 
 
 def _run(module: str, options: Options) -> int:

@@ -72,6 +72,7 @@ def build_up(config: Environment, target: Target) -> Plan:
     )
 
     first = (Step("checks", "Check this machine", checks.run),)
+    during = tuple(step.name for step in target.during)
     steps = (
         Step("preflight", "Check account and names", preflight.run),
         Step("backend", "State bucket", backend.run, ("preflight",)),
@@ -83,7 +84,8 @@ def build_up(config: Environment, target: Target) -> Plan:
         Step("eso", "External Secrets Operator", eso.run, ("access",)),
         Step("argocd", "Argo CD", argocd.run, ("access",)),
         Step("root-app", "Root Application", root_app.run, ("seeds", "nodes", "eso", "argocd")),
-        Step("waves", "Sync waves", waves.run, ("root-app",), deadline=_all_waves(config)),
+        *target.during,
+        Step("waves", "Sync waves", waves.run, ("root-app", *during), deadline=_all_waves(config)),
         Step("verify", "Verify", verify.run, ("waves",)),
     )
     mine = tuple(_with_deadline(step, config) for step in steps)

@@ -14,6 +14,7 @@ DEFAULT_ENVIRONMENT = "local"
 class Options:
     """`output` is text or json; `save_screen` is where the final picture goes as SVG.
 
+    `fault` are the faults that `up` rehearses, NAME or NAME@WAVE.
     `take_over` and `force_unlock` (the id of a Terraform lock) are the user's word where proof is missing.
     """
 
@@ -22,6 +23,7 @@ class Options:
     output: str = "text"
     yes: bool = False
     save_screen: Path | None = None
+    fault: tuple[str, ...] = ()
     take_over: bool = False
     force_unlock: str = ""
 
@@ -34,3 +36,22 @@ class Options:
         if self.environment != DEFAULT_ENVIRONMENT:
             words += ["--environment", self.environment]
         return shlex.join(words)
+
+
+@dataclass(frozen=True)
+class LintOptions(Options):
+    """`output` may also be sarif or junit; it goes to `output_file`, where one is named.
+
+    `explain` is a rule, "" for all of them, None for a lint. `graph` are files to draw. `rule` and `ignore`
+    choose rules; `strict` lets warnings fail. `fix` renumbers waves, with `dry_run` it only shows how.
+    """
+
+    output_file: Path | None = None
+    explain: str | None = None
+    fix: bool = False
+    dry_run: bool = False
+    graph: tuple[Path, ...] = ()
+    rule: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    strict: bool = False
+    verbose: bool = False

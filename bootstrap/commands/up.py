@@ -7,13 +7,20 @@ from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
+from bootstrap.config.model import Environment
+from bootstrap.errors import UsageError
+from bootstrap.targets.base import Target
+
+LIST = "list"
 
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment)
     # A step would learn only after Terraform that an Application cannot be read.
     gitops.find(gitops.load(config.gitops), config.eso.application)
-    target = targets.open_target(config)
+    if LIST in options.fault:
+        return _list(targets.open_target(config), config)
+    target = targets.open_target(config, options.fault)
     if target.billed:
         account = f" in account {config.account}" if config.account else ""
         confirm(options, f"This makes billed AWS resources for '{config.name}'{account}, {config.region}.")
@@ -23,3 +30,15 @@ def run(options: Options) -> int:
         options.command("down"),
     )
     return execute(plan.build_up(config, target), config, target, options, following)
+
+
+def _list(target: Target, config: Environment) -> int:
+    """What can be rehearsed there, a line each."""
+    if not target.faults:
+        raise UsageError(
+            f"no fault can be rehearsed on {target.name}", f"environment {config.name} is no local platform"
+        )
+    width = max(map(len, target.faults))
+    for name, summary in sorted(target.faults.items()):
+        print(f"{name:{width}}  {summary}")  # noqa: T201 - the answer to the command
+    return 0

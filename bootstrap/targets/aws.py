@@ -11,7 +11,7 @@ from typing import Any
 
 from bootstrap import doctor
 from bootstrap.config.model import Environment, Gitops
-from bootstrap.errors import PermanentError, TemporaryError
+from bootstrap.errors import PermanentError, TemporaryError, UsageError
 from bootstrap.targets.base import Target, Tools
 
 REMOTE_TIMEOUT = 30.0  # seconds
@@ -20,7 +20,14 @@ HELM = doctor.Range((3, 14), (4,))
 KUSTOMIZE = doctor.Range((5,), (6,))
 
 
-def build(config: Environment) -> Target:
+def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
+    """Raises UsageError when a fault is to be rehearsed: what users rely on is not for that."""
+    if faults:
+        raise UsageError(
+            f"--fault {faults[0]} is refused",
+            f"environment {config.name} is on AWS, and faults are rehearsed on the local platform only",
+            "bootstrap up --environment local --fault NAME",
+        )
     client = _clients(config)
     return Target(
         name="aws",

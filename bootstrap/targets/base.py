@@ -61,8 +61,9 @@ class Target:
     override file put beside the root module in its working copy. `backend` are extra settings of
     Terraform's S3 backend. `before` are the steps that prepare the target for `up`, `wake` those that make
     it answer for `down`, `after` those that dispose of it then. `exists()` is false only where it is certain
-    that there is nothing to take down. `revision()` is the commit (40 hex digits) that the GitOps revision
-    stands for. `probes` are the target's own checks, made before anything is touched.
+    that there is nothing to take down. `during` are steps between the root Application and the waves.
+    `revision()` is the commit (40 hex digits) that the GitOps revision stands for. `probes` are the
+    target's own checks, made before anything is touched.
     """
 
     name: str
@@ -76,11 +77,13 @@ class Target:
     before: tuple[Step, ...] = ()
     wake: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
+    during: tuple[Step, ...] = ()
     exists: Callable[[], bool] = lambda: True
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple
     rendering: Rendering = DIRECT
     parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself
     probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/doctor.py)
+    faults: Mapping[str, str] = field(default_factory=dict)  # what can be rehearsed: name → one line
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

@@ -13,6 +13,9 @@ from bootstrap.context import Context
 from bootstrap.errors import PermanentError
 from bootstrap.local import account, ports
 from bootstrap.local.aws import override
+from bootstrap.local.faults.fault import Rehearsal, choose, load
+from bootstrap.local.faults.mishaps import Order
+from bootstrap.local.faults.overlay import order_for, read_overlay
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
@@ -23,10 +26,12 @@ from bootstrap.targets.base import Target, Tools
 BUILD_DEADLINE = 3600.0  # seconds; about 12 min on 2 cores
 
 
-def build(config: Environment) -> Target:
+def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
+    """Raises UsageError for a fault that is not known or that the configuration has no node for."""
     toolchain = Toolchain.locate(config.home)
     platform = Platform.locate(config, toolchain)
-    stay = _Stay(config, toolchain, platform)
+    stay = _Stay(config, toolchain, platform, faults=tuple(map(choose, faults)))
+    order = order_for(stay.faults, config)
     url = platform.site.url("aws")
     return Target(
         name="local",
@@ -47,6 +52,12 @@ def build(config: Environment) -> Target:
         wake=(Step("platform", "Wake the local platform", stay.wake_step, attempts=1),),
         exists=platform.site.layout.root.exists,
         after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
+        during=(
+            (Step("mishap", f"Let it happen: {', '.join(faults)}", stay.mishap_step, ("root-app",)),)
+            if order != Order()
+            else ()
+        ),
+        faults={fault.name: fault.summary for fault in load()},
         sources=lambda: journal.read(platform.upstream.served),
         notices=stay.notices,
         parts=stay.parts,
@@ -62,6 +73,7 @@ class _Stay:
     config: Environment
     toolchain: Toolchain
     platform: Platform
+    faults: tuple[Rehearsal, ...] = ()
     changed: tuple[str, ...] = ()
 
     # -- steps ---------------------------------------------------------------------------------------
@@ -76,15 +88,22 @@ class _Stay:
         from bootstrap.local.upstream.snapshot import snapshot  # noqa: PLC0415 - only `up` needs it
 
         platform = replace(self.platform, clock=context.clock)
+        platform.site.layout.mishap.unlink(missing_ok=True)  # all is well until the root Application is there
         started = platform.start(context.progress, context.cancel)
         account.furnish(_clients(platform.site.url("aws"), self.config.region)("route53"), self.config.domain)
         gitops = self.config.gitops
-        taken = snapshot(gitops.checkout, platform.upstream.state, gitops.repo_url, gitops.revision)
+        overlay = read_overlay(self.faults, self.config)
+        taken = snapshot(gitops.checkout, platform.upstream.state, gitops.repo_url, gitops.revision, overlay)
         self.changed = taken.changed
         return Done(
             f"{platform.site.url('aws')} is AWS, commit {taken.commit[:10]} is {gitops.revision}",
             changed=started,
         )
+
+    def mishap_step(self, _context: Context) -> Done:
+        """What of the faults is not in the manifests (the simulator sees to it)."""
+        order_for(self.faults, self.config).write(self.platform.site.layout.mishap)
+        return Done("ordered")
 
     def wake_step(self, context: Context) -> Done:
         """What a restart of the machine put to sleep: AWS has to answer before it can be emptied."""
@@ -109,8 +128,13 @@ class _Stay:
         return Git(repository)("rev-parse", f"refs/heads/{self.config.gitops.revision}")
 
     def notices(self) -> tuple[str, ...]:
-        if not self.changed:
-            return ()
+        rehearsed = tuple(
+            f"fault {one.fault.name} is rehearsed: {one.fault.summary}; `up` without it takes it away"
+            for one in self.faults
+        )
+        return rehearsed + (self._uncommitted() if self.changed else ())
+
+    def _uncommitted(self) -> tuple[str, ...]:
         shown = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
         return (f"uncommitted changes are rehearsed ({len(self.changed)}): {shown}",)
 

@@ -44,9 +44,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Order:
-    """Which mishap is to be; `node` is where, for those of a node."""
+    """Which mishaps are to be: `denied`: Argo CD loses a right; `node` is the name of one without network."""
 
-    world: str = ""
+    denied: bool = False
     node: str = ""
 
     @classmethod
@@ -82,7 +82,7 @@ class Mishaps:
 
     def _rights(self, order: Order) -> None:
         """The role is only looked at when the order changes: it is not watched."""
-        denied = order.world == "rbac-denied"
+        denied = order.denied
         if denied == self._denied:
             return
         role = self._cluster.find(ROLE)
@@ -114,7 +114,7 @@ class Mishaps:
 
 def marks(nodes: Iterable[Json], order: Order) -> dict[Key, str | None]:
     """Annotations to set, or to remove (None)."""
-    wanted = {order.node: NOT_READY} if order.world == "node-not-ready" else {}
+    wanted = {order.node: NOT_READY} if order.node else {}
     return {
         Key.of(node): wanted.get(name(node))
         for node in nodes

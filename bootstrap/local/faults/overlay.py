@@ -7,7 +7,7 @@ without a trace when the root Application prunes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from string import Template
 from typing import Any
@@ -16,12 +16,14 @@ import yaml
 
 from bootstrap.config.model import Environment
 from bootstrap.errors import UsageError
-from bootstrap.gitops import AppManifest, find
+from bootstrap.gitops import AppManifest, find, load, repository_root
 from bootstrap.kubernetes.argo import CASCADE, WAVE
 from bootstrap.local.faults.fault import Fault, Rehearsal
+from bootstrap.local.faults.mishaps import Order
 
 FOLDER = PurePosixPath(".faults")  # of the manifests; the root Application does not look there
 LABEL = "local.bootstrap/fault"
+NODE, DENIED = "node-not-ready", "rbac-denied"  # values of Fault.world
 SERVER = "https://kubernetes.default.svc"
 
 
@@ -47,6 +49,26 @@ def overlay(
         for folder, content in _contents(fault, holes).items():
             files |= {str(FOLDER / folder / path): text for path, text in content.items()}
     return files | _placed(tops, PurePosixPath(config.gitops.path), root)
+
+
+def read_overlay(rehearsals: Sequence[Rehearsal], config: Environment) -> dict[str, str]:
+    """The overlay over the checkout as it is. Raises ConfigError and UsageError."""
+    if not rehearsals:
+        return {}
+    folder = repository_root(config.gitops.checkout) / config.gitops.path
+    root = {
+        name: (folder / name).read_text(encoding="utf-8")
+        for name in ("Chart.yaml", "kustomization.yaml")
+        if (folder / name).is_file()
+    }
+    return overlay(rehearsals, config, default_wave(load(config.gitops), config), root)
+
+
+def order_for(rehearsals: Iterable[Rehearsal], config: Environment) -> Order:
+    """What has to happen in the world besides."""
+    worlds = {rehearsal.fault.world: rehearsal.fault for rehearsal in rehearsals}
+    node = _holes(worlds[NODE], config)["worker"] if NODE in worlds else ""
+    return Order(denied=DENIED in worlds, node=node)
 
 
 def app_name(fault: Fault) -> str:
