@@ -15,7 +15,13 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from bootstrap import __version__
-from bootstrap.commands.options import DEFAULT_CONFIG, DEFAULT_ENVIRONMENT, LintOptions, Options
+from bootstrap.commands.options import (
+    DEFAULT_CONFIG,
+    DEFAULT_ENVIRONMENT,
+    DiagnoseOptions,
+    LintOptions,
+    Options,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -148,6 +154,31 @@ def plan(config: Path, /, **options: Any) -> int:
 def doctor(config: Path, /, **options: Any) -> int:
     """Check tools, versions, ports, disk and credentials, each with its cure."""
     return _run("doctor", Options(config, **options))
+
+
+@cli.command()
+@_common
+@click.option("--wave", type=int, help="Only this wave.")
+@click.option("--app", default="", metavar="NAME", help="Only this Application.")
+@click.option(
+    "--save-picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep what was read, without any secret value, as JSON.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Diagnose a picture that was kept, instead of the cluster.",
+)
+@click.pass_obj
+def diagnose(config: Path, /, **options: Any) -> int:
+    """Say why what is not Healthy is not: wave, application, resource, cause, and the next command.
+
+    Reads the cluster, changes nothing. Exit code 0 when nothing is stuck, 5 when something is.
+    """
+    return _run("diagnose", DiagnoseOptions(config, **options))
 
 
 @cli.command()

@@ -55,3 +55,14 @@ class LintOptions(Options):
     ignore: tuple[str, ...] = ()
     strict: bool = False
     verbose: bool = False
+
+
+@dataclass(frozen=True)
+class DiagnoseOptions(Options):
+    """`wave` and `app` narrow what is asked about; `save_picture` keeps what was read, `picture` is read
+    instead of the cluster."""
+
+    wave: int | None = None
+    app: str = ""
+    save_picture: Path | None = None
+    picture: Path | None = None

@@ -117,7 +117,9 @@ def gather(
     now: float,
 ) -> Picture:
     """Read what is needed to tell why these members are not done."""
-    wanted = {which for member in pending for which in (member.name, member.parent)} | {config.gitops.root_app}
+    wanted = {which for member in pending for which in (member.name, member.parent)} | {
+        config.gitops.root_app
+    }
     apps = tuple(item for item in applications if name(item) in wanted)
     views = [View(item) for item in apps]
     reads = _lists(cluster, pending, views, config)

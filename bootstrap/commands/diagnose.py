@@ -1,0 +1,105 @@
+"""`bootstrap diagnose`: why what is not Healthy is not. Reads only, and takes no lock.
+
+Exit code 0: nothing is stuck (what is not done gets on by itself); 5: something is, or the cluster cannot be
+asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bootstrap import status, targets
+from bootstrap.clock import SystemClock
+from bootstrap.commands.options import DiagnoseOptions
+from bootstrap.config.load import load
+from bootstrap.config.model import Environment
+from bootstrap.diagnosis.causes import judge, stuck
+from bootstrap.diagnosis.model import Verdict
+from bootstrap.diagnosis.picture import Picture, decode, encode
+from bootstrap.diagnosis.survey import Focus, take
+from bootstrap.diagnosis.words import lines
+from bootstrap.errors import PermanentError, StuckError, TemporaryError, UsageError
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.targets.base import Target
+
+FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+
+
+def run(options: DiagnoseOptions) -> int:
+    config = load(options.config, options.environment, values=False)
+    picture = _saved(options.picture) if options.picture else _live(config, Focus(options.wave, options.app))
+    if options.save_picture:
+        text = json.dumps(encode(picture), ensure_ascii=False, indent=1, sort_keys=True)
+        options.save_picture.write_text(text + "\n", encoding="utf-8")
+    verdicts = judge(picture, config)
+    if options.output == "json":
+        click.echo(json.dumps(as_data(config, picture, verdicts), ensure_ascii=False))
+    else:
+        click.echo("\n".join(as_text(config, picture, verdicts)))
+    return StuckError.exit_code if stuck(verdicts) else 0
+
+
+def as_data(config: Environment, picture: Picture, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The JSON form."""
+    waves = sorted({verdict.wave for verdict in verdicts if verdict.wave is not None})
+    return {
+        "version": FORMAT,
+        "environment": config.name,
+        "stuck": bool(stuck(verdicts)),
+        "verdicts": [asdict(verdict) for verdict in verdicts],
+        "hints": {str(wave): config.waves.hints[wave] for wave in waves if wave in config.waves.hints},
+        "unread": list(picture.unread),
+    }
+
+
+def as_text(config: Environment, picture: Picture, verdicts: Sequence[Verdict]) -> list[str]:
+    """A verdict on the whole, then a block a cause, then what could not be read."""
+    held = len(stuck(verdicts))
+    if held:
+        head = f"{config.name}: {held} of {len(verdicts)} pending will not get on by themselves"
+    elif verdicts:
+        head = f"{config.name}: nothing is stuck; waiting for"
+    else:
+        head = f"{config.name}: nothing is stuck: what was asked about is Synced and Healthy"
+    told = lines(verdicts, config.waves.hints if held else {})
+    unread = [f"could not be read: {what}" for what in picture.unread]
+    return [head, *told, *unread]
+
+
+def _live(config: Environment, focus: Focus) -> Picture:
+    """Raises StuckError when there is no cluster, or it does not answer."""
+    target = targets.open_target(config)
+    if not config.kubeconfig.exists():
+        what = f"there is no cluster of environment {config.name} to be asked"
+        why = f"no kubeconfig at {config.kubeconfig}{_down(target)}"
+        raise StuckError(what, why, f"bootstrap up --environment {config.name}")
+    try:
+        cluster = Cluster.from_kubeconfig(config.kubeconfig)
+        return take(cluster, config, status.commit_of(target), focus, SystemClock().now())
+    except UsageError:
+        raise
+    except (TemporaryError, PermanentError) as error:
+        what = f"the cluster of environment {config.name} cannot be asked"
+        cure = f"bootstrap status --environment {config.name}"
+        raise StuckError(what, f"{error}{_down(target)}", cure) from error
+
+
+def _down(target: Target) -> str:
+    """What of the target itself is not up."""
+    late = [f"{part.name} is {part.state}" for part in target.parts() if part.state != "up"]
+    return f"; {', '.join(late)}" if late else ""
+
+
+def _saved(path: Path) -> Picture:
+    """Raises UsageError for a file that is no picture."""
+    try:
+        return decode(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        cure = "make one: bootstrap diagnose --save-picture FILE"
+        raise UsageError(f"{path} is no picture of a cluster", str(error), cure) from error
