@@ -3,18 +3,20 @@
 The text is a stream of documents. An Application begins a section: what follows is what it renders to, up to
 the next Application. What stands before the first one is installed before the root. An Application that
 names an ApplicationSet in its ownerReferences is made by it. A document with `ssm_prefix` holds what
-bootstrap.yaml says: seeds by name below the prefix, and `facts` of Terraform.
+bootstrap.yaml says: seeds by name below the prefix, and `facts` of Terraform. One with `file` and `text` is
+another file of Git.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.documents import located
-from bootstrap.kubernetes.objects import CRD, Json, Kind, dig, name, namespace, spec
-from bootstrap.lint.model import App, AppSet, Location, Manifest, Seeded, Tree
+from bootstrap.kubernetes.objects import CRD, Json, Kind, annotations_of, dig, name, namespace, spec
+from bootstrap.lint.model import App, AppSet, Broken, Location, Manifest, Seeded, Tree
 
 FILE = "example.yaml"
 CLUSTER_WIDE = {
@@ -24,6 +26,8 @@ CLUSTER_WIDE = {
     *("ClusterSecretStore", "ClusterExternalSecret", "ClusterIssuer", "Installation", "NodePool"),
 }
 STEP = "example/rolling-sync-step"  # annotation of an Application of a set
+VIA = "example/via"  # annotation of an object: Manifest.via
+BROKEN = "example/broken"  # annotation of an Application that cannot be rendered, and why
 
 
 def tree(text: str, file: str = FILE) -> Tree:
@@ -36,8 +40,9 @@ def tree(text: str, file: str = FILE) -> Tree:
         apps=tuple(apps),
         sets=tuple(reader.sets),
         installed=tuple(reader.installed),
+        broken=tuple(reader.broken()),
         seeded=reader.seeded,
-        files={file: text},
+        files={file: text, **reader.files},
     )
 
 
@@ -50,12 +55,15 @@ class _Reader:
         self.held: dict[str, list[Manifest]] = {}
         self.scopes: dict[Kind, str] = {}
         self.seeded = Seeded()
+        self.files: dict[str, str] = {}
 
     def take(self, line: int, item: Json) -> None:
         where = Location(self.file, line)
         kind = item.get("kind")
         if "ssm_prefix" in item:
             self.seeded = _seeded(item)
+        elif "text" in item:
+            self.files[str(item["file"])] = str(item["text"])
         elif kind == "Application":
             self.apps.append(self._app(item, where))
             self.held[name(item)] = []
@@ -66,6 +74,11 @@ class _Reader:
 
     def finished(self) -> list[App]:
         return [replace(app, manifests=tuple(self.held[app.name])) for app in self.apps]
+
+    def broken(self) -> Iterator[Broken]:
+        for app in self.apps:
+            if why := annotations_of(app.item).get(BROKEN):
+                yield Broken(f"Application {app.name}", why, app.where)
 
     def _app(self, item: Json, where: Location) -> App:
         parent = str(dig(item, "metadata", "labels", "parent") or "")
@@ -88,9 +101,9 @@ class _Reader:
             defined = Kind(str(spec(item)["group"]), str(dig(spec(item), "names", "kind")))
             self.scopes[defined] = str(spec(item).get("scope", "Namespaced"))
         app = self.apps[-1] if self.apps else None
-        manifest = Manifest(
-            item, app.name if app else "", where, namespace=self._namespace(item, app.item if app else {})
-        )
+        there = self._namespace(item, app.item if app else {})
+        via = annotations_of(item).get(VIA, "")
+        manifest = Manifest(item, app.name if app else "", where, via, there)
         (self.held[app.name] if app else self.installed).append(manifest)
 
     def _namespace(self, item: Json, app: Json) -> str:
