@@ -64,11 +64,14 @@ def documents(text: str | bytes) -> Iterator[Any]:
 
 def manifests(text: str | bytes) -> list[Json]:
     """Every object of a stream of documents, lists taken apart. Raises yaml.YAMLError."""
-    found: list[Json] = []
-    for value in documents(text):
-        if isinstance(value, dict):
-            found.extend(value["items"] or () if _is_list(value) else (value,))
-    return found
+    return [item for value in documents(text) for item in items(value)]
+
+
+def items(document: Any) -> list[Json]:
+    """The objects in one document: a list's, or itself; none in what is no mapping."""
+    if not isinstance(document, dict):
+        return []
+    return list(document["items"] or ()) if _is_list(document) else [document]
 
 
 def _is_list(value: Json) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
 from bootstrap.plan import Done, Step
 from bootstrap.status import Part
-from bootstrap.targets.base import Target, Tools
+from bootstrap.targets.base import Outside, Rendering, Target, Tools
 
 BUILD_DEADLINE = 3600.0  # seconds; about 12 min on 2 cores
 
@@ -60,6 +61,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         faults={fault.name: fault.summary for fault in load()},
         sources=lambda: journal.read(platform.upstream.served),
         notices=stay.notices,
+        rendering=_rendering(config, platform),
         parts=stay.parts,
         probes=(*checks.probes(toolchain), doctor.Probe("ports", stay.look_at_ports)),
         keep_state_bucket=False,
@@ -163,6 +165,19 @@ class _Stay:
             detail = "; ".join(f"{check.name}: {check.detail}" for check in busy)
             return doctor.Check("ports", False, detail, "; ".join(dict.fromkeys(c.cure for c in busy)))
         return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are free")
+
+
+def _rendering(config: Environment, platform: Platform) -> Rendering:
+    """Without a platform, and beside one that runs."""
+
+    @contextmanager
+    def outside() -> Iterator[Outside]:
+        from bootstrap.local.upstream.offline import serve  # noqa: PLC0415 - only when something is fetched
+
+        with serve(platform.upstream, config.gitops) as way:
+            yield way
+
+    return Rendering(outside, platform.upstream.kind_of_answers)
 
 
 def _clients(url: str, region: str) -> Callable[[str], Any]:

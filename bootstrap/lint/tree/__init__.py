@@ -2,15 +2,37 @@
 
 Argo CD 3.2 is followed in what it makes of a source; what it would fetch from another Git repository, or
 have made by a plugin, is Unchecked; what it would certainly refuse, too, is Broken.
+
+    walk.py        READ FIRST: from the root down, a level at a time
+    render.py      a source → its objects: directory.py, kustomize.py (closure.py), helm.py (release.py)
+    sets.py        an ApplicationSet → its Applications: generators.py, templates.py
+    outside.py     charts and remote files; store.py: what was fetched and rendered before
+    installed.py   what stands before the root Application; facts.py: which parameters do
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootstrap.config.model import Environment
-from bootstrap.lint.model import Tree
+from bootstrap.errors import ConfigError, Problem
+from bootstrap.gitops import repository_root, root_application
+from bootstrap.lint.model import App, Location, Tree
+from bootstrap.lint.tree import installed
+from bootstrap.lint.tree.bench import Bench
+from bootstrap.lint.tree.checkout import Checkout
+from bootstrap.lint.tree.facts import seeded
+from bootstrap.lint.tree.outside import World
+from bootstrap.lint.tree.programs import Programs
+from bootstrap.lint.tree.render import Renderer
+from bootstrap.lint.tree.sets import Generator
+from bootstrap.lint.tree.store import Store
+from bootstrap.lint.tree.templates import Templates
+from bootstrap.lint.tree.walk import Walk
 from bootstrap.targets.base import DIRECT, Rendering, Tools
 
 
@@ -24,9 +46,46 @@ def read(
     """The tree below `config.gitops`, as the checkout is now (uncommitted changes included).
 
     `environment` is added to that of every program. `cache` is the folder for what was rendered and fetched
-    (None: nothing is kept), see `bootstrap.cache.folder`. `rendering` is the target's way to what is not in
-    Git (Target.rendering); it is opened only when something has to be fetched.
+    (None: nothing is kept), one below `bootstrap.cachefolder.choose(config.home)`. `rendering` is the
+    target's way to what is not in Git (Target.rendering); it is opened only when something has to be fetched.
+
+    `installed` of the tree is Argo CD's own kustomization, and External Secrets Operator with the CRDs that
+    the step `eso` installs from outside before the root Application: their `app` is "", the latter's `via`
+    begins with installed.BY_ESO, and the Applications that adopt them render them once more.
 
     Raises ConfigError when the root Application's folder cannot be read, ToolError without helm or kustomize.
     """
-    raise NotImplementedError
+    root = repository_root(config.gitops.checkout)
+    if not (root / config.gitops.path).is_dir():
+        what = f"there is no folder {config.gitops.path} in {root}"
+        problem = Problem("gitops.path", what, "correct gitops.path")
+        raise ConfigError("the Applications cannot be read", [problem])
+    with tempfile.TemporaryDirectory(prefix="bootstrap-lint-") as home:
+        programs = Programs(tools, environment, Path(home))
+        store = Store(cache)
+        with (
+            World(programs, store, rendering) as world,
+            ThreadPoolExecutor((os.cpu_count() or 2) + 2) as pool,
+        ):
+            bench = Bench(Checkout(root), programs, store, world)
+            tree = _read(config, bench, pool)
+        store.prune()
+    return tree
+
+
+def _read(config: Environment, bench: Bench, pool: ThreadPoolExecutor) -> Tree:
+    checkout, gitops = bench.checkout, config.gitops
+    renderer = Renderer(config, bench, installed.build_options(config, checkout))
+    argocd = installed.ArgoCD(config, checkout, pool.submit(installed.render, config, renderer, checkout))
+    generator = Generator(checkout, Templates(bench.programs, bench.store), renderer.require_ours)
+    walk = Walk(renderer, generator, checkout, pool, argocd.pieces)
+    apps = walk.run(App(root_application(gitops), Location(gitops.path), ()))
+    return Tree(
+        apps=apps,
+        sets=tuple(sorted(walk.sets, key=lambda one: (one.position, one.name))),
+        installed=(*argocd.manifests(walk.cluster_wide()), *installed.eso(config, apps)),
+        unchecked=(*walk.unchecked, *argocd.unchecked()),
+        broken=(*walk.broken, *argocd.broken()),
+        seeded=seeded(config),
+        files=checkout.texts(),
+    )

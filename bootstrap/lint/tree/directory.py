@@ -1,0 +1,81 @@
+"""A plain folder of manifests, as Argo CD reads it."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from bootstrap.kubernetes.documents import items
+from bootstrap.lint.model import Location
+from bootstrap.lint.tree.checkout import Checkout, said
+from bootstrap.lint.tree.patterns import glob
+from bootstrap.lint.tree.piece import Piece, Source
+from bootstrap.lint.tree.problems import Unknown, Wrong
+
+_SUFFIXES = (".yaml", ".yml", ".json", ".jsonnet")
+_SKIPPED = re.compile(rb"^#\s*\+argocd:skip-file-rendering", re.MULTILINE)
+_LOOKS_LIKE_ONE = (b"apiVersion:", b"kind:", b"metadata:")
+
+
+def read(checkout: Checkout, source: Source) -> Iterator[Piece]:
+    """Raises Unknown for Jsonnet, Wrong for a file that Argo CD cannot read."""
+    for path in wanted(checkout, source):
+        if path.endswith(".jsonnet"):
+            cure = "keep the rendered YAML in Git, or set directory.exclude"
+            raise Unknown(f"{path} is Jsonnet, which is not evaluated here", cure)
+        yield from _pieces(checkout, path)
+
+
+def wanted(checkout: Checkout, source: Source) -> list[str]:
+    """The files that `directory.recurse`, `include` and `exclude` leave."""
+    options = source.options("directory")
+    folder = posixpath.normpath(source.path).strip("/").removeprefix(".")
+    include, exclude = str(options.get("include") or ""), str(options.get("exclude") or "")
+    found = []
+    for path in checkout.files(folder):
+        inside = path[len(folder) :].lstrip("/")
+        if (
+            path.endswith(_SUFFIXES)
+            and (options.get("recurse") or "/" not in inside)
+            and not (exclude and glob(exclude).fullmatch(inside))
+            and (not include or glob(include).fullmatch(inside))
+        ):
+            found.append(path)
+    return found
+
+
+def _pieces(checkout: Checkout, path: str) -> Iterator[Piece]:
+    content = checkout.content(path)
+    if path.endswith(".json"):
+        yield _from_json(path, content)
+        return
+    if _SKIPPED.search(content):
+        return
+    try:
+        documents = checkout.documents(path)
+    except yaml.YAMLError as error:
+        if all(word in content for word in _LOOKS_LIKE_ONE):
+            raise Wrong(f"{path} is no valid YAML: {said(error)}", "correct it") from error
+        return  # Argo CD takes it for something that is no manifest
+    objects = [(line, item) for line, document in documents for item in items(document)]
+    strange = next(
+        (line for line, item in objects if not (item.get("kind") and item.get("apiVersion"))), None
+    )
+    if strange is None:
+        yield from (Piece(item, Location(path, line)) for line, item in objects)
+    elif any(item.get("kind") for _, item in objects) or all(word in content for word in _LOOKS_LIKE_ONE):
+        raise Wrong(f"the document in line {strange} of {path} has no kind or apiVersion", "add them")
+
+
+def _from_json(path: str, content: bytes) -> Piece:
+    try:
+        item = json.loads(content)
+    except ValueError as error:
+        raise Wrong(f"{path} is no single JSON object", "correct it; one object a file") from error
+    if not isinstance(item, dict) or not item.get("kind"):
+        raise Wrong(f"{path} is no Kubernetes object", "correct it, or set directory.exclude")
+    return Piece(item, Location(path, 1))

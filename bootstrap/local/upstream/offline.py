@@ -1,0 +1,45 @@
+"""The way outside while manifests are rendered without a platform: the same proxy, in this process."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bootstrap.config.model import Gitops
+from bootstrap.local.upstream import journal
+from bootstrap.local.upstream.authority import Authority, write_bundle
+from bootstrap.local.upstream.config import Config, environment
+from bootstrap.local.upstream.proxy import ProxyServer
+from bootstrap.local.upstream.services import Router
+from bootstrap.local.upstream.snapshot import snapshot
+from bootstrap.local.upstream.world import Network
+from bootstrap.targets.base import Outside
+
+
+@contextmanager
+def serve(like: Config, gitops: Gitops) -> Iterator[Outside]:
+    """A proxy for the work tree as it is now, on a free port, with a folder of its own: a platform that runs
+    goes on following what it was given.
+
+    Raises ConfigError and ToolError when the work tree cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="bootstrap-upstream-") as folder:
+        config = replace(like, port=0, state=Path(folder))
+        snapshot(gitops.checkout, config.state, gitops.repo_url, gitops.revision)
+        authority = Authority.open(config.state)
+        write_bundle(config.bundle, authority)
+        world = Network(str(config.bundle), offline=config.offline)
+        with ProxyServer(0, authority, Router(config, world), world) as server:
+            thread = threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            )
+            thread.start()
+            try:
+                yield Outside(environment(server.port, config.state), lambda: journal.read(config.served))
+            finally:
+                server.shutdown()
+                thread.join()
