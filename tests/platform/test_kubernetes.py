@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from bootstrap.clock import Clock, SystemClock
 from bootstrap.kubernetes.apply import apply
-from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.errors import (
     AlreadyExists,
@@ -42,12 +38,9 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.kubernetes.settled import settled
 from bootstrap.kubernetes.watch import Changed, ClusterSource, Listed, Mirror, Scope, Stop, follow
-from bootstrap.local.toolchain import Toolchain
+from tests.api_server import DEADLINE, TOOLCHAIN, Server, eventually, ready
 
 pytestmark = pytest.mark.platform
-
-TOOLCHAIN = Toolchain.locate(Path(__file__).parents[2])
-DEADLINE = 60.0
 
 
 @dataclass
@@ -59,114 +52,14 @@ class Waiter:
     def progress(self, message: str) -> None: ...
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-class Server:
-    """etcd and an API server without a watch cache that forgets old versions within seconds."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.etcd_port, self.peer_port, self.port = free_ports(3)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        key = folder / "sa.key"
-        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
-        (folder / "tokens.csv").write_text("admin,admin,admin,system:masters\nnobody,nobody,nobody\n")
-        self.start_etcd()
-        self.start_api()
-
-    def start(self, program: str, *arguments: str) -> None:
-        log = (self.folder / f"{program}.log").open("ab")
-        with log:
-            self.processes[program] = subprocess.Popen(
-                [str(TOOLCHAIN.path(program)), *arguments], stdout=log, stderr=log, cwd=self.folder
-            )
-
-    def start_etcd(self) -> None:
-        client, peer = f"http://127.0.0.1:{self.etcd_port}", f"http://127.0.0.1:{self.peer_port}"
-        self.start(
-            "etcd",
-            "--data-dir=etcd",
-            "--unsafe-no-fsync",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
-        )
-
-    def start_api(self) -> None:
-        self.start(
-            "kube-apiserver",
-            f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
-            f"--secure-port={self.port}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
-            "--cert-dir=certs",
-            "--token-auth-file=tokens.csv",
-            "--authorization-mode=RBAC",
-            "--service-account-key-file=sa.key",
-            "--service-account-signing-key-file=sa.key",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            "--watch-cache=false",
-            "--etcd-compaction-interval=1s",
-        )
-
-    def stop(self, program: str, how: int = signal.SIGTERM) -> None:
-        process = self.processes.pop(program)
-        process.send_signal(how)
-        process.wait(DEADLINE)
-
-    def kubeconfig(self, user: str) -> Path:
-        path = self.folder / f"kubeconfig-{user}"
-        address = f"https://127.0.0.1:{self.port}"
-        path.write_text(
-            f"""
-apiVersion: v1
-kind: Config
-clusters: [{{name: c, cluster: {{server: "{address}", certificate-authority: certs/apiserver.crt}}}}]
-users: [{{name: u, user: {{token: {user}}}}}]
-contexts: [{{name: x, context: {{cluster: c, user: u}}}}]
-current-context: x
-"""
-        )
-        return path
-
-    def cluster(self, user: str = "admin") -> Cluster:
-        return Cluster.from_kubeconfig(self.kubeconfig(user))
+# Without a watch cache, and with an etcd that forgets old versions within seconds.
+FORGETFUL = ("--watch-cache=false", "--etcd-compaction-interval=1s")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("kubernetes"))
-    try:
-        eventually((made.folder / "certs" / "apiserver.crt").exists)
-        eventually(lambda: ready(made.cluster()))
+    with Server(tmp_path_factory.mktemp("kubernetes"), *FORGETFUL) as made:
         yield made
-    finally:
-        for program in list(made.processes):
-            made.stop(program, signal.SIGKILL)
-
-
-def ready(cluster: Cluster) -> bool:
-    try:
-        return cluster.ready() == "" and cluster.serves(CONFIG_MAP)
-    except Unreachable:
-        return False
-
-
-def eventually(probe: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE
-    while not probe():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
 
 
 def config_map(which: str, **data: str) -> Json:
