@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only writes here; nothing foreign is parsed
@@ -10,9 +9,7 @@ from xml.etree import ElementTree as ET  # only writes here; nothing foreign is 
 from bootstrap.lint.model import Finding, Unchecked
 from bootstrap.lint.report import Report
 from bootstrap.lint.report.sarif import cure, message
-
-# What XML 1.0 cannot hold, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from bootstrap.lint.xml import clean
 
 
 def encode(report: Report) -> str:
@@ -27,7 +24,7 @@ def encode(report: Report) -> str:
         "time": f"{report.seconds:.3f}",
     }
     suites = ET.Element("testsuites", {"name": "bootstrap lint", **counts})
-    suite = ET.SubElement(suites, "testsuite", {"name": _clean(f"lint {report.environment}"), **counts})
+    suite = ET.SubElement(suites, "testsuite", {"name": clean(f"lint {report.environment}"), **counts})
     suite.extend(cases)
     ET.indent(suites)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
@@ -42,9 +39,9 @@ def _rules(report: Report) -> Iterator[ET.Element]:
             yield _case(rule, rule)
         for finding in found[rule]:
             case = _case(rule, f"{rule}: {finding.subject}", finding.where.file, finding.where.line)
-            text = _clean(f"{finding.where}\n{message(finding)}")
+            text = clean(f"{finding.where}\n{message(finding)}")
             if report.fails(finding):
-                said = {"message": _clean(f"{finding.where}: {finding.why}"), "type": finding.severity}
+                said = {"message": clean(f"{finding.where}: {finding.why}"), "type": finding.severity}
                 ET.SubElement(case, "failure", said).text = text
             else:
                 ET.SubElement(case, "system-out").text = f"{finding.severity}: {text}"
@@ -53,16 +50,10 @@ def _rules(report: Report) -> Iterator[ET.Element]:
 
 def _skipped(one: Unchecked) -> ET.Element:
     case = _case("not-checked", one.what, one.where.file, one.where.line)
-    ET.SubElement(
-        case, "skipped", {"message": _clean(f"{one.where}: {one.why.rstrip('.')}.{cure(one.cure)}")}
-    )
+    ET.SubElement(case, "skipped", {"message": clean(f"{one.where}: {one.why.rstrip('.')}.{cure(one.cure)}")})
     return case
 
 
 def _case(rule: str, name: str, file: str = "", line: int = 0) -> ET.Element:
-    place = {"file": _clean(file), "line": str(line)} if file else {}
-    return ET.Element("testcase", {"classname": f"bootstrap.lint.{rule}", "name": _clean(name), **place})
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("�", text)
+    place = {"file": clean(file), "line": str(line)} if file else {}
+    return ET.Element("testcase", {"classname": f"bootstrap.lint.{rule}", "name": clean(name), **place})

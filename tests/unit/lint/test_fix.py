@@ -25,7 +25,7 @@ FILES = {
     ESO: application("eso", 10),
     CR: application("secrets", 9),
     ALB: application("alb", 15),
-    "apps/kustomization.yaml": "resources: # all\n  - 00-crds.yaml\n  - ./09-secrets.yaml # x\n  - '10-eso.yaml'\n",
+    "apps/kustomization.yaml": "resources: # all\n- 00-crds.yaml\n- ./09-secrets.yaml\n- '10-eso.yaml'\n",
     "over/kustomization.yaml": "resources: [../apps/09-secrets.yaml]\n",
     "docs/x.yaml": "# see 09-secrets.yaml\n",
 }

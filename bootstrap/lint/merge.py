@@ -1,0 +1,101 @@
+"""Which neighbouring waves could be one, and the time that would save: advice, never a finding. Pure.
+
+Every wave costs a gate: all of it has to be Healthy before the next one begins. Waves that nothing orders
+could share one. Where an order has a reason besides a dependency, the rules name it, and it is among the
+orders; that applications start only once all infrastructure stands (platform rule 6) is kept in any case.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from bootstrap.history import Learnt
+from bootstrap.lint.model import Tree
+from bootstrap.lint.units import Unit, Units
+from bootstrap.render.text import duration, plural
+
+FIRST_OF_APPLICATIONS = 60  # the wave from which on there is no infrastructure any more
+
+# Seconds that a gate takes at least where no run has told: Argo CD waits 2 s between waves
+# (ARGOCD_SYNC_WAVE_DELAY) and needs about one more to see that all is Healthy.
+GATE = 3.0
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Neighbouring waves that could be one. `seconds` is what that saves, `learnt` whether runs told it."""
+
+    waves: tuple[int, ...]
+    seconds: float
+    learnt: bool
+
+
+def advice(tree: Tree, orders: Iterable[tuple[str, str]], learnt: Learnt) -> tuple[str, ...]:
+    """A line each."""
+    return tuple(_line(merge, learnt) for merge in merges(tree, orders, learnt))
+
+
+def merges(tree: Tree, orders: Iterable[tuple[str, str]], learnt: Learnt) -> Iterator[Merge]:
+    """The largest groups, from the first wave on. `orders` are Applications of which the first is earlier."""
+    units = Units(tree)
+    waves: defaultdict[int, set[Unit]] = defaultdict(set)
+    for unit, place in units.places.items():
+        if units.top(unit):
+            waves[place.wave].add(unit)
+    ordered = {pair for first, then in orders if (pair := units.siblings(first, then))}
+    unknown = _unknown(tree, units)
+    for group in _groups(waves, ordered, unknown):
+        if len(group) > 1:
+            yield Merge(tuple(group), *_saving(group, learnt))
+
+
+def _groups(
+    waves: Mapping[int, set[Unit]], ordered: set[tuple[Unit, Unit]], unknown: set[Unit]
+) -> Iterator[list[int]]:
+    """Neighbours as long as nothing orders any two of them."""
+    group: list[int] = []
+    members: set[Unit] = set()
+    for wave in sorted(waves):
+        apart = (
+            any((one, other) in ordered for one in members for other in waves[wave])
+            or (members | waves[wave]) & unknown
+            or (group and group[-1] < FIRST_OF_APPLICATIONS <= wave)
+        )
+        if apart:
+            yield group
+            group, members = [], set()
+        group.append(wave)
+        members |= waves[wave]
+    yield group
+
+
+def _unknown(tree: Tree, units: Units) -> set[Unit]:
+    """Units of which not everything could be rendered: they may need what nobody has seen."""
+    files = {one.where.file for one in tree.unchecked} | {one.where.file for one in tree.broken}
+    told = (*(one.what for one in tree.unchecked), *(one.what for one in tree.broken))
+    words = {word for what in told for word in what.split()}
+    silent = [app for app in tree.apps if not app.manifests or app.where.file in files or app.name in words]
+    return {unit for app in silent for unit in units.way(app.name)[:1]}
+
+
+def _saving(group: list[int], learnt: Learnt) -> tuple[float, bool]:
+    """Together they take as long as the longest of them."""
+    if all(wave in learnt.waves for wave in group):
+        took = [learnt.waves[wave].median for wave in group]
+        return sum(took) - max(took), True
+    return GATE * (len(group) - 1), False
+
+
+def _line(merge: Merge, learnt: Learnt) -> str:
+    *first, last = map(str, merge.waves)
+    source = (
+        f"as {plural(learnt.runs, 'earlier run')} took"
+        if merge.learnt
+        else f"estimated at {GATE:.0f} s a gate"
+    )
+    return (
+        f"waves {', '.join(first)} and {last} could be one: nothing in them needs another of them; "
+        f"about {duration(merge.seconds)} less ({source})"
+    )
