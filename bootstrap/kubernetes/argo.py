@@ -34,6 +34,7 @@ TRACKING = "argocd.argoproj.io/tracking-id"
 CASCADE = "resources-finalizer.argocd.argoproj.io"
 ERRORS = ("ComparisonError", "InvalidSpecError", "SyncError", "UnknownError", "DeletionError")
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")  # as Go's strconv.Atoi
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 
 
@@ -231,8 +232,9 @@ class View:
 
 
 def wave_of(item: Json) -> int:
-    """The sync wave of an object; 0 where it names none."""
-    return int(annotations_of(item).get(WAVE) or 0)
+    """The sync wave of an object; 0 where it names none, or none that Argo CD can read."""
+    said = str(annotations_of(item).get(WAVE) or "")
+    return int(said) if _INTEGER.fullmatch(said) else 0
 
 
 def same_repository(one: str, other: str) -> bool:

@@ -1,6 +1,18 @@
 """Tree, Graph → Findings. One module a family; each has RULES and check(tree, graph), and is listed here.
 
-needs.py     what is missing, and what comes too late
+needs.py         what is missing, and what comes too late
+references.py    what an Application says about itself
+policy.py        how Applications are synced
+projects.py      what AppProjects permit
+sets.py          ApplicationSets and RollingSync
+installation.py  Argo CD's own settings
+hooks.py         Jobs and hooks
+owners.py        one object, two owners
+volumes.py       claims and the pods that bind them
+drift.py         what differs from Git for ever
+secrets.py       secrets in Git
+patterns.py      layouts that hurt later
+naming.py        names
 """
 
 from __future__ import annotations
@@ -10,7 +22,21 @@ from typing import Protocol
 
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding, Rule, Tree
-from bootstrap.lint.rules import needs
+from bootstrap.lint.rules import (
+    drift,
+    hooks,
+    installation,
+    naming,
+    needs,
+    owners,
+    patterns,
+    policy,
+    projects,
+    references,
+    secrets,
+    sets,
+    volumes,
+)
 
 
 class Family(Protocol):
@@ -22,7 +48,21 @@ class Family(Protocol):
     def check(self, tree: Tree, graph: Graph) -> Iterator[Finding]: ...
 
 
-FAMILIES: tuple[Family, ...] = (needs,)
+FAMILIES: tuple[Family, ...] = (
+    needs,
+    references,
+    policy,
+    projects,
+    sets,
+    installation,
+    hooks,
+    owners,
+    volumes,
+    drift,
+    secrets,
+    patterns,
+    naming,
+)
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
 
 

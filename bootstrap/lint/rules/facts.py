@@ -1,0 +1,173 @@
+"""What the rules ask a tree: names of objects, Argo CD's settings, options of an Application. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from bootstrap.kubernetes.argo import View
+from bootstrap.kubernetes.objects import (
+    APP_PROJECT,
+    CONFIG_MAP,
+    Json,
+    Kind,
+    annotations_of,
+    dig,
+    name,
+    namespace,
+    spec,
+)
+from bootstrap.lint.model import App, AppSet, Finding, Location, Manifest, Rule, Severity, Tree
+
+IN_CLUSTER = "https://kubernetes.default.svc"
+IN_CLUSTER_NAME = "in-cluster"
+SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+
+
+def finding(
+    rule: Rule,
+    where: Location,
+    subject: str,
+    why: str,
+    cure: str,
+    *,
+    other: str = "",
+    severity: Severity | None = None,
+) -> Finding:
+    """A finding of that rule; `severity` only where this case is milder or worse than the rule says."""
+    return Finding(rule.id, severity or rule.severity, where, subject, other, why, cure)
+
+
+def of_app(app: App) -> str:
+    return f"Application {app.name}"
+
+
+def of_set(one: AppSet) -> str:
+    return f"ApplicationSet {one.name}"
+
+
+def thing(item: Json, where: str = "") -> str:
+    """The object as people name it: `Deployment api/web`."""
+    space = where or namespace(item)
+    return f"{item.get('kind', 'object')} {f'{space}/' if space else ''}{name(item)}"
+
+
+def of_manifest(manifest: Manifest) -> str:
+    owner = f" of Application {manifest.app}" if manifest.app else ""
+    return f"{thing(manifest.item, manifest.namespace)}{owner}"
+
+
+def everything(tree: Tree) -> Iterator[Manifest]:
+    """What is installed from outside and all that Applications render."""
+    yield from tree.installed
+    yield from tree.manifests
+
+
+def settings(tree: Tree, called: str) -> Mapping[str, str] | None:
+    """The data of one of Argo CD's own ConfigMaps; None when the tree does not hold it (Argo CD is installed
+    by somebody else, so nothing can be said about it)."""
+    found = [
+        item.item
+        for item in everything(tree)
+        if name(item.item) == called and Kind.of(item.item).unversioned == CONFIG_MAP
+    ]
+    if not found:
+        return None
+    return {key: str(value) for item in found for key, value in (item.get("data") or {}).items()}
+
+
+def place_of_settings(tree: Tree, called: str) -> Location:
+    """Where that ConfigMap stands."""
+    return next(
+        item.where
+        for item in everything(tree)
+        if name(item.item) == called and Kind.of(item.item).unversioned == CONFIG_MAP
+    )
+
+
+def projects(tree: Tree) -> Mapping[str, Manifest]:
+    """AppProjects by name."""
+    return {
+        name(item.item): item for item in everything(tree) if Kind.of(item.item).unversioned == APP_PROJECT
+    }
+
+
+def project_of(app: App) -> str:
+    return str(spec(app.item).get("project") or "default")
+
+
+def sources(app: App) -> tuple[Json, ...]:
+    return View(app.item).wanted_sources
+
+
+def options(app: App) -> dict[str, str]:
+    """`syncOptions` as a mapping: "CreateNamespace" → "true"."""
+    return _pairs(dig(spec(app.item), "syncPolicy", "syncOptions") or ())
+
+
+def options_of(item: Json) -> dict[str, str]:
+    """The same of one object, from its annotation."""
+    return _pairs(annotations_of(item).get(SYNC_OPTIONS, "").split(","))
+
+
+def _pairs(texts: object) -> dict[str, str]:
+    pairs = (str(text).strip().partition("=") for text in (texts if isinstance(texts, list | tuple) else ()))
+    return {key: value for key, _, value in pairs if key}
+
+
+def automated(app: App) -> Json | None:
+    """`syncPolicy.automated`, or None where Argo CD does not sync by itself."""
+    policy = spec(app.item).get("syncPolicy") or {}
+    if "automated" not in policy or policy["automated"] is None:
+        return None
+    found: Json = policy["automated"]
+    return None if found.get("enabled") is False else found
+
+
+def self_heals(app: App) -> bool:
+    return bool((automated(app) or {}).get("selfHeal"))
+
+
+def group_kind(kind: Kind) -> str:
+    """As `argocd-cm` writes it in its keys: `argoproj.io_Application`, `Service`."""
+    return f"{kind.group}_{kind.name}" if kind.group else kind.name
+
+
+def line_with(files: Mapping[str, str], where: Location, pattern: str) -> Location:
+    """The first line at or below `where`, within its document, that matches; else `where` itself."""
+    wanted = re.compile(pattern)
+    lines = files.get(where.file, "").splitlines()
+    for number, line in enumerate(lines[where.line - 1 :], where.line):
+        if number > where.line and line.startswith("---"):
+            break
+        if wanted.search(line):
+            return Location(where.file, number)
+    return where
+
+
+def matches(pattern: str, text: str, separator: str = "") -> bool:
+    """Whether a glob of Argo CD (gobwas/glob) matches the whole text: `*` stops at the separator, `**` does
+    not, `?`, `[a-z]`, `[!a]` and `{a,b}` as usual. A lone `*` matches everything."""
+    return pattern == "*" or _compiled(pattern, separator).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str, separator: str) -> re.Pattern[str]:
+    inside = f"[^{re.escape(separator)}]" if separator else "."
+    tokens = {"**": ".*", "*": f"{inside}*", "?": inside, "{": "(?:", "}": ")"}
+    depth, text = 0, ""
+    for piece in re.findall(r"\*\*|\[[^\]]*\]|\\.|.", pattern, re.DOTALL):
+        if piece == "," and depth:
+            text += "|"
+        elif piece.startswith("[") and len(piece) > 2:
+            text += piece.replace("[!", "[^", 1)
+        elif piece in tokens:
+            depth += (piece == "{") - (piece == "}")
+            text += tokens[piece]
+        else:
+            text += re.escape(piece[1:] if len(piece) == 2 and piece[0] == "\\" else piece)
+    try:
+        return re.compile(text, re.DOTALL)
+    except re.error:
+        return re.compile(r"(?!)")  # Argo CD, too, lets a broken pattern match nothing

@@ -1,0 +1,130 @@
+"""Names that the API server refuses, or that Argo CD loses track of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.kubernetes.objects import NAMESPACE, SERVICE, Kind, labels_of, name
+from bootstrap.lint.graph import Graph
+from bootstrap.lint.graph.phases import Phase, phase
+from bootstrap.lint.graph.pods import CRON_JOB
+from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import finding, of_app, of_manifest, settings
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+# Kinds whose names are path segments rather than DNS names: no slash, no percent sign.
+_FREE = {"rbac.authorization.k8s.io"}
+_NAMES = "https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"
+
+INVALID = Rule(
+    "name-invalid",
+    Severity.ERROR,
+    "a name or label that the API server refuses",
+    f"""Names are lower-case letters, digits, `-` and mostly `.`, up to 253 characters; of Namespaces and
+Services up to 63 without dots (a Service begins with a letter), of CronJobs up to 52. Label values have
+up to 63 characters. Anything else is refused, and one refused object fails the whole sync. Generated
+names grow too long first.
+Cure: shorten or correct the name.
+Source: {_NAMES}""",
+    failing="""\
+kind: Application
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: Order_API, namespace: default}
+spec: {ports: [{port: 80}]}
+""",
+    passing="""\
+kind: Application
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: order-api, namespace: default}
+spec: {ports: [{port: 80}]}
+""",
+)
+
+TRACKING = Rule(
+    "tracking-label-too-long",
+    Severity.ERROR,
+    "an Application's name does not fit into the label by which Argo CD tracks its objects",
+    """With application.resourceTrackingMethod: label the label app.kubernetes.io/instance is cut at 63
+characters. Argo CD then no longer knows its own objects by the Application's name: they are OutOfSync for
+ever, or taken for another's.
+Cure: resourceTrackingMethod annotation (the default since 3.0), or a shorter name.
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/""",
+    failing="""\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: argocd-cm, namespace: argocd}
+data: {application.resourceTrackingMethod: label}
+---
+kind: Application
+metadata: {name: staging-order-service-with-a-name-longer-than-sixty-three-characters}
+""",
+    passing="""\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: argocd-cm, namespace: argocd}
+data: {application.resourceTrackingMethod: annotation}
+---
+kind: Application
+metadata: {name: staging-order-service-with-a-name-longer-than-sixty-three-characters}
+""",
+)
+
+RULES = (INVALID, TRACKING)
+
+
+def check(tree: Tree, _: Graph) -> Iterator[Finding]:
+    by_label = (settings(tree, "argocd-cm") or {}).get("application.resourceTrackingMethod") == "label"
+    for app in tree.apps:
+        if not (_SUBDOMAIN.fullmatch(app.name) and len(app.name) <= 253):
+            yield finding(
+                INVALID, app.where, of_app(app), f"{app.name!r} is no DNS name", "correct metadata.name"
+            )
+        if by_label and len(app.name) > 63:
+            yield finding(
+                TRACKING,
+                app.where,
+                of_app(app),
+                f"its name has {len(app.name)} characters, the tracking label keeps 63",
+                "set application.resourceTrackingMethod: annotation in argocd-cm, or shorten the name",
+                other="ConfigMap argocd-cm",
+            )
+        for manifest in app.manifests:
+            if phase(manifest) is not Phase.NEVER and (why := wrong(manifest)):
+                yield finding(
+                    INVALID,
+                    manifest.where,
+                    of_manifest(manifest),
+                    f"{why}: the API server refuses it, and the sync fails",
+                    "correct the name or label",
+                    other=of_app(app),
+                )
+
+
+def wrong(manifest: Manifest) -> str:
+    """What the API server would say about names and labels; empty when nothing."""
+    called, kind = name(manifest.item), manifest.key.kind
+    pattern, longest = _rule(kind)
+    if called and kind.group not in _FREE and not (pattern.fullmatch(called) and len(called) <= longest):
+        return f"{called!r} is no valid name of a {kind.name} (at most {longest} characters)"
+    for key, value in labels_of(manifest.item).items():
+        if not isinstance(value, str) or len(value) > 63 or not _VALUE.fullmatch(value):
+            return f"label {key} is no valid label value"
+    return ""
+
+
+def _rule(kind: Kind) -> tuple[re.Pattern[str], int]:
+    if kind == NAMESPACE:
+        return _LABEL, 63
+    if kind == SERVICE:
+        return _SERVICE, 63
+    return _SUBDOMAIN, 52 if kind == CRON_JOB else 253

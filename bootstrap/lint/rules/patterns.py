@@ -1,0 +1,394 @@
+"""Layouts that work on the first day and hurt later."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
+from bootstrap.lint.graph import Graph, cluster
+from bootstrap.lint.graph.phases import Phase, phase
+from bootstrap.lint.graph.pods import LASTING
+from bootstrap.lint.model import App, Finding, Location, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import finding, of_app, of_manifest, settings
+from bootstrap.lint.rules.health_kinds import has_health_check
+from bootstrap.lint.rules.installation import health_check
+
+# From here on nobody can say any more which part of an Application is stuck.
+MOST_WORKLOADS, MOST_NAMESPACES = 12, 4
+FEWEST_CHILDREN = 3
+# Custom resources that only configure something: no state of theirs is worth waiting for.
+_CONFIGURATION = re.compile(
+    r".*(Class|ClassParams|Policy|Rule|Monitor|Probe|Config|Configuration|Template|Profile|Schedule|Dashboard"
+    r"|Route|Pool|Store|Exception|Provider|Peer|Project|Filter|Entry|Set|Tier)s?"
+)
+
+MONOLITH = Rule(
+    "monolithic-application",
+    Severity.WARNING,
+    "one Application holds most of the platform, without waves",
+    f"""More than {MOST_WORKLOADS} workloads in {MOST_NAMESPACES} or more namespaces, more than half of
+all there are, in one wave of one Application: everything starts at once, one failing object fails the
+sync of all, a roll-back takes all back, and its health says "something is wrong".
+Cure: one Application a component, ordered by waves (app of apps or ApplicationSet with RollingSync).
+Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/cluster-bootstrapping/""",
+    failing="""\
+kind: Application
+metadata: {name: everything}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w1, namespace: n1}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w2, namespace: n2}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w3, namespace: n3}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w4, namespace: n4}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w5, namespace: n0}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w6, namespace: n1}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w7, namespace: n2}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w8, namespace: n3}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w9, namespace: n4}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w10, namespace: n0}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w11, namespace: n1}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w12, namespace: n2}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w13, namespace: n3}
+""",
+    passing="""\
+kind: Application
+metadata: {name: everything}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w1, namespace: n1, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w2, namespace: n2, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w3, namespace: n3, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w4, namespace: n4, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w5, namespace: n0, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w6, namespace: n1, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w7, namespace: n2, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w8, namespace: n3, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w9, namespace: n4, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w10, namespace: n0, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w11, namespace: n1, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w12, namespace: n2, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: w13, namespace: n3, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+""",
+)
+
+NO_WAVES = Rule(
+    "waves-missing",
+    Severity.WARNING,
+    "Applications need each other, and none has a wave",
+    """All children of this Application start at once although they need each other. It may settle by
+retries on a good day; on a new cluster operators, CRDs and webhooks come too late, syncs use up their
+retries, and nobody can say what is stuck.
+Cure: argocd.argoproj.io/sync-wave on each Application: CRDs, network, secrets, operators, instances,
+applications.
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/""",
+    failing="""\
+kind: Application
+metadata: {name: namespaces}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+kind: Application
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shop, namespace: shop}
+---
+kind: Application
+metadata: {name: ingress}
+""",
+    passing="""\
+kind: Application
+metadata: {name: namespaces, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+kind: Application
+metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shop, namespace: shop}
+---
+kind: Application
+metadata: {name: ingress, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+""",
+)
+
+NO_SIGNAL = Rule(
+    "no-health-signal",
+    Severity.WARNING,
+    "a wave waits for an Application of which Argo CD cannot tell whether it is healthy",
+    """All that this Application holds with a state of its own are custom resources without a health
+check: Argo CD calls them healthy the moment they are applied, so the next wave starts before the
+database, queue or cluster behind them is there.
+Cure: resource.customizations.health.<group>_<kind> in argocd-cm, or a Sync hook Job that waits for the
+instance.
+Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#custom-health-checks""",
+    failing="""\
+kind: Application
+metadata: {name: data, annotations: {argocd.argoproj.io/sync-wave: "35"}}
+---
+apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata: {name: cache, namespace: default}
+---
+kind: Application
+metadata: {name: apis, annotations: {argocd.argoproj.io/sync-wave: "60"}}
+""",
+    passing="""\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: argocd-cm, namespace: argocd}
+data:
+  resource.customizations.health.databases.spotahome.com_RedisFailover: |
+    return {status = "Progressing", message = "…"}
+---
+kind: Application
+metadata: {name: data, annotations: {argocd.argoproj.io/sync-wave: "35"}}
+---
+apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata: {name: cache, namespace: default}
+---
+kind: Application
+metadata: {name: apis, annotations: {argocd.argoproj.io/sync-wave: "60"}}
+""",
+)
+
+CI = Rule(
+    "ci-deploys",
+    Severity.WARNING,
+    "a pipeline changes the cluster past Git",
+    """What CI applies by kubectl or helm, Argo CD takes back within seconds (selfHeal) or shows as drift;
+the pipeline needs cluster credentials; and after a rebuild of the cluster the change is gone, for it
+never stood in Git.
+Cure: let CI push the image and open a pull request that changes the tag; Argo CD deploys it.
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/ci_automation/""",
+    failing="""\
+file: .github/workflows/deploy.yaml
+text: |
+  jobs:
+    deploy:
+      steps:
+        - run: kubectl set image deployment/web web=shop:${{ github.sha }}
+---
+kind: Application
+metadata: {name: shop}
+""",
+    passing="""\
+file: .github/workflows/deploy.yaml
+text: |
+  jobs:
+    release:
+      steps:
+        - run: yq -i '.image.tag = "${{ github.sha }}"' values.yaml
+        - uses: peter-evans/create-pull-request@v7
+---
+kind: Application
+metadata: {name: shop}
+""",
+)
+
+RULES = (MONOLITH, NO_WAVES, NO_SIGNAL, CI)
+
+_PIPELINES = re.compile(
+    r"\.github/workflows/[^/]+\.ya?ml|(.*/)?(\.gitlab-ci\.ya?ml|Jenkinsfile[^/]*|bitbucket-pipelines\.yml"
+    r"|azure-pipelines\.ya?ml|buildspec\.ya?ml)|\.circleci/config\.yml"
+)
+_DEPLOYS = re.compile(
+    r"\bkubectl\s(?:.*\s)?(?:apply|create|replace|patch|set\s+image|scale|delete|rollout\s+(?:restart|undo))\b"
+    r"|\bhelm\s(?:.*\s)?(?:upgrade|install|rollback|uninstall)\b"
+)
+_HARMLESS = re.compile(r"--dry-run|--help|\bhelm\s+plugin\b|^\s*(?:#|//)")
+# A cluster that the pipeline makes itself is there for its tests.
+_OWN_CLUSTER = re.compile(
+    r"kind create cluster|kind-action|setup-kind|minikube start|setup-minikube|k3d cluster create"
+)
+
+
+def check(tree: Tree, graph: Graph) -> Iterator[Finding]:
+    yield from _monoliths(tree)
+    yield from _without_waves(tree, graph)
+    yield from _silent(tree)
+    yield from _pipelines(tree.files)
+
+
+def _monoliths(tree: Tree) -> Iterator[Finding]:
+    everywhere = sum(item.key.kind in LASTING for item in tree.manifests)
+    for app in tree.apps:
+        workloads = [item for item in app.manifests if item.key.kind in LASTING]
+        namespaces = {item.namespace for item in workloads}
+        waves = {(phase(item), item.wave) for item in workloads}
+        if (
+            len(workloads) > MOST_WORKLOADS
+            and len(namespaces) >= MOST_NAMESPACES
+            and len(waves) == 1
+            and 2 * len(workloads) > everywhere
+        ):
+            yield finding(
+                MONOLITH,
+                app.where,
+                of_app(app),
+                f"{len(workloads)} of {everywhere} workloads, in {len(namespaces)} namespaces, start in "
+                "one wave of it: "
+                "one that fails holds up all, and nobody sees which",
+                "split it by component, and order the parts by waves",
+            )
+
+
+def _without_waves(tree: Tree, graph: Graph) -> Iterator[Finding]:
+    children: dict[str, list[App]] = defaultdict(list)
+    for app in tree.apps:
+        if app.position and not app.set:
+            children[app.parent].append(app)
+    for parent, apps in children.items():
+        names = {app.name for app in apps}
+        if len(apps) < FEWEST_CHILDREN or {app.wave for app in apps} != {0}:
+            continue
+        edge = next(
+            (
+                edge
+                for edge in graph.edges
+                if {edge.user.app, edge.provider.app} <= names and edge.user.app != edge.provider.app
+            ),
+            None,
+        )
+        if edge is not None:
+            owner = tree.by_name.get(parent)
+            yield finding(
+                NO_WAVES,
+                owner.where if owner else apps[0].where,
+                of_app(owner) if owner else of_app(apps[0]),
+                f"its {len(apps)} Applications start at once, but {of_manifest(edge.user)} needs "
+                f"{of_manifest(edge.provider)}",
+                "give each Application a sync wave, or let `bootstrap lint --fix` number them",
+                other=of_manifest(edge.provider),
+            )
+
+
+def _silent(tree: Tree) -> Iterator[Finding]:
+    found = settings(tree, "argocd-cm") or {}
+    for app in tree.apps:
+        after = next((other for other in tree.apps if app.position and other.position > app.position), None)
+        applied = [item for item in app.manifests if phase(item) is not Phase.NEVER]
+        if after is None or any(_telling(item.key.kind, found) for item in applied):
+            continue
+        mute = next((item for item in applied if _has_state(item.key.kind)), None)
+        if mute is not None:
+            yield finding(
+                NO_SIGNAL,
+                app.where,
+                of_app(app),
+                f"Argo CD has no health check for {mute.key.kind.name}: {of_app(after)} in a later wave "
+                "starts before "
+                f"{of_manifest(mute)} is ready",
+                f"add resource.customizations.health.{mute.key.kind.group}_{mute.key.kind.name} to argocd-cm",
+                other=of_manifest(mute),
+            )
+
+
+def _telling(kind: Kind, found: Mapping[str, str]) -> bool:
+    return kind in {APPLICATION, APPLICATION_SET} or has_health_check(kind) or bool(health_check(found, kind))
+
+
+def _has_state(kind: Kind) -> bool:
+    """Whether a custom resource stands for something that has to come up."""
+    return not cluster.serves(kind) and not _CONFIGURATION.fullmatch(kind.name)
+
+
+def _pipelines(files: Mapping[str, str]) -> Iterator[Finding]:
+    for file, text in files.items():
+        if not _PIPELINES.fullmatch(file) or _OWN_CLUSTER.search(text):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            found = _DEPLOYS.search(line)
+            if found and not _HARMLESS.search(line):
+                yield finding(
+                    CI,
+                    Location(file, number),
+                    f"pipeline {file}",
+                    f"`{' '.join(found[0].split())}` changes the cluster past Git; Argo CD takes it back "
+                    "or shows drift",
+                    "let the pipeline change the image tag in Git by a pull request",
+                )

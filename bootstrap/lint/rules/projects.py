@@ -1,0 +1,497 @@
+"""AppProjects: whether each Application may use its repositories, reach its destinations, make its kinds.
+
+The decisions are those of Argo CD's `AppProject` methods (pkg/apis/application/v1alpha1/app_project_types.go,
+v3.2): IsSourcePermitted, IsDestinationPermitted, IsGroupKindPermitted, IsAppNamespacePermitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
+from bootstrap.lint.graph import Graph
+from bootstrap.lint.graph.phases import Phase, phase
+from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import (
+    IN_CLUSTER,
+    IN_CLUSTER_NAME,
+    everything,
+    finding,
+    matches,
+    of_app,
+    of_manifest,
+    options,
+    project_of,
+    projects,
+    sources,
+)
+
+_NAMESPACE = Kind("", "Namespace")
+_DOCS = "https://argo-cd.readthedocs.io/en/stable/user-guide/projects/"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A cluster by URL and by name, one of which may be unknown (""), and a namespace."""
+
+    server: str
+    name: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace or 'no namespace'} of {self.name or self.server or 'no cluster'}"
+
+
+def destination(app: App) -> Destination:
+    """Where an Application goes; the cluster that Argo CD runs in is known by both its names."""
+    given = spec(app.item).get("destination") or {}
+    server, called = str(given.get("server") or "").rstrip("/"), str(given.get("name") or "")
+    if server == IN_CLUSTER or called == IN_CLUSTER_NAME:
+        server, called = IN_CLUSTER, called or IN_CLUSTER_NAME
+    return Destination(server, called, str(given.get("namespace") or ""))
+
+
+def permits_source(project: Json, url: str) -> bool:
+    wanted, found = _normal(url), False
+    for pattern in map(str, spec(project).get("sourceRepos") or ()):
+        denied = pattern.startswith("!")
+        hit = matches(_normal(pattern.removeprefix("!")), wanted, "/")
+        if denied and hit:
+            return False
+        found = found or hit or denied  # a denial that does not hit counts as a match
+    return found
+
+
+def permits_destination(project: Json, there: Destination) -> bool:
+    """With a cluster known by one of its names only, a destination given by the other one is believed."""
+    found = False
+    for item in spec(project).get("destinations") or ():
+        named = _part(item.get("name"), there.name)
+        served = _part(item.get("server"), there.server)
+        spaced = _matches(str(item.get("namespace") or ""), there.namespace)
+        if (named or served) and spaced:
+            found = True
+        elif (
+            (_denies(item.get("name")) and named is False)
+            or (_denies(item.get("server")) and served is False and spaced)
+            or (_denies(item.get("namespace")) and served and not spaced)
+        ):
+            return False
+        elif spaced and _unknowable(item, there):
+            found = True
+    return found
+
+
+def permits_kind(project: Json, kind: Kind, *, namespaced: bool) -> bool:
+    """Cluster-wide kinds are forbidden unless listed, namespaced ones permitted unless a list says no."""
+    listed = spec(project)
+    allowed = listed.get("namespaceResourceWhitelist" if namespaced else "clusterResourceWhitelist")
+    denied = listed.get("namespaceResourceBlacklist" if namespaced else "clusterResourceBlacklist")
+    white = (namespaced and allowed is None) or _listed(kind, allowed or ())
+    return white and not _listed(kind, denied or ())
+
+
+def permits_namespace(project: Json, app: App, home: str) -> bool:
+    """Whether the Application itself may live in its namespace; `home` is Argo CD's own."""
+    if not app.namespace or app.namespace == home:
+        return True
+    allowed = map(str, spec(project).get("sourceNamespaces") or ())
+    return any(matches(pattern, app.namespace) for pattern in allowed)
+
+
+def _normal(url: str) -> str:
+    """As git.NormalizeGitURL does: lower case, no `.git`, and scp-like addresses with a slash."""
+    text = url.strip().lower()
+    if "@" in text and "://" not in text:
+        text = text.replace(":", "/", 1)
+    return text.removesuffix(".git").removeprefix("ssh://")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    if pattern.startswith("!"):
+        return not matches(pattern[1:], text)
+    return matches(pattern, text)
+
+
+def _part(pattern: object, text: str) -> bool | None:
+    """None when the cluster is not known by this name."""
+    return _matches(str(pattern or ""), text) if text else None
+
+
+def _denies(pattern: object) -> bool:
+    return str(pattern or "").startswith("!")
+
+
+def _unknowable(item: Json, there: Destination) -> bool:
+    by_name = item.get("name") and not there.name
+    by_server = item.get("server") and not there.server
+    return bool(by_name or by_server)
+
+
+def _listed(kind: Kind, entries: Iterable[Json]) -> bool:
+    return any(
+        fnmatchcase(kind.name, str(entry.get("kind", "")))
+        and fnmatchcase(kind.group, str(entry.get("group") or ""))
+        for entry in entries
+    )
+
+
+MISSING = Rule(
+    "project-missing",
+    Severity.ERROR,
+    "an Application's AppProject does not exist, or comes after the Application",
+    f"""An Application whose spec.project names no AppProject gets the condition InvalidSpecError and is
+never compared nor synced: its wave waits for ever. The same happens when the AppProject is made by a
+later wave. Only the project `default` exists by itself.
+Cure: declare the AppProject with what is installed before the root Application, or name another one.
+Source: {_DOCS}""",
+    failing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop  # nobody declares it
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+""",
+    passing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: default
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+""",
+)
+
+SOURCE = Rule(
+    "project-source-denied",
+    Severity.ERROR,
+    "an Application's repository is not permitted by its AppProject",
+    f"""spec.sourceRepos of the AppProject must match every repository and chart registry of the
+Application, its value files included. Otherwise: "application repo … is not permitted in project",
+InvalidSpecError, and no sync. `*` does not cross a slash (`**` does), `!` denies.
+Cure: add the repository to sourceRepos, or correct repoURL.
+Source: {_DOCS}""",
+    failing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/other.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+    passing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+)
+
+DESTINATION = Rule(
+    "project-destination-denied",
+    Severity.ERROR,
+    "an Application goes to a cluster or namespace that its AppProject does not permit",
+    f"""The Application's destination, and the namespace of every object it renders, must match an entry
+of spec.destinations of its AppProject. A wrong destination is an InvalidSpecError; one object in a
+foreign namespace fails the whole sync ("namespace … is not permitted in project").
+Cure: add the destination to the AppProject, or move the object.
+Source: {_DOCS}""",
+    failing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: web}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+    passing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: "shop*"}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+)
+
+KIND = Rule(
+    "project-kind-denied",
+    Severity.ERROR,
+    "an Application renders a kind that its AppProject does not permit",
+    f"""Cluster-wide kinds (Namespace, ClusterRole, CustomResourceDefinition, webhooks …) need an entry in
+clusterResourceWhitelist; namespaced ones are permitted unless namespaceResourceWhitelist or -Blacklist
+says otherwise. One object of a forbidden kind fails the whole sync: "resource …:… is not permitted in
+project". CreateNamespace=true makes a Namespace, so it needs that kind, too.
+Cure: permit the kind, or give the object to an Application of another AppProject.
+Source: {_DOCS}""",
+    failing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: shop}
+rules: []
+""",
+    passing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+  clusterResourceWhitelist: [{group: rbac.authorization.k8s.io, kind: ClusterRole}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: shop}
+rules: []
+""",
+)
+
+HOME = Rule(
+    "project-namespace-denied",
+    Severity.ERROR,
+    "an Application lives in a namespace that its AppProject does not accept Applications from",
+    """An Application outside Argo CD's own namespace is ignored unless spec.sourceNamespaces of its
+AppProject matches its namespace (and --application-namespaces of the controllers does): it never gets a
+status, and the wave waits for ever.
+Cure: put it into Argo CD's namespace, or add its namespace to sourceNamespaces.
+Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/app-any-namespace/""",
+    failing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+---
+kind: Application
+metadata: {name: shop, namespace: team-shop}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+    passing="""\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["https://git.example.com/platform.git"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+  sourceNamespaces: [team-*]
+---
+kind: Application
+metadata: {name: shop, namespace: team-shop}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+)
+
+RULES = (MISSING, SOURCE, DESTINATION, KIND, HOME)
+
+
+def check(tree: Tree, _: Graph) -> Iterator[Finding]:
+    """Every Application against its AppProject."""
+    known = projects(tree)
+    for app in tree.apps:
+        project = known.get(project_of(app))
+        if project is None:
+            yield from _missing(tree, app)
+            continue
+        yield from _late(tree, app, project)
+        yield from _sources(app, project)
+        yield from _destinations(app, project)
+        yield from _kinds(tree, app, project)
+        yield from _home(app, project)
+
+
+def _missing(tree: Tree, app: App) -> Iterator[Finding]:
+    called = project_of(app)
+    if called == "default":  # argocd-server makes it, and it allows everything
+        return
+    yield finding(
+        MISSING,
+        app.where,
+        of_app(app),
+        f"there is no AppProject {called}: the Application gets InvalidSpecError and is never synced",
+        f"declare AppProject {called} beside Argo CD's own manifests, or correct spec.project",
+        other=f"AppProject {called}",
+        severity=None if tree.installed else Severity.WARNING,  # it may be installed by somebody else
+    )
+
+
+def _late(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
+    owner = tree.by_name.get(project.app)
+    if owner is None or owner.position <= app.position or owner.name == app.name:
+        return
+    yield finding(
+        MISSING,
+        app.where,
+        of_app(app),
+        f"its AppProject comes with {of_app(owner)} in a later wave, which waits for this one",
+        "declare the AppProject in an earlier wave",
+        other=of_manifest(project),
+    )
+
+
+def _sources(app: App, project: Manifest) -> Iterator[Finding]:
+    for url in dict.fromkeys(str(source.get("repoURL") or "") for source in sources(app)):
+        if url and not permits_source(project.item, url):
+            yield finding(
+                SOURCE,
+                app.where,
+                of_app(app),
+                f"repository {url} is not permitted in project {project_of(app)}: InvalidSpecError, no sync",
+                f"add {url} to spec.sourceRepos of the AppProject ({project.where})",
+                other=of_manifest(project),
+            )
+
+
+def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
+    there = destination(app)
+    if not (there.server or there.name):
+        return  # `destination-missing` says so
+    if not permits_destination(project.item, there):
+        yield finding(
+            DESTINATION,
+            app.where,
+            of_app(app),
+            f"destination {there} is not permitted in project {project_of(app)}: InvalidSpecError, no sync",
+            f"add it to spec.destinations of the AppProject ({project.where})",
+            other=of_manifest(project),
+        )
+    seen = {there.namespace}
+    for manifest in app.manifests:
+        space = manifest.namespace
+        if not space or space in seen or phase(manifest) is Phase.NEVER:
+            continue
+        seen.add(space)
+        if not permits_destination(project.item, Destination(there.server, there.name, space)):
+            yield finding(
+                DESTINATION,
+                manifest.where,
+                of_manifest(manifest),
+                f"namespace {space} is not permitted in project {project_of(app)}: the whole sync of "
+                f"{app.name} fails",
+                f"add the namespace to spec.destinations of the AppProject ({project.where}), or move "
+                "the object",
+                other=of_manifest(project),
+            )
+
+
+def _kinds(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
+    seen: set[Kind] = set()
+    for manifest in app.manifests:
+        kind = manifest.key.kind
+        if kind in seen or phase(manifest) is Phase.NEVER:
+            continue
+        seen.add(kind)
+        if not permits_kind(project.item, kind, namespaced=bool(manifest.namespace)):
+            yield _forbidden(app, project, manifest, kind)
+    denied = not permits_kind(project.item, _NAMESPACE, namespaced=False)
+    if denied and _NAMESPACE not in seen and _makes_namespace(tree, app):
+        yield finding(
+            KIND,
+            app.where,
+            of_app(app),
+            f"CreateNamespace=true makes Namespace {destination(app).namespace}, a kind that project "
+            f"{project_of(app)} does not permit: the sync fails",
+            f"permit the kind in clusterResourceWhitelist ({project.where}), or declare the Namespace "
+            "earlier",
+            other=of_manifest(project),
+        )
+
+
+def _forbidden(app: App, project: Manifest, manifest: Manifest, kind: Kind) -> Finding:
+    wide = not manifest.namespace
+    listed = "clusterResourceWhitelist" if wide else "namespaceResourceWhitelist or -Blacklist"
+    return finding(
+        KIND,
+        manifest.where,
+        of_manifest(manifest),
+        f"{'cluster-wide ' if wide else ''}kind {kind} is not permitted in project {project_of(app)}: "
+        "the whole "
+        f"sync of {app.name} fails",
+        f"permit {{group: {kind.group!r}, kind: {kind.name}}} in {listed} of the AppProject "
+        f"({project.where})",
+        other=of_manifest(project),
+    )
+
+
+def _makes_namespace(tree: Tree, app: App) -> bool:
+    wanted = destination(app).namespace
+    if options(app).get("CreateNamespace") != "true" or not wanted:
+        return False
+    return not any(item.key.kind == _NAMESPACE and item.key.name == wanted for item in everything(tree))
+
+
+def _home(app: App, project: Manifest) -> Iterator[Finding]:
+    home = project.namespace or namespace(project.item) or "argocd"  # AppProjects live in Argo CD's namespace
+    if not permits_namespace(project.item, app, home):
+        yield finding(
+            HOME,
+            app.where,
+            of_app(app),
+            f"it lives in namespace {app.namespace}, which project {project_of(app)} takes no "
+            "Applications from: "
+            "Argo CD ignores it",
+            f"move it to namespace {home}, or add {app.namespace} to spec.sourceNamespaces ({project.where})",
+            other=of_manifest(project),
+        )

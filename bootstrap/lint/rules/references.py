@@ -1,0 +1,292 @@
+"""What an Application says about itself that Argo CD refuses, or ignores without a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.kubernetes.argo import WAVE
+from bootstrap.kubernetes.objects import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    SECRET,
+    SERVICE,
+    STATEFUL_SET,
+    Json,
+    annotations_of,
+    namespace,
+    spec,
+)
+from bootstrap.lint.graph import Graph
+from bootstrap.lint.model import App, Finding, Location, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import (
+    finding,
+    line_with,
+    of_app,
+    of_manifest,
+    of_set,
+    options,
+    options_of,
+    sources,
+)
+from bootstrap.lint.rules.projects import destination
+
+_SPECIFICATION = "https://argo-cd.readthedocs.io/en/stable/user-guide/application-specification/"
+_OPTIONS = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"
+_INTEGER = re.compile(r"[+-]?\d+")
+_NAMESPACED = {CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, STATEFUL_SET}
+
+# Argo CD 3.2: docs/user-guide/sync-options.md, gitops-engine pkg/sync/common/types.go. Those of a whole
+# Application and those of one object together.
+KNOWN_OPTIONS = {
+    "ApplyOutOfSyncOnly": {"true", "false"},
+    "ClientSideApplyMigration": {"true", "false"},
+    "CreateNamespace": {"true", "false"},
+    "Delete": {"true", "false", "confirm"},
+    "DisableClientSideApplyMigration": {"true", "false"},
+    "FailOnSharedResource": {"true", "false"},
+    "Force": {"true", "false"},
+    "Prune": {"true", "false", "confirm"},
+    "PruneLast": {"true", "false"},
+    "PrunePropagationPolicy": {"foreground", "background", "orphan"},
+    "Replace": {"true", "false"},
+    "RespectIgnoreDifferences": {"true", "false"},
+    "ServerSideApply": {"true", "false"},
+    "SkipDryRunOnMissingResource": {"true", "false"},
+    "Validate": {"true", "false"},
+}
+
+BROKEN = Rule(
+    "render-failed",
+    Severity.ERROR,
+    "an Application cannot be rendered",
+    """helm or kustomize fails on what stands in Git, a value file is missing, or a template names what is
+not there. Argo CD will fail in the same way: ComparisonError, sync status Unknown, and the wave waits for
+ever.
+Cure: what the tool says; `helm template` or `kustomize build` on the same path shows it again.
+Source: https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/""",
+    failing="""\
+kind: Application
+metadata: {name: shop, annotations: {example/broken: "path no/such/folder does not exist"}}
+spec:
+  project: default
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: no/such/folder, targetRevision: main}
+""",
+    passing="""\
+kind: Application
+metadata: {name: shop}
+spec:
+  project: default
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+)
+
+SOURCE = Rule(
+    "source-incomplete",
+    Severity.ERROR,
+    "an Application's source lacks what Argo CD needs to read it",
+    f"""A source needs repoURL and either path (Git) or chart with targetRevision (Helm), or it is there
+for its ref only. Otherwise: InvalidSpecError, and the Application is never compared. A value file
+"$name/…" needs a source with ref: name; otherwise rendering fails.
+Cure: complete the source.
+Source: {_SPECIFICATION}, https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/""",
+    failing="""\
+kind: Application
+metadata: {name: grafana}
+spec:
+  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
+  sources:
+    - repoURL: https://grafana.github.io/helm-charts
+      chart: grafana
+      targetRevision: 10.3.0
+      helm: {valueFiles: [$values/grafana.yaml]}  # no source is called values
+""",
+    passing="""\
+kind: Application
+metadata: {name: grafana}
+spec:
+  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
+  sources:
+    - repoURL: https://grafana.github.io/helm-charts
+      chart: grafana
+      targetRevision: 10.3.0
+      helm: {valueFiles: [$values/grafana.yaml]}
+    - {repoURL: "https://git.example.com/platform.git", targetRevision: main, ref: values}
+""",
+)
+
+DESTINATION = Rule(
+    "destination-incomplete",
+    Severity.ERROR,
+    "an Application does not say where it goes",
+    f"""destination needs server or name, not both: otherwise InvalidSpecError and no sync. And where an
+object names no namespace, destination.namespace has to: "Namespace for … is missing".
+Cure: destination: {{server: https://kubernetes.default.svc, namespace: …}}.
+Source: {_SPECIFICATION}""",
+    failing="""\
+kind: Application
+metadata: {name: shop}
+spec:
+  project: default
+  destination: {namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+    passing="""\
+kind: Application
+metadata: {name: shop}
+spec:
+  project: default
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
+""",
+)
+
+NO_INTEGER = Rule(
+    "wave-not-a-number",
+    Severity.ERROR,
+    "a sync wave is not a whole number, so it counts as 0",
+    """Argo CD reads the annotation with strconv.Atoi and ignores what it cannot read, without a word: the
+object is applied in wave 0 (or in that of its Helm hook weight), long before its turn.
+Cure: a whole number in quotes, as "15" or "-3".
+Source: Wave in gitops-engine pkg/sync/syncwaves/waves.go""",
+    failing="""\
+kind: Application
+metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: wave-7}}
+""",
+    passing="""\
+kind: Application
+metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: "7"}}
+""",
+)
+
+OPTION = Rule(
+    "sync-option-unknown",
+    Severity.WARNING,
+    "a sync option is not one of Argo CD's, so it does nothing",
+    f"""Options are compared letter by letter, and one that is not known is ignored without a word: with
+ServersideApply=true a long CRD fails, with CreateNamespaces=true the namespace is missing.
+Cure: the spelling of the documentation.
+Source: {_OPTIONS}""",
+    failing="""\
+kind: Application
+metadata: {name: shop}
+spec: {syncPolicy: {syncOptions: [ServersideApply=true]}}
+""",
+    passing="""\
+kind: Application
+metadata: {name: shop}
+spec: {syncPolicy: {syncOptions: [ServerSideApply=true]}}
+""",
+)
+
+RULES = (BROKEN, SOURCE, DESTINATION, NO_INTEGER, OPTION)
+
+
+def check(tree: Tree, _: Graph) -> Iterator[Finding]:
+    for one in tree.broken:
+        yield finding(BROKEN, one.where, one.what, one.why, one.cure or "correct it in Git")
+    for made in tree.sets:
+        yield from _wave(tree, made.item, made.where, of_set(made), "")
+    for app in tree.apps:
+        yield from _wave(tree, app.item, app.where, of_app(app), "")
+        yield from _options(app.where, of_app(app), options(app), "")
+        yield from _source(app)
+        yield from _destination(app)
+        for manifest in app.manifests:
+            yield from _wave(tree, manifest.item, manifest.where, of_manifest(manifest), of_app(app))
+            yield from _options(manifest.where, of_manifest(manifest), options_of(manifest.item), of_app(app))
+
+
+def _wave(tree: Tree, item: Json, where: Location, subject: str, other: str) -> Iterator[Finding]:
+    said = annotations_of(item).get(WAVE)
+    if said is None or _INTEGER.fullmatch(str(said)):
+        return
+    yield finding(
+        NO_INTEGER,
+        line_with(tree.files, where, re.escape(WAVE)),
+        subject,
+        f"its sync wave is {str(said)!r}, which Argo CD takes for 0",
+        'make it a whole number in quotes, as "15"',
+        other=other,
+    )
+
+
+def _options(where: Location, subject: str, given: dict[str, str], other: str) -> Iterator[Finding]:
+    for key, value in given.items():
+        known = KNOWN_OPTIONS.get(key)
+        if known is not None and value in known:
+            continue
+        allowed = f"one of {', '.join(sorted(known))}" if known else "no option of Argo CD"
+        yield finding(
+            OPTION,
+            where,
+            subject,
+            f"{key}={value} is ignored: {f'{key} takes ' if known else f'{key} is '}{allowed}",
+            f"correct the spelling ({_OPTIONS})",
+            other=other,
+        )
+
+
+def _source(app: App) -> Iterator[Finding]:
+    if not ({"source", "sources"} & set(spec(app.item))):
+        return  # the API server and the reader say so
+    refs = {str(source["ref"]) for source in sources(app) if source.get("ref")}
+    for source in sources(app):
+        for why, cure in _lacks(source, refs):
+            yield finding(SOURCE, app.where, of_app(app), why, cure)
+
+
+def _lacks(source: Json, refs: set[str]) -> Iterator[tuple[str, str]]:
+    url = str(source.get("repoURL") or "")
+    if not url:
+        yield "a source has no repoURL: InvalidSpecError, no sync", "add repoURL"
+    elif source.get("chart") and source.get("path"):
+        yield f"the source {url} has both chart and path: InvalidSpecError, no sync", "remove one of them"
+    elif source.get("chart") and not source.get("targetRevision"):
+        yield f"chart {source['chart']} has no targetRevision: InvalidSpecError, no sync", "name its version"
+    elif not (source.get("chart") or source.get("path") or source.get("ref") or url.startswith("oci://")):
+        yield f"the source {url} has neither path nor chart: InvalidSpecError, no sync", "add path or chart"
+    for file in (source.get("helm") or {}).get("valueFiles") or ():
+        called = str(file).removeprefix("$").partition("/")[0]
+        if str(file).startswith("$") and called not in refs:
+            why = f"value file {file}: no source has ref: {called}, so rendering fails"
+            yield why, f"add a source with ref: {called}"
+
+
+def _destination(app: App) -> Iterator[Finding]:
+    given = spec(app.item).get("destination")
+    if not spec(app.item).get("project") and given is None:
+        return
+    there = destination(app)
+    if not (there.server or there.name):
+        yield finding(
+            DESTINATION,
+            app.where,
+            of_app(app),
+            "its destination names no cluster: InvalidSpecError, no sync",
+            "add destination.server: https://kubernetes.default.svc",
+        )
+    elif (given or {}).get("server") and (given or {}).get("name"):
+        yield finding(
+            DESTINATION,
+            app.where,
+            of_app(app),
+            "its destination names the cluster by server and by name: InvalidSpecError, no sync",
+            "leave one of the two out",
+        )
+    if there.namespace:
+        return
+    homeless = next(
+        (item for item in app.manifests if item.key.kind in _NAMESPACED and not namespace(item.item)), None
+    )
+    if homeless is not None:
+        yield finding(
+            DESTINATION,
+            homeless.where,
+            of_manifest(homeless),
+            "neither it nor the Application's destination names a namespace: the sync fails",
+            "add destination.namespace",
+            other=of_app(app),
+        )

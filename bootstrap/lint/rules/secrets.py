@@ -1,0 +1,237 @@
+"""Secrets in Git. Where one is found is said, what it is never."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from bootstrap.kubernetes.objects import SECRET, Json
+from bootstrap.lint.graph import Graph
+from bootstrap.lint.model import Finding, Location, Manifest, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import everything, finding, of_manifest
+
+_DOCS = "https://argo-cd.readthedocs.io/en/stable/operator-manual/secret-management/"
+
+IN_GIT = Rule(
+    "secret-in-git",
+    Severity.ERROR,
+    "a Secret with its values stands in Git",
+    f"""base64 is no encryption: everybody who can read the repository, every clone, fork and backup has
+the value, and removing it from Git later does not take it back. Argo CD's own caches hold it, too.
+Cure: keep the value in a store (here SSM) and commit an ExternalSecret; or a SealedSecret, or SOPS. Then
+change the value, since it is known.
+Source: {_DOCS}""",
+    failing="""\
+kind: Application
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: db, namespace: default}
+stringData: {POSTGRES_PASSWORD: not-a-placeholder}
+""",
+    passing="""\
+kind: Application
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: registry, namespace: default, labels: {argocd.argoproj.io/secret-type: repository}}
+stringData: {type: helm, name: charts, url: registry.example.com/charts, enableOCI: "true"}
+""",
+)
+
+CREDENTIAL = Rule(
+    "credential-in-git",
+    Severity.ERROR,
+    "something that looks like a credential stands in Git",
+    f"""A private key, an access key, or a password in values, parameters, environment variables or a
+ConfigMap is as public as the repository, and lands in the Application's manifest, in `argocd app get` and
+in every rendered object.
+Cure: name a Secret that an ExternalSecret fills (existingSecret, secretKeyRef) and change the credential.
+Source: {_DOCS}""",
+    failing="""\
+kind: Application
+metadata: {name: grafana}
+spec:
+  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
+  source:
+    repoURL: https://grafana.github.io/helm-charts
+    chart: grafana
+    targetRevision: 10.3.0
+    helm: {valuesObject: {adminPassword: not-a-placeholder}}
+""",
+    passing="""\
+kind: Application
+metadata: {name: grafana}
+spec:
+  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
+  source:
+    repoURL: https://grafana.github.io/helm-charts
+    chart: grafana
+    targetRevision: 10.3.0
+    helm: {valuesObject: {admin: {existingSecret: grafana-admin, passwordKey: password}}}
+""",
+)
+
+RULES = (IN_GIT, CREDENTIAL)
+
+# Keys of a Secret that are public or only say where something is.
+_PUBLIC = re.compile(
+    r"(ca|tls)\.crt|.*\.pub|ca-?bundle.*|url|type|name|project|server|enable.*|insecure.*|host(name)?|port|region"
+    r"|user(name)?|db(name)?|database|githubapp(id|installationid|enterprisebaseurl)|proxy|noproxy",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(
+    r"\s*|<.*>|\$\{.*\}|\$\(.*\)|.*\{\{.*\}\}.*|(change|replace|fill|insert)[-_ ]?(me|this|it|in|with)\b.*"
+    r"|to-?do\b.*"
+    r"|[x*.•-]+|(place-?holder|example|dummy|redacted|none|null|true|false|unused)\b.*|ref\+.*|vault:.*|ENC\[.*"
+    r"|\$[A-Za-z_][\w.:-]*|!.*",
+    re.IGNORECASE | re.DOTALL,
+)
+# Formats that nothing but a credential has. Sources: the issuers' documentation of their token prefixes.
+_FORMATS: Mapping[str, re.Pattern[str]] = {
+    "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)(?![A-Z0-9]*EXAMPLE)[A-Z0-9]{16}\b"),
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
+    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})"),
+    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20}"),
+    "a Slack token": re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    "a Slack webhook": re.compile(r"https://hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}"),
+    "a Google API key": re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b"),
+    "a Stripe key": re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
+    "a signed token (JWT)": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    "a password in an address": re.compile(
+        r"\b[a-z][a-z0-9+.-]*://[^/\s:@\"'{}$<>]+:(?![$<{*]|x{3})[^/\s:@\"'{}$<>]{3,}@"
+    ),
+}
+_PASSWORD = re.compile(
+    r"(.*[._-])?(\w*(password|passwd|passphrase)|pwd|(secret|aws_?secret)[_-]?access[_-]?key|client[_-]?secret"
+    r"|api[_-]?(key|token)|auth[_-]?token|access[_-]?token|bearer[_-]?token|private[_-]?key)",
+    re.IGNORECASE,
+)
+_CANDIDATE = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+
+
+def check(tree: Tree, _: Graph) -> Iterator[Finding]:
+    flagged: set[Location] = set()
+    for manifest in everything(tree):
+        if (
+            manifest.key.kind == SECRET
+            and not _made_by_chart(manifest)
+            and (keys := secret_keys(manifest.item))
+        ):
+            flagged.add(manifest.where)
+            yield finding(
+                IN_GIT,
+                manifest.where,
+                of_manifest(manifest),
+                f"{', '.join(keys[:3])}{' and more' if len(keys) > 3 else ''}: whoever reads the "
+                "repository has the value",
+                "commit an ExternalSecret instead, and change the value: it is known now",
+            )
+    for file, text in tree.files.items():
+        for where, what in credentials(file, text):
+            if not any(_inside(text, where, secret) for secret in flagged if secret.file == file):
+                yield finding(
+                    CREDENTIAL,
+                    where,
+                    what,
+                    "whoever reads the repository has it, and so has every log of what is rendered",
+                    "take it from a Secret that an ExternalSecret fills, and change it: it is known now",
+                )
+
+
+def secret_keys(item: Json) -> list[str]:
+    """Keys of a Secret whose values are real, without those known to be public."""
+    if "sops" in item or item.get("type") == "kubernetes.io/service-account-token":
+        return []
+    found = {**(item.get("data") or {}), **(item.get("stringData") or {})}
+    return [
+        key
+        for key, value in found.items()
+        if value and not _PUBLIC.fullmatch(key) and not _placeholder(value)
+    ]
+
+
+def _placeholder(value: Any) -> bool:
+    return not isinstance(value, str) or _PLACEHOLDER.fullmatch(value) is not None
+
+
+def _made_by_chart(manifest: Manifest) -> bool:
+    """What a chart makes is not in Git; the values it is made from are looked at by themselves."""
+    return manifest.via.startswith("chart")
+
+
+def credentials(file: str, text: str) -> Iterator[tuple[Location, str]]:
+    """Where credentials stand in a file of Git, and what they are; without the value, sorted by line."""
+    found: dict[int, str] = {}
+    if not _CANDIDATE.search(text) and "://" not in text:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        for what, pattern in _FORMATS.items():
+            if pattern.search(line):
+                found.setdefault(number, what)
+    if not re.search(r"^sops:", text, re.MULTILINE):
+        for number, key in _passwords(text):
+            found.setdefault(number, f"the value of {key}")
+    for number in sorted(found):
+        yield Location(file, number), found[number]
+
+
+def _passwords(text: str, first: int = 0) -> Iterator[tuple[int, str]]:
+    """Lines with a literal value under a key that is called like a password."""
+    try:
+        for node in yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if not _is_schema(node):
+                yield from _walk(node, first)
+    except yaml.YAMLError:
+        return  # a Helm template, or broken, which others report
+
+
+def _is_schema(node: Any) -> bool:
+    """A CustomResourceDefinition is long and describes only."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return any(key.value == "kind" and value.value == "CustomResourceDefinition" for key, value in pairs)
+
+
+def _walk(node: Any, first: int) -> Iterator[tuple[int, str]]:
+    if isinstance(node, yaml.SequenceNode):
+        for inner in node.value:
+            yield from _walk(inner, first)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    plain = {key.value: value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
+    named = plain.get("name")
+    if named is not None and "value" in plain and _literal(str(named.value), plain["value"]):
+        yield plain["value"].start_mark.line + 1 + first, str(named.value)
+    for key, value in node.value:
+        if isinstance(value, yaml.ScalarNode):
+            if _literal(str(key.value), value):
+                yield value.start_mark.line + 1 + first, str(key.value)
+            elif key.value == "values" and value.style in {"|", ">"}:  # Helm values as text
+                yield from _passwords(str(value.value), first + value.start_mark.line + 1)
+        else:
+            yield from _walk(value, first)
+
+
+def _literal(key: str, value: Any) -> bool:
+    return bool(
+        _PASSWORD.fullmatch(key)
+        and value.tag == "tag:yaml.org,2002:str"
+        and not _PLACEHOLDER.fullmatch(value.value)
+        and not _refers(value.value)
+    )
+
+
+def _refers(value: str) -> bool:
+    """A path of a file or a parameter is no password."""
+    return value.startswith("/") or value.endswith((".key", ".pem"))
+
+
+def _inside(text: str, where: Location, document: Location) -> bool:
+    """Whether the place is in the document that starts there."""
+    between = text.splitlines()[document.line : where.line]
+    return where.line >= document.line and not any(line.startswith("---") for line in between)
