@@ -221,14 +221,14 @@ RULES = (MANUAL, PARTIAL, NO_RETRY, LONG, METADATA, FLOATING)
 
 
 def check(tree: Tree, _: Graph) -> Iterator[Finding]:
-    """An Application without spec is not judged: the API server refuses it."""
+    """How an Application without spec is synced is not judged: the API server refuses it."""
     rolled = {one.name for one in tree.sets if rolls(one)}
     for app in tree.apps:
+        yield from _lengths(app)
         if not spec(app.item):
             continue
         if app.set not in rolled:
             yield from _automation(tree, app)
-        yield from _lengths(app)
         yield from _metadata(tree, app)
         yield from _versions(app)
 
