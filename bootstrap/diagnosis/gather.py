@@ -8,6 +8,7 @@ What cannot be read is left out and said (`Picture.unread`). The data of Secrets
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import TypeVar
 
 from bootstrap.config.model import Environment
 from bootstrap.diagnosis.causes import judge
+from bootstrap.diagnosis.causes.sync import webhook_service
 from bootstrap.diagnosis.model import Verdict
-from bootstrap.diagnosis.picture import Pending, Picture, stripped
+from bootstrap.diagnosis.picture import Pending, Picture, key_of_event, last_seen, stripped
 from bootstrap.diagnosis.strip import (
     INGRESS_CLASS,
     NAMESPACED_STORE,
@@ -37,19 +39,18 @@ from bootstrap.kubernetes.objects import (
     EVENT,
     INGRESS,
     JOB,
-    MUTATING_WEBHOOKS,
     NAMESPACE,
     NODE,
     POD,
     SECRET_STORE,
     SERVICE,
     STATEFUL_SET,
-    VALIDATING_WEBHOOKS,
     Json,
     Key,
     Kind,
     dig,
     name,
+    namespace,
     spec,
 )
 from bootstrap.kubernetes.waves import Member, Wave, WaveState
@@ -58,6 +59,8 @@ K = TypeVar("K")
 
 WORKERS = 6  # requests at a time
 MOST_NAMESPACES = 6  # beyond it lists are of all namespaces
+MOST_EVENTS = 3  # of one reason about one object
+MOST_SERVICES = 5  # of admission webhooks
 MOST_CUSTOM = 80  # single reads of custom resources
 
 _INSIDE = (
@@ -65,7 +68,6 @@ _INSIDE = (
     *(EVENT, NAMESPACED_STORE),
 )
 _CLUSTER_WIDE = (NODE, NAMESPACE, STORAGE_CLASS, INGRESS_CLASS, SECRET_STORE)
-_CALLED = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS, ENDPOINT_SLICE)
 # Without a health of their own: not worth a read.
 _PLAIN = re.compile(r"(^|\.)(k8s\.io|cilium\.io|projectcalico\.org|kyverno\.io|grafana\.com)$")
 
@@ -117,9 +119,7 @@ def gather(
     now: float,
 ) -> Picture:
     """Read what is needed to tell why these members are not done."""
-    wanted = {which for member in pending for which in (member.name, member.parent)} | {
-        config.gitops.root_app
-    }
+    wanted = set(_applications(pending, config))
     apps = tuple(item for item in applications if name(item) in wanted)
     views = [View(item) for item in apps]
     reads = _lists(cluster, pending, views, config)
@@ -128,10 +128,9 @@ def gather(
     found = [item for read in reads for item in read.items]
     messages = [text for view in views for text in _messages(view)]
     messages += [str(item.get("message")) for item in found if item.get("kind") == "Event"]
-    if any("webhook" in text for text in messages):
-        called = _parallel(lambda kind: _list(cluster, kind, ""), _CALLED)
-        reads += called
-        found += [item for read in called for item in read.items]
+    called = sorted({service for text in messages if (service := webhook_service(text))})[:MOST_SERVICES]
+    reads += (slices := _parallel(lambda service: _slices(cluster, *service), called))
+    found += [item for read in slices for item in read.items]
     served = frozenset(_served(cluster, views))
     unread = [read.unread for read in reads if read.unread]
     if len(custom) > MOST_CUSTOM:
@@ -140,11 +139,46 @@ def gather(
         now=now,
         root=config.gitops.root_app,
         members=tuple(pending),
-        objects=stripped((*apps, *secrets, *found)),
+        objects=relevant(stripped((*apps, *secrets, *found)), set(_all_spaces(views, config))),
         patience=_patience(config, pending),
         served=served,
         unread=tuple(dict.fromkeys(unread)),
     )
+
+
+def relevant(items: Sequence[Json], spaces: set[str]) -> tuple[Json, ...]:
+    """What belongs to these namespaces or to the cluster, with the newest Events about it."""
+    events = [item for item in items if Kind.of(item).unversioned == EVENT]
+    rest = [item for item in items if Kind.of(item).unversioned != EVENT]
+    kept = [item for item in rest if namespace(item) in spaces or _global(item)]
+    kept = [item for item in kept if Kind.of(item).unversioned != NAMESPACE or name(item) in spaces]
+    keys = {Key.of(item) for item in kept}
+    told: Counter[tuple[Key, str]] = Counter()
+    for event in sorted(events, key=last_seen, reverse=True):
+        about = key_of_event(event), str(event.get("reason"))
+        told[about] += 1
+        if about[0] in keys and told[about] <= MOST_EVENTS:
+            kept.append(event)
+    return tuple(kept)
+
+
+def _global(item: Json) -> bool:
+    """Cluster-wide, or wanted whatever its namespace: Argo CD's own, and where webhooks lead."""
+    return not namespace(item) or Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET, ENDPOINT_SLICE}
+
+
+def _all_spaces(views: Sequence[View], config: Environment) -> Iterator[str]:
+    for view in views:
+        if view.name != config.gitops.root_app:
+            yield from filter(None, _spaces(view))
+
+
+def _applications(pending: Sequence[Pending], config: Environment) -> Iterator[str]:
+    """The Applications asked about, and of those that are missing what makes them."""
+    for member in pending:
+        yield member.name
+        if member.sync == "Missing":
+            yield member.parent or config.gitops.root_app
 
 
 def _patience(config: Environment, pending: Sequence[Pending]) -> float:
@@ -157,8 +191,7 @@ def _patience(config: Environment, pending: Sequence[Pending]) -> float:
 def _lists(
     cluster: Cluster, pending: Sequence[Pending], views: Sequence[View], config: Environment
 ) -> list[_Read]:
-    children = [view for view in views if view.name != config.gitops.root_app]
-    spaces = sorted({space for view in children for space in _spaces(view) if space})
+    spaces = sorted(set(_all_spaces(views, config)))
     scopes = spaces if len(spaces) <= MOST_NAMESPACES else [""]
     wanted = [(kind, space) for kind in _INSIDE for space in scopes]
     wanted += [(kind, "") for kind in _CLUSTER_WIDE]
@@ -219,6 +252,13 @@ def _list(cluster: Cluster, kind: Kind, space: str) -> _Read:
     except (TemporaryError, PermanentError) as error:
         where = f" in {space}" if space else ""
         return _Read(unread=f"{kind}s{where}: {error}")
+
+
+def _slices(cluster: Cluster, space: str, service: str) -> _Read:
+    try:
+        return _Read(cluster.list(ENDPOINT_SLICE, space, labels=f"kubernetes.io/service-name={service}"))
+    except (TemporaryError, PermanentError) as error:
+        return _Read(unread=f"EndpointSlices of {space}/{service}: {error}")
 
 
 def _one(cluster: Cluster, key: Key) -> _Read:

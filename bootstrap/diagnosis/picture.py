@@ -6,6 +6,7 @@ sent along and diagnosed again. Everything in it went through `strip.py`: it hol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ from bootstrap.kubernetes.objects import (
 )
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+_OTHER_COMMIT = re.compile(r"was compared at [0-9a-f]{8}, |was changed since it was last compared")
 HELM_HOOK = "helm.sh/hook"
 
 
@@ -45,6 +47,11 @@ class Pending:
     health: str = ""
     reason: str = ""
     parent: str = ""
+
+    @property
+    def stale(self) -> bool:
+        """Whether what is known of it is about another commit than the wanted one: Git may have cured it."""
+        return _OTHER_COMMIT.match(self.reason) is not None
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,7 @@ class Picture:
     def _events(self) -> Mapping[Key, tuple[Json, ...]]:
         found: dict[Key, list[Json]] = {}
         for event in self.of(EVENT):
-            about = event.get("involvedObject") or {}
-            key = Key(Kind.of(about).unversioned, str(about.get("namespace") or ""), str(about.get("name")))
-            found.setdefault(key, []).append(event)
+            found.setdefault(key_of_event(event), []).append(event)
         order = {key: sorted(events, key=last_seen, reverse=True) for key, events in found.items()}
         return {key: tuple(events) for key, events in order.items()}
 
@@ -155,6 +160,12 @@ def _owners(item: Json) -> Iterator[Key]:
 def _entry_key(entry: Json) -> Key:
     kind = Kind(str(entry.get("group") or ""), str(entry.get("kind")))
     return Key(kind, str(entry.get("namespace") or ""), str(entry.get("name")))
+
+
+def key_of_event(event: Json) -> Key:
+    """The object that an Event is about."""
+    about = event.get("involvedObject") or {}
+    return Key(Kind.of(about).unversioned, str(about.get("namespace") or ""), str(about.get("name")))
 
 
 def first_seen(event: Json) -> float | None:

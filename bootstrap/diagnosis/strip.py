@@ -169,18 +169,6 @@ def _quota(item: Json) -> Json:
     return {"spec": _pick(spec(item), "hard"), "status": _pick(status(item), "hard", "used")}
 
 
-def _webhooks(item: Json) -> Json:
-    return {
-        "webhooks": [
-            {
-                **_pick(hook, "name", "failurePolicy"),
-                "clientConfig": _pick(hook.get("clientConfig") or {}, "service"),
-            }
-            for hook in item.get("webhooks") or ()
-        ]
-    }
-
-
 def _slice(item: Json) -> Json:
     return {"endpoints": [_pick(endpoint, "conditions") for endpoint in item.get("endpoints") or ()]}
 
@@ -234,8 +222,6 @@ _RULES: Mapping[Kind, Callable[[Json], Json]] = {
     QUOTA: _quota,
     objects.NODE: _node,
     objects.NAMESPACE: _whole_status,
-    objects.VALIDATING_WEBHOOKS: _webhooks,
-    objects.MUTATING_WEBHOOKS: _webhooks,
     objects.ENDPOINT_SLICE: _slice,
     objects.SERVICE: _service,
     objects.INGRESS: _ingress,

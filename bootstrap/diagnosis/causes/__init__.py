@@ -81,7 +81,7 @@ def _chain(member: Pending, owner: str, finding: Finding | None) -> tuple[str, .
 def _named(member: Pending, owner: str, finding: Finding) -> Verdict:
     return Verdict(
         cause=finding.cause,
-        outlook=BY_ID[finding.cause].outlook,
+        outlook=Outlook.BLOCKED if member.stale else BY_ID[finding.cause].outlook,
         app=member.name,
         wave=member.wave,
         chain=_chain(member, owner, finding),

@@ -1,12 +1,21 @@
-"""Nodes that are not Ready, and the pods that wait for them."""
+"""Nodes that are not Ready, and the pods that wait for them.
+
+A pod whose container ends by itself does so on any node, and one that does not tolerate the node's own taint
+would not run there either: those are not the node's fault.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bootstrap.diagnosis.causes.scene import Finding, Scene, born, label, turned
 from bootstrap.kubernetes.health.model import said
-from bootstrap.kubernetes.objects import NODE, POD, Json, condition, labels_of, name, spec
+from bootstrap.kubernetes.objects import NODE, POD, Json, condition, labels_of, name, spec, status
+
+_STARTS = (None, "ContainerCreating", "PodInitializing")
+
+# Set and removed by Kubernetes, cloud providers and autoscalers while a node starts or is ill.
+_PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "ebs.csi.aws.com/", "karpenter.sh/")
 
 JOINING = 5.0  # seconds after its creation in which a node's first condition is written
 JOIN = 120.0  # seconds in which a node that was never Ready may still be joining
@@ -17,14 +26,31 @@ def rule(scene: Scene) -> Iterator[Finding]:
     if not bad:
         return
     for pod in scene.sick(POD):
-        bound = spec(pod).get("nodeName")
-        wanted = [bound] if bound else [name(node) for node in candidates(scene, pod)]
+        wanted = _hosts(scene, pod)
         if wanted and all(which in bad for which in wanted):
             node = bad[wanted[0]]
             reason = said(condition(node, "Ready") or {"type": "Ready", "status": "not reported"})
             yield Finding(
                 "node-not-ready", scene.path(pod, label(node)), reason, scene.describe(node), since(node)
             )
+
+
+def _hosts(scene: Scene, pod: Json) -> list[str]:
+    """Nodes that the pod needs to be Ready: its own, else those that it could go to."""
+    bound = spec(pod).get("nodeName")
+    if bound:
+        return [] if _ends(pod) else [str(bound)]
+    return [name(node) for node in candidates(scene, pod) if not lasting(untolerated(pod, node))]
+
+
+def _ends(pod: Json) -> bool:
+    """Whether a container fails by itself."""
+    now = status(pod)
+    entries = [*(now.get("initContainerStatuses") or ()), *(now.get("containerStatuses") or ())]
+    states = [entry.get("state") or {} for entry in entries]
+    return any(
+        one.get("terminated") or (one.get("waiting") or {}).get("reason") not in _STARTS for one in states
+    )
 
 
 def ready(node: Json) -> bool:
@@ -49,6 +75,31 @@ def candidates(scene: Scene, pod: Json) -> tuple[Json, ...]:
         if wanted.items() <= labels_of(node).items()
         and (not terms or any(_fits(node, term) for term in terms))
     )
+
+
+def untolerated(pod: Json, node: Json) -> tuple[Json, ...]:
+    """The node's taints that keep this pod off."""
+    tolerations = spec(pod).get("tolerations") or ()
+    return tuple(
+        taint
+        for taint in spec(node).get("taints") or ()
+        if taint.get("effect") in {"NoSchedule", "NoExecute"}
+        and not any(_tolerates(one, taint) for one in tolerations)
+    )
+
+
+def lasting(taints: Iterable[Json]) -> tuple[Json, ...]:
+    """Those that do not go by themselves."""
+    return tuple(taint for taint in taints if not str(taint.get("key")).startswith(_PASSING))
+
+
+def _tolerates(toleration: Json, taint: Json) -> bool:
+    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    if toleration.get("operator") == "Exists":
+        return not toleration.get("key") or toleration["key"] == taint.get("key")
+    same = toleration.get("key") == taint.get("key")
+    return same and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
 def choosy(pod: Json) -> bool:

@@ -91,7 +91,7 @@ def _degraded(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 "starts-degraded", path, brief(said), scene.describe(item), turned(item, "Progressing")
             )
-    if view is None or view.health != "Degraded":
+    if view is None or view.health != "Degraded" or _of_apps(view):
         return
     since = seconds(str(dig(status(view.item), "health", "lastTransitionTime") or "")) or born(view.item)
     for item in scene.picture.owned(scene.app):
@@ -101,6 +101,11 @@ def _degraded(scene: Scene) -> Iterator[Finding]:
             yield Finding("starts-degraded", scene.path(item), brief(said), scene.describe(item), since)
     said = str(dig(status(view.item), "health", "message") or "Argo CD calls it Degraded")
     yield Finding("starts-degraded", (), brief(said), scene.describe_app(), since)
+
+
+def _of_apps(view: View) -> bool:
+    """Whether it consists of Applications: those tell."""
+    return any(entry.get("kind") in {APPLICATION.name, APPLICATION_SET.name} for entry in view.resources)
 
 
 def _says_degraded(item: Json) -> bool:

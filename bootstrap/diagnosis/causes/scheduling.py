@@ -11,17 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootstrap.diagnosis.causes.nodes import candidates, choosy
+from bootstrap.diagnosis.causes.nodes import candidates, choosy, lasting, untolerated
 from bootstrap.diagnosis.causes.scene import Finding, Scene, brief, label, turned
 from bootstrap.kubernetes.objects import POD, Json, condition, name, spec
 
 STARTING = 60.0  # seconds in which the taints of a node that starts may still go
-_STARTING_TAINTS = (
-    "node.kubernetes.io/",
-    "node.cloudprovider.kubernetes.io/",
-    "ebs.csi.aws.com/",
-    "karpenter.sh/",
-)
 _ON_ITS_WAY = ("TriggeredScaleUp", "Nominated")  # an autoscaler makes a node for it
 
 
@@ -59,9 +53,9 @@ def _finding(scene: Scene, pod: Json, text: str) -> Iterator[Finding]:
         return
     tainted = [(node, taint) for node in wanted for taint in untolerated(pod, node)]
     if "untolerated taint" in text and tainted:
-        node, taint = tainted[0]
-        if since is not None and all(_starting(one) for _, one in tainted):
-            since += STARTING
+        stay = [(node, taint) for node, taint in tainted if lasting([taint])]
+        node, taint = (stay or tainted)[0]
+        since = since + STARTING if since is not None and not stay else since
         below = (
             f"taint {taint_text(taint)} of {label(node)}"
             if len(wanted) == 1
@@ -74,30 +68,6 @@ def _finding(scene: Scene, pod: Json, text: str) -> Iterator[Finding]:
 def _selector(pod: Json) -> tuple[str, ...]:
     wanted = spec(pod).get("nodeSelector") or {}
     return ("-l", ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))) if wanted else ()
-
-
-def untolerated(pod: Json, node: Json) -> tuple[Json, ...]:
-    """The node's taints that keep this pod off."""
-    tolerations = spec(pod).get("tolerations") or ()
-    return tuple(
-        taint
-        for taint in spec(node).get("taints") or ()
-        if taint.get("effect") in {"NoSchedule", "NoExecute"}
-        and not any(_tolerates(one, taint) for one in tolerations)
-    )
-
-
-def _tolerates(toleration: Json, taint: Json) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
-        return False
-    if toleration.get("operator") == "Exists":
-        return not toleration.get("key") or toleration["key"] == taint.get("key")
-    same = toleration.get("key") == taint.get("key")
-    return same and (toleration.get("value") or "") == (taint.get("value") or "")
-
-
-def _starting(taint: Json) -> bool:
-    return str(taint.get("key")).startswith(_STARTING_TAINTS)
 
 
 def taint_text(taint: Json) -> str:

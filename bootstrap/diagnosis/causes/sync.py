@@ -53,6 +53,10 @@ _WORDS = tuple(
         ),
     )
 )
+_REFUSED = re.compile(
+    r"User \"([^\"]+)\" cannot (\S+) resource \"([^\"]+)\" in API group \"([^\"]*)\""
+    r"(?: in the namespace \"([^\"]+)\")?"
+)
 _SERVICE = re.compile(r"https://([^./]+)\.([^./]+)\.svc")
 _NAMESPACE = re.compile(r"namespaces? \"?([^\" ]+)\"? (?:not found|because it is being terminated)")
 
@@ -69,7 +73,7 @@ def rule(scene: Scene) -> Iterator[Finding]:
 
 def failures(view: View) -> Iterator[Json]:
     """Results of objects that the last operation could not make, and errors that name no object."""
-    if view.failed or retrying(view):
+    if (view.failed or retrying(view)) and not outdated(view):
         refused = [entry for entry in view.sync_results if entry.get("status") == "SyncFailed"]
         yield from refused
         if not refused:
@@ -83,6 +87,13 @@ def retrying(view: View) -> bool:
     """Whether the operation failed at least once and is tried again by Argo CD itself."""
     state = status(view.item).get("operationState") or {}
     return view.phase == "Running" and int(state.get("retryCount") or 0) > 0
+
+
+def outdated(view: View) -> bool:
+    """Whether the last operation synced another commit than the Application was compared with since."""
+    compared = tuple(source.compared for source in view.sources())
+    synced = view.operation_revisions
+    return len(compared) == len(synced) and all(compared) and compared != synced
 
 
 def classify(text: str) -> str:
@@ -121,9 +132,7 @@ def _finding(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Find
                 below = (named("Service", *service),)
                 command = scene.kubectl("describe", "service", service[1], space=service[0])
         case "rbac-denied":
-            command = scene.kubectl(
-                "get", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=argocd"
-            )
+            command = _can_i(scene, text) or command
         case "quota-exceeded":
             command = scene.kubectl("describe", "resourcequota", space=str(entry.get("namespace") or ""))
         case "schema-rejected":
@@ -137,6 +146,16 @@ def _finding(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Find
                     "delete", kind, str(entry.get("name")), "--cascade=orphan", space=space
                 )
     yield Finding(cause, (*item, *below), brief(text), command, since)
+
+
+def _can_i(scene: Scene, text: str) -> str:
+    """The question that the API server answered with no."""
+    found = _REFUSED.search(text)
+    if found is None:
+        return ""
+    user, verb, resource, group, space = found.groups()
+    what = f"{resource}.{group}" if group else resource
+    return scene.kubectl("auth", "can-i", verb, what, f"--as={user}", space=space or "")
 
 
 def webhook_service(text: str) -> tuple[str, str] | None:
