@@ -148,7 +148,9 @@ def facts(item: Json, expected: Expected) -> Facts:
     children = tuple(
         Child(str(entry["kind"]), str(entry["name"]), int(entry.get("syncWave") or 0))
         for entry in view.resources
-        if entry.get("group") == APPLICATION_SET.group and entry.get("kind") in MEMBERS
+        if entry.get("group") == APPLICATION_SET.group
+        and entry.get("kind") in MEMBERS
+        and not entry.get("requiresPruning")  # no longer in Git: the parent is not Synced before it is gone
     )
     why, stale = view.why_not(expected), view.stale(expected)
     return Facts(view.name, view.sync, view.health, why, stale, _owner(item), children)
@@ -168,7 +170,7 @@ class Memory:
         known, self._known = self._known, {}
         for item in items:
             which = name(item)
-            before = known.get(which)
+            before = self._known.get(which) or known.get(which)
             same = before is not None and before[0] is item
             self._known[which] = before if before and same else (item, facts(item, expected))
         return {which: found for which, (_, found) in self._known.items()}
@@ -186,11 +188,12 @@ def assess(
     """The state of all waves."""
     if root is None:
         return WaveState(_missing("root", "Application"), (), planned=False)
-    top = facts(root, expected)
+    known = (memory or Memory()).recall((*applications, root), expected)
+    top = known[name(root)]
     member = _member(top)
     if top.stale:
         return WaveState(member, (), planned=False)
-    walk = _Walk((memory or Memory()).recall(applications, expected), sets, plan, top.name)
+    walk = _Walk(known, sets, plan, top.name)
     waves: dict[int, list[Member]] = defaultdict(list)
     for found in walk.below(top, ()):
         waves[found.position[0]].append(found)

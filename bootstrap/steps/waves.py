@@ -16,7 +16,7 @@ from bootstrap.kubernetes.argo import Expected, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.errors import NotFound
-from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_SECRET, name
+from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_SECRET, name, terminating
 from bootstrap.kubernetes.repairs import Ledger, Repair, needed, perform
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.kubernetes.waves import Member, Memory, Planned, Wave, WaveState, assess
@@ -30,6 +30,7 @@ from bootstrap.wait import Observation
 
 MOST_RELAPSES = 3  # times that a finished wave gets its deadline anew
 AFTERWARDS = ("verify",)  # steps that follow, for the time that is left
+CARE = 20.0  # times as long as it took: the pause until pending Applications are cared for again
 SLOWER = 1.5  # times what nine of ten earlier runs took: then a wave is said to be slower than usual
 
 
@@ -95,6 +96,7 @@ class Watcher:
         self._relapses: Counter[int] = Counter()
         self._current: tuple[int, str] | None = None  # the wave that is worked on, and how far into it
         self._since = context.clock.monotonic()
+        self._next_care = 0.0
         self.waited = False
 
     def prepare(self, plan: tuple[Planned, ...], learnt: Learnt) -> None:
@@ -115,11 +117,21 @@ class Watcher:
         if state.done:
             return Observation(state)
         self.waited = True
+        self._care(state, world)
+        return Observation(None, self._reason(state))
+
+    def _care(self, state: WaveState, world: World) -> None:
+        """Help, ask and give up. With a thousand Applications that takes a while, and the end of a wave must
+        not wait for it: it is done a small part of the time."""
+        clock = self._context.clock
+        begun = clock.monotonic()
+        if begun < self._next_care:
+            return
         repairs = self._repairs(state, world)
         self._nudge(repairs)
         self._inquire(state, world)
         self._enforce(state, world, repairs)
-        return Observation(None, self._reason(state))
+        self._next_care = clock.monotonic() + CARE * (clock.monotonic() - begun)
 
     def _announce(self, waves: tuple[tuple[int, tuple[str, ...]], ...]) -> None:
         if waves and waves != self._announced:
@@ -192,12 +204,17 @@ class Watcher:
         return waves.deadlines.get(wave.number, waves.deadline) if wave else waves.deadline
 
     def _repairs(self, state: WaveState, world: World) -> list[Repair]:
-        """Only what is pending can call for any; with it the root, which is never done before its waves."""
+        """Only what is pending can call for any, or is on its way out; with it the root, which is never done
+        before its waves."""
         pending = {member.name for wave in state.waves for member in wave.pending} | {state.root.name}
         awaited = state.current.pending if state.current else (state.root,)
         return list(
             needed(
-                [item for item in world.items(APPLICATION) if not state.planned or name(item) in pending],
+                [
+                    item
+                    for item in world.items(APPLICATION)
+                    if not state.planned or name(item) in pending or terminating(item)
+                ],
                 world.items(EXTERNAL_SECRET),
                 expected=self.expected,
                 now=self._context.clock.now(),

@@ -88,11 +88,11 @@ def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str
 
 
 def _tops(fault: Fault, config: Environment, wave: int, holes: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Its AppProject and what comes before it (a wave earlier), and its Application."""
+    """Its AppProject, what comes before it, and its Application: a wave each, so that they go in turn."""
     project = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
-        "metadata": _metadata(fault, config, wave - 1),
+        "metadata": _metadata(fault, config, wave - 2),
         "spec": {
             "sourceRepos": ["*"],
             "destinations": [{"server": "*", "namespace": "*"}],

@@ -355,3 +355,12 @@ def test_a_tree_is_done_exactly_when_each_of_its_applications_is(tree: dict[int,
     for wave in found.waves:
         assert bool(wave.front) == (not wave.done)
         assert set(wave.front) <= set(wave.pending)
+
+
+def test_what_is_no_longer_in_git_is_no_member_but_the_root_is_not_done_before_it_is_gone() -> None:
+    top = root({"a": 0, "gone": 0}, sync="OutOfSync")
+    top["status"]["resources"][1]["requiresPruning"] = True
+    found = state(top, [application("a"), application("gone", health="Degraded")])
+    assert [member.name for wave in found.waves for member in wave.members] == ["a"]
+    assert found.current is None
+    assert not found.done
