@@ -25,7 +25,7 @@ def _lines(drawing: Drawing) -> Iterator[str]:
     yield from (f"  {first[row]} ~~~ {first[row + 1]}" for row in range(links))
     for arrow in drawing.arrows:
         line = "-.->" if arrow.broken else "-->"
-        yield f'  {ids[arrow.provider]} {line}|"{_text(arrow.kinds)}"| {ids[arrow.user]}'
+        yield f'  {ids[arrow.provider]} {line}|"{_text(", ".join(arrow.topics))}"| {ids[arrow.user]}'
     broken = [str(max(links, 0) + number) for number, arrow in enumerate(drawing.arrows) if arrow.broken]
     if broken:
         yield f"  linkStyle {','.join(broken)} stroke:#d1242f,stroke-width:3px,color:#d1242f"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,10 +12,13 @@ from bootstrap.lint.model import App, Tree
 
 MOST_REASONS = 12  # in a tool tip
 
+_IN_TIME = (Order.BEFORE, Order.TOGETHER)
+
 
 @dataclass(frozen=True)
 class Box:
-    """An Application. `row` counts waves from the top, `wave` is what it is called."""
+    """An Application, or those that one set makes in one step. `row` counts waves from the top, `wave` is
+    what it is called."""
 
     name: str
     row: int
@@ -25,17 +28,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """From what is needed to who needs it. `broken`: what is needed comes too late, or nobody knows when."""
+    """From what is needed to who needs it. `topics` is that in short; `broken`: what is needed comes too
+    late, or nobody knows when."""
 
     provider: str
     user: str
     reasons: tuple[str, ...]
+    topics: tuple[str, ...] = ()
     broken: bool = False
-
-    @property
-    def kinds(self) -> str:
-        """The kinds of objects that are needed, in short."""
-        return ", ".join(dict.fromkeys(reason.split()[0] for reason in self.reasons))
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,22 @@ class Drawing:
 @dataclass
 class _Pair:
     reasons: list[str] = field(default_factory=list)
+    topics: set[str] = field(default_factory=set)
     broken: bool = False
 
 
-def drawing(tree: Tree, graph: Graph) -> Drawing:
+def drawing(tree: Tree, graph: Graph, title: str = "sync waves") -> Drawing:
     """Needs between Applications. What follows from a chain of others is left out, broken ones never are."""
     apps = [app for app in tree.apps if app.position]
     positions = sorted({app.position for app in apps})
     rows = {position: number for number, position in enumerate(positions)}
+    members: defaultdict[str, list[App]] = defaultdict(list)
+    for app in apps:
+        members[_box_of(app)].append(app)
+    boxes = tuple(_box(name, made, rows) for name, made in members.items())
     arrows = tuple(_arrows(tree, graph))
-    kept = _essential(arrows, {app.name: rows[app.position] for app in apps})
-    return Drawing(
-        tuple(Box(app.name, rows[app.position], wave_name(app.position), _notes(app)) for app in apps),
-        kept,
-        tuple(wave_name(position) for position in positions),
-        len(arrows) - len(kept),
-    )
+    kept = _essential(arrows, {box.name: box.row for box in boxes})
+    return Drawing(boxes, kept, tuple(map(wave_name, positions)), len(arrows) - len(kept), title)
 
 
 def wave_name(position: tuple[int, ...]) -> str:
@@ -79,32 +79,38 @@ def wave_name(position: tuple[int, ...]) -> str:
     return "/".join(map(str, position))
 
 
-def _notes(app: App) -> tuple[str, ...]:
-    made = (f"made by ApplicationSet {app.set}",) if app.set else ()
-    return (*made, f"{len(app.manifests)} objects", str(app.where))
+def _box_of(app: App) -> str:
+    """What Argo CD starts together is one box."""
+    if not app.set:
+        return app.name
+    return app.set if app.step is None else f"{app.set} step {app.step}"
 
 
-def _arrows(tree: Tree, graph: Graph) -> Iterable[Arrow]:
+def _box(name: str, members: list[App], rows: Mapping[tuple[int, ...], int]) -> Box:
+    first = members[0]
+    objects = f"{sum(len(app.manifests) for app in members)} objects"
+    made = (", ".join(app.name for app in members),) if first.set else ()
+    return Box(name, rows[first.position], wave_name(first.position), (*made, objects, str(first.where)))
+
+
+def _arrows(tree: Tree, graph: Graph) -> Iterator[Arrow]:
     timeline = Timeline(tree)
+    boxes = {app.name: _box_of(app) for app in tree.apps if app.position}
     pairs: defaultdict[tuple[str, str], _Pair] = defaultdict(_Pair)
     for need in graph.needs:
         owners = {provider.app for provider in need.providers}
-        if need.user.app in owners or "" in owners or not owners:
+        if need.user.app in owners or "" in owners:
             continue  # its own, or there before the first wave
-        orders = {
-            provider.app: timeline.order(provider, need.user) in {Order.BEFORE, Order.TOGETHER}
-            for provider in need.providers
-        }
-        served = any(orders.values())
-        for owner, early in orders.items():
-            if early or not served:  # an alternative that comes late harms nobody
-                pair = pairs[owner, need.user.app]
-                pair.broken |= not early
+        early = {one.app: timeline.order(one, need.user) in _IN_TIME for one in need.providers}
+        for owner, in_time in early.items():
+            if in_time or not any(early.values()):  # an alternative that comes late harms nobody
+                pair = pairs[boxes.get(owner, ""), boxes.get(need.user.app, "")]
+                pair.broken |= not in_time
                 pair.reasons.append(f"{need.wanted} for {need.user.key}")
-    drawn = tree.by_name
+                pair.topics.add(need.topic)
     for (provider, user), pair in sorted(pairs.items()):
-        if drawn[provider].position and drawn[user].position:
-            yield Arrow(provider, user, _shortened(pair.reasons), pair.broken)
+        if provider and user and (provider != user or pair.broken):
+            yield Arrow(provider, user, _shortened(pair.reasons), tuple(sorted(pair.topics)), pair.broken)
 
 
 def _shortened(reasons: list[str]) -> tuple[str, ...]:

@@ -58,6 +58,13 @@ def test_one_of_several_providers_is_enough() -> None:
     assert ends(found) == [("a", "b", False)]
 
 
+def test_what_a_set_makes_together_is_one_box() -> None:
+    files = {"a.yaml": application("a", 0), "s.yaml": application("s", 5, "ApplicationSet")}
+    found = drawing(tree(files), Graph((need("s-one", "a"), need("s-two", "a"), need("s-two", "s-one"))))
+    assert [(box.name, box.notes[0]) for box in found.boxes if box.row] == [("s", "s-one, s-two")]
+    assert ends(found) == [("a", "s", False), ("s", "s", True)]
+
+
 def test_what_is_installed_before_needs_no_arrow() -> None:
     installed: Manifest = replace(manifest("", "Namespace", "x"), app="")
     graph = Graph((replace(need("a", "b"), providers=(installed,)), replace(need("b"), providers=())))
@@ -69,7 +76,7 @@ def test_reasons_are_told_once_and_not_without_end() -> None:
     (arrow,) = drawing(platform(a=0, b=1), Graph((*needs, *needs))).arrows
     assert arrow.reasons[0] == "Secret s0 for Deployment.apps x/web"
     assert arrow.reasons[-1] == "and 18 more"
-    assert arrow.kinds.startswith("Secret")
+    assert arrow.topics == ("namespace",)
 
 
 SAMPLE = Drawing(
@@ -80,10 +87,10 @@ SAMPLE = Drawing(
         Box("dev-apis", 2, "60/1"),
     ),
     (
-        Arrow("dev-crds", 'dev-"eso" <&>', ("CustomResourceDefinition a<b>",)),
-        Arrow("dev-crds", "dev-apis", ("Namespace x",)),
-        Arrow('dev-"eso" <&>', "dev-secrets", ("Store s", "Store t"), True),
-        Arrow("dev-apis", "dev-secrets", ("Secret s",), True),
+        Arrow("dev-crds", 'dev-"eso" <&>', ("CustomResourceDefinition a<b>",), ("crd",)),
+        Arrow("dev-crds", "dev-apis", ("Namespace x",), ("namespace",)),
+        Arrow('dev-"eso" <&>', "dev-secrets", ("Store s", "Store t"), ("store", "secret"), True),
+        Arrow("dev-apis", "dev-secrets", ("Secret s",), ("secret",), True),
     ),
     ("0", "10", "60/1"),
     3,
@@ -122,7 +129,8 @@ def drawings(draw: st.DrawFn) -> Drawing:
     pairs = [(one, other) for one in names for other in names if one != other]
     chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=12)) if pairs else []
     arrows = tuple(
-        Arrow(one, other, (draw(st.text(max_size=9)) + "x",), draw(st.booleans())) for one, other in chosen
+        Arrow(one, other, (draw(st.text(max_size=9)),), (draw(st.text(max_size=9)),), draw(st.booleans()))
+        for one, other in chosen
     )
     return Drawing(boxes, arrows, tuple(map(str, range(len(counts)))))
 
