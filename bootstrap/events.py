@@ -104,6 +104,27 @@ class ResourceChanged(Event):
 
 
 @dataclass(frozen=True)
+class ResourceKept(Event):
+    """A resource of the environment that `down` leaves in place on purpose."""
+
+    type: ClassVar[str] = "resource_kept"
+    step: str
+    resource: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ResourceLeft(Event):
+    """A resource that `down` could not or must not remove. `cure` is a command to type, if there is one."""
+
+    type: ClassVar[str] = "resource_left"
+    step: str
+    resource: str
+    reason: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
 class NodeSeen(Event):
     """A node's state as the cluster tells it: `state` is "ready" or the reason why it is not."""
 

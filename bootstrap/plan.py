@@ -5,7 +5,7 @@
                                                                                            ├→ eso ────┤
                                                                                            └→ argocd ─┤
                                                                            verify ← waves ← root-app ←┘
-    down   [target wakes] → lock → teardown (in the cluster) → destroy → leftovers → [target disposes]
+    down   [target wakes] → lock → teardown (in the cluster) → sweep → destroy → leftovers → [disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
 Steps never print, exit or keep a journal; each asks the world what is left to do: a run resumes by looking.
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bootstrap.config.model import Environment
+from bootstrap.config.model import KEEP, Environment
 from bootstrap.context import Context
 from bootstrap.targets.base import Target
 
@@ -94,14 +94,18 @@ def build_up(config: Environment, target: Target) -> Plan:
 
 def build_down(config: Environment, target: Target) -> Plan:
     """The way back to nothing."""
-    from bootstrap.steps import destroy, leftovers, lock, teardown  # noqa: PLC0415 - as above
+    from bootstrap.steps import destroy, keep, leftovers, lock, sweep, teardown  # noqa: PLC0415 - as above
 
-    steps = (
+    steps: tuple[Step, ...] = (
         Step("lock", "Run lock", lock.run),
+        Step("keep", "Secrets that are to stay", keep.run, ("lock",)),
         Step("teardown", "Remove Applications", teardown.run, ("lock",), attempts=2),
-        Step("destroy", "Terraform destroy", destroy.run, ("teardown",), deadline=3600),
+        Step("sweep", "Remove what controllers left", sweep.run, ("teardown",), attempts=2),
+        Step("destroy", "Terraform destroy", destroy.run, ("keep", "sweep"), deadline=3600),
         Step("leftovers", "Find and remove what is left", leftovers.run, ("destroy",)),
     )
+    if config.teardown.secrets != KEEP:
+        steps = _without("keep", steps)
     mine = tuple(_with_deadline(step, config) for step in steps) if target.exists() else ()
     return Plan("down", _after(_after(target.wake, mine) if mine else (), target.after))
 
@@ -110,6 +114,15 @@ def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:
     """Both, where the steps of `then` that need nothing wait for all of `first`."""
     names = tuple(step.name for step in first)
     return first + tuple(step if step.needs else replace(step, needs=names) for step in then)
+
+
+def _without(name: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The others, which wait for it no longer."""
+    return tuple(
+        replace(step, needs=tuple(need for need in step.needs if need != name))
+        for step in steps
+        if step.name != name
+    )
 
 
 def _with_deadline(step: Step, config: Environment) -> Step:

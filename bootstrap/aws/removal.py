@@ -220,3 +220,25 @@ _REMOVALS: Mapping[str, Remove] = {
     "s3 bucket": _bucket,
 }
 ORDER = tuple(_REMOVALS)
+
+
+def command(resource: Resource) -> str:
+    """What to type to remove it, for whoever has made sure that it may go. Pure."""
+    return _COMMANDS.get(resource.kind, "delete it in the AWS console").format(id=resource.id)
+
+
+_COMMANDS = {
+    "ec2 instance": "aws ec2 terminate-instances --instance-ids {id}",
+    "ec2 volume": "aws ec2 delete-volume --volume-id {id}",
+    "ec2 network interface": "aws ec2 delete-network-interface --network-interface-id {id}",
+    "ec2 address": "aws ec2 release-address --allocation-id {id}",
+    "ec2 NAT gateway": "aws ec2 delete-nat-gateway --nat-gateway-id {id}",
+    "ec2 security group": "aws ec2 delete-security-group --group-id {id}",
+    "ec2 subnet": "aws ec2 delete-subnet --subnet-id {id}",
+    "ec2 VPC": "aws ec2 delete-vpc --vpc-id {id}",
+    "elb load balancer": "aws elbv2 delete-load-balancer --load-balancer-arn {id}",
+    "elb target group": "aws elbv2 delete-target-group --target-group-arn {id}",
+    "kms key": "aws kms schedule-key-deletion --key-id {id}",
+    "ssm parameter": "aws ssm delete-parameter --name {id}",
+    "s3 bucket": "aws s3 rb --force s3://{id}",
+}

@@ -53,6 +53,10 @@ def update(api: Api, name: str, value: str, key_id: str, tags: Mapping[str, str]
     api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=pairs(tags))
 
 
+def untag(api: Api, name: str, keys: Iterable[str]) -> None:
+    api.call("remove_tags_from_resource", ResourceType="Parameter", ResourceId=name, TagKeys=list(keys))
+
+
 def names(api: Api, prefix: str = "", tags: Mapping[str, str] | None = None) -> set[str]:
     """Names of the parameters below `prefix` (all when empty) that carry all of `tags`."""
     filters = [

@@ -20,13 +20,13 @@ LONGEST = 63  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnami
 _DELETE_AT_ONCE = 1000
 
 
-def bucket_name(project: str, environment: str, account: str) -> str:
-    """`<project>-<environment>-tfstate-<account>`; a name too long for S3 is cut and gets a hash. Pure."""
-    name = f"{project}-{environment}-tfstate-{account}".lower().replace("_", "-")
+def bucket_name(project: str, environment: str, account: str, purpose: str = "tfstate") -> str:
+    """`<project>-<environment>-<purpose>-<account>`; one too long for S3 is cut and gets a hash. Pure."""
+    name = f"{project}-{environment}-{purpose}-{account}".lower().replace("_", "-")
     if len(name) <= LONGEST:
         return name
     digest = hashlib.sha256(f"{project}/{environment}".encode()).hexdigest()[:8]
-    tail = f"-{digest}-tfstate-{account}"
+    tail = f"-{digest}-{purpose}-{account}"
     return name[: LONGEST - len(tail)].rstrip("-.") + tail
 
 

@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
 from bootstrap import plan, targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
+from bootstrap.config.model import KEEP, Environment
+from bootstrap.errors import BootstrapError
+from bootstrap.targets.base import Target
 
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment, values=False)
     target = targets.open_target(config)
+    if options.output == "text":
+        for line in _going(config, target):
+            print(line, file=sys.stderr)  # noqa: T201 - what the question is about
     confirm(options, f"This removes everything of '{config.name}' on {target.name}, its data included.")
     return execute(plan.build_down(config, target), config, target, options, ())
+
+
+def _going(config: Environment, target: Target) -> Iterator[str]:
+    """What is there to go, by kind, and what stays; AWS is asked without changing anything."""
+    from bootstrap.aws.api import Api  # noqa: PLC0415 - not before the configuration has been read
+    from bootstrap.aws.audit import audit  # noqa: PLC0415
+    from bootstrap.aws.inventory import Proof, owner  # noqa: PLC0415
+
+    if not target.exists():
+        return
+    try:
+        found = audit(lambda service: Api(target.client(service)), owner(config))
+    except BootstrapError as error:
+        yield f"what is there cannot be shown now: {error}"
+        return
+    ours = Counter(each.resource.kind for each in found if each.proof is not Proof.INSIDE)
+    if ours:
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ours.items()))
+        yield f"to go in {config.region}: {counts}"
+    policy = config.teardown
+    kept = [name for name in ("secrets", "backups", "zones") if getattr(policy, name) == KEEP]
+    kept += ["the Terraform state bucket"] if target.keep_state_bucket else []
+    if kept:
+        yield f"to stay: {', '.join(kept)}"
+    for each in found:
+        if each.proof is Proof.INSIDE:
+            yield f"in the way, and not ours to remove: {each.resource}"

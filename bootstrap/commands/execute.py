@@ -14,7 +14,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from bootstrap import report, runfolder
+from bootstrap import receipt, report, runfolder
 from bootstrap.clock import Clock, SystemClock
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment
@@ -161,6 +161,8 @@ def _tell(run: _Run, following: Sequence[str]) -> None:
     troubles = []
     try:
         page = _short(report.write(view, run.folder))
+        if run.plan.command == "down":
+            page = _short(receipt.write(view, run.folder))
         if options.save_screen:
             save_svg(view, options.save_screen)
     except OSError as error:

@@ -15,7 +15,7 @@ from typing import Any
 from bootstrap.aws.passwords import ALPHABETS
 from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, name_problem
 from bootstrap.config.decode import Decoder, suggest
-from bootstrap.config.model import Network, Node, Seed, Taint, Waves
+from bootstrap.config.model import KEEP, REMOVE, Network, Node, Seed, Taint, Waves
 from bootstrap.errors import Problem
 
 Parts = Mapping[str, Any]
@@ -30,20 +30,9 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
-    *(
-        "checks",
-        "toolchain",
-        "platform",
-        "preflight",
-        "backend",
-        "lock",
-        "terraform",
-        "seeds",
-        "access",
-        "nodes",
-        "eso",
-    ),
-    *("argocd", "root-app", "waves", "verify", "teardown", "destroy", "leftovers", "dispose"),
+    *("checks", "toolchain", "platform", "preflight", "backend", "lock", "terraform", "seeds", "access"),
+    *("nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify"),
+    *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
 )
 
 AZS = 3  # the stack spreads over three availability zones, with a public and a private subnet in each
@@ -58,6 +47,7 @@ LABEL_TAG = "k8s.io/cluster-autoscaler/node-template/label/"
 TAINT_TAG = "k8s.io/cluster-autoscaler/node-template/taint/"
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _DNS = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 # Label keys and values: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
@@ -188,6 +178,8 @@ def terraform(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
     if settings is not None:
         where = decoder.where(settings, "orphans")
         yield from _one_of(where, "terraform.orphans", settings.orphans, ORPHANS)
+        where = decoder.where(settings, "capacity_patience")
+        yield from _positive(where, "terraform.capacity_patience", settings.capacity_patience)
 
 
 def run_lock(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
@@ -204,7 +196,15 @@ def run_lock(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
         yield Problem(where, "run_lock.stale must be at least five heartbeats", cure)
 
 
-RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock)
+def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
+    settings = parts.get("teardown")
+    if settings is not None and "teardown" in parts["root"].items:
+        for name in ("secrets", "backups", "zones"):
+            where = decoder.where(settings, name)
+            yield from _one_of(where, f"teardown.{name}", getattr(settings, name), (KEEP, REMOVE))
+
+
+RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock, teardown)
 
 
 def _cidr(text: str) -> IPv4Network | None:
@@ -250,9 +250,10 @@ def _node(node: Node, decoder: Decoder) -> Iterator[Problem]:
         yield Problem(where, "not a valid name", "use lower-case letters, digits and '-', at most 40")
     yield from _one_of(decoder.where(node, "role"), "role", node.role, ROLES)
     yield from _one_of(decoder.where(node, "subnet"), "subnet", node.subnet, SUBNETS)
-    if not re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", node.instance_type):
+    if not _INSTANCE_TYPE.fullmatch(node.instance_type):
         where = decoder.where(node, "instance_type")
         yield Problem(where, f"instance_type '{node.instance_type}' is not valid", "write it like t3.large")
+    yield from _places(node, decoder)
     if not VOLUME[0] <= node.volume_gb <= VOLUME[1]:
         where = decoder.where(node, "volume_gb")
         yield Problem(where, f"volume_gb is {node.volume_gb}", f"choose {VOLUME[0]} to {VOLUME[1]}")
@@ -260,6 +261,17 @@ def _node(node: Node, decoder: Decoder) -> Iterator[Problem]:
     for taint in node.taints:
         yield from _taint(taint, decoder)
     yield from _tags(node, decoder)
+
+
+def _places(node: Node, decoder: Decoder) -> Iterator[Problem]:
+    where = decoder.where(node, "fallback")
+    for kind in node.fallback.instance_types:
+        if not _INSTANCE_TYPE.fullmatch(kind):
+            yield Problem(where, f"fallback: instance type '{kind}' is not valid", "write it like t3.large")
+    given = (*node.fallback.zones, *([] if node.zone is None else [node.zone]))
+    for zone in given:
+        if not 0 <= zone < AZS:
+            yield Problem(where, f"there is no zone {zone}", f"choose 0 to {AZS - 1}, the subnets in order")
 
 
 def _labels(node: Node, decoder: Decoder) -> Iterator[Problem]:

@@ -18,6 +18,14 @@ class Taint:
 
 
 @dataclass(frozen=True)
+class Fallback:
+    """Where a machine may go when EC2 has no room for it; `zones` are indexes of the subnets, 0 to 2."""
+
+    instance_types: tuple[str, ...] = ()
+    zones: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Node:
     """One machine of the role map."""
 
@@ -28,6 +36,8 @@ class Node:
     labels: Mapping[str, str]
     taints: tuple[Taint, ...] = ()
     subnet: str = "public"  # public or private
+    zone: int | None = None  # index of its subnet, 0 to 2; by default spread by a hash of the name
+    fallback: Fallback = field(default_factory=Fallback)
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,8 @@ class TerraformConfig:
     """`folder` is copied as a whole before it is used; `stack` is the root module inside it.
 
     `orphans`: what is done with resources that an earlier run made and could not write into the state any
-    more: import, remove (and make anew), or refuse.
+    more: import, remove (and make anew), or refuse. `capacity_patience`: for how many seconds EC2 may say
+    that it has no room for a machine before it is taken at its word.
     """
 
     folder: Path
@@ -50,6 +61,7 @@ class TerraformConfig:
     parallelism: int = 10
     variables: Mapping[str, object] = field(default_factory=dict)
     orphans: str = "import"
+    capacity_patience: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,19 @@ class RunLock:
     stale: float = 600.0
 
 
+KEEP, REMOVE = "keep", "remove"
+
+
+@dataclass(frozen=True)
+class Teardown:
+    """What `down` does, keep or remove, with what may be meant to outlive the environment: the seeded
+    `secrets` in SSM, the `backups` in S3, hosted `zones` that carry the environment's tags."""
+
+    secrets: str = REMOVE
+    backups: str = KEEP
+    zones: str = KEEP
+
+
 @dataclass(frozen=True)
 class Environment:
     """Everything one run needs to know about one environment."""
@@ -137,6 +162,7 @@ class Environment:
     waves: Waves = field(default_factory=Waves)
     eso: Eso = field(default_factory=Eso)
     run_lock: RunLock = field(default_factory=RunLock)
+    teardown: Teardown = field(default_factory=Teardown)
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds
 
     @property

@@ -61,6 +61,10 @@ def _of_steps(event: ev.Event) -> list[str]:
             told = [_line(step, f"stopped: {reason}")]
         case ev.ResourceChanged(step, action, resource, seconds):
             told = [_line(step, f"{action} {resource} ({duration(seconds)})")]
+        case ev.ResourceKept(step, resource, reason):
+            told = [_line(step, f"kept {resource}: {reason}")]
+        case ev.ResourceLeft(step, resource, reason, cure):
+            told = [_line(step, f"LEFT {resource}: {reason}"), *_cure(cure)]
         case _:
             told = []
     return told

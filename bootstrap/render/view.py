@@ -84,6 +84,8 @@ class RunView:
     apps: Mapping[str, AppView] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)
     resources: tuple[ev.ResourceChanged, ...] = ()
+    kept: tuple[ev.ResourceKept, ...] = ()
+    left: tuple[ev.ResourceLeft, ...] = ()
     notices: tuple[str, ...] = ()
     sources: tuple[ev.SourceServed, ...] = ()
     stopping: str = ""
@@ -167,6 +169,10 @@ def _see_rest(view: RunView, event: ev.Event, now: float) -> RunView:
             view = replace(view, nodes=_put(view.nodes, node, state))
         case ev.ResourceChanged():
             view = replace(view, resources=(*view.resources, event))
+        case ev.ResourceKept() if event not in view.kept:
+            view = replace(view, kept=(*view.kept, event))
+        case ev.ResourceLeft() if event not in view.left:
+            view = replace(view, left=(*view.left, event))
         case ev.Notice(message) if message not in view.notices:
             view = replace(view, notices=(*view.notices, message))
         case ev.SourceServed() if event not in view.sources:

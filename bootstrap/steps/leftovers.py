@@ -1,7 +1,8 @@
 """After destroy: remove what Terraform does not know, then prove that nothing is left.
 
-Removed are our parameters (tagged, or written by our machines) and, where the target says so, the state
-bucket. Whatever else carries our tags is named, never deleted blindly: its owner may be at work.
+Removed is what carries our tags or the marks of the cluster's controllers, the parameters that our machines
+wrote, and, where the target says so, the state bucket. What is to outlive the environment stays (keeping.py);
+what does not go, or is not ours, is named.
 """
 
 from __future__ import annotations
@@ -10,50 +11,64 @@ import shutil
 
 from bootstrap.aws import ssm, state_bucket
 from bootstrap.aws.api import Api
-from bootstrap.aws.inventory import Resource, inventory, owner
-from bootstrap.config.model import Environment
+from bootstrap.aws.audit import audit
+from bootstrap.aws.identity import identity
+from bootstrap.aws.inventory import Found, Proof, owner
+from bootstrap.aws.removal import command
+from bootstrap.config.model import KEEP, Environment
 from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, LeftoverError, Problem
-from bootstrap.events import Notice
+from bootstrap.errors import LeftoverError, Problem
+from bootstrap.events import Notice, ResourceKept, ResourceLeft
 from bootstrap.plan import Done
-from bootstrap.steps import backend, lock
-from bootstrap.wait import Observation, until
+from bootstrap.steps import backend, keeping, lock
+from bootstrap.steps.clearing import clear, connection
 
 # What machines write below the prefix, without tags.
 MACHINES_WRITE = ("cluster/kubeconfig", "cluster/join", "nodes/")
-_SETTLE = 120.0  # seconds that AWS gets to stop listing what was just deleted
-
-_CURES = {
-    "ec2 instance": "aws ec2 terminate-instances --instance-ids {id}",
-    "ec2 volume": "aws ec2 delete-volume --volume-id {id}",
-    "ec2 network interface": "aws ec2 delete-network-interface --network-interface-id {id}",
-    "ec2 address": "aws ec2 release-address --allocation-id {id}",
-    "ec2 NAT gateway": "aws ec2 delete-nat-gateway --nat-gateway-id {id}",
-    "ec2 security group": "aws ec2 delete-security-group --group-id {id}",
-    "ec2 subnet": "aws ec2 delete-subnet --subnet-id {id}",
-    "ec2 VPC": "aws ec2 delete-vpc --vpc-id {id}",
-    "elb load balancer": "aws elbv2 delete-load-balancer --load-balancer-arn {id}",
-    "elb target group": "aws elbv2 delete-target-group --target-group-arn {id}",
-    "kms key": "aws kms schedule-key-deletion --key-id {id}",
-    "ssm parameter": "aws ssm delete-parameter --name {id}",
-    "s3 bucket": "aws s3 rb --force s3://{id}",
-}
+PATIENCE = 300.0  # seconds that AWS gets to remove what it was asked to
 
 
 def run(context: Context) -> Done:
     """Raises LeftoverError naming everything that is left, with a command for each."""
     removed = _remove_parameters(context)
     bucket = backend.find(context)
-    keep = bucket.bucket if bucket else ""
-    _prove_empty(context, keep)
+    kept = _Policy(context, bucket.bucket if bucket else "")
+    left = clear(context, kept.goes, PATIENCE)
+    last = audit(connection(context), owner(context.config))
+    strangers = (found for found in last if found.proof is Proof.INSIDE)
+    if problems := [_problem(context, found) for found in (*left, *strangers)]:
+        raise LeftoverError(f"{len(problems)} resources of {context.config.name} are left", problems)
+    for found in last:
+        if why := kept.reason(found):
+            context.emit(ResourceKept(context.step, str(found.resource), why))
     _forget(context.config)
     if bucket and not context.target.keep_state_bucket:
         # Last of all: while anything was left, its state was worth keeping.
         lock.let_go(context)
         state_bucket.remove(_api(context, "s3"), bucket.bucket)
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
-    kept = f"; kept the state bucket {keep}" if keep else ""
-    return Done(f"{removed} parameters removed, nothing left{kept}", changed=removed > 0)
+    staying = f"; kept {', '.join(str(found.resource) for found in last)}" if last else ""
+    return Done(f"{removed} parameters removed, nothing left{staying}", changed=removed > 0)
+
+
+class _Policy:
+    """What stays, and what goes: only what is proved to be ours."""
+
+    def __init__(self, context: Context, state: str) -> None:
+        self._config, self._state = context.config, state
+        self._account = identity(_api(context, "sts")).account
+
+    def reason(self, found: Found) -> str:
+        return keeping.reason(found, self._config, state_bucket=self._state, account=self._account)
+
+    def goes(self, found: Found) -> bool:
+        return found.proof is not Proof.INSIDE and not self.reason(found)
+
+
+def _problem(context: Context, found: Found) -> Problem:
+    why = str(found.proof) if found.proof is Proof.INSIDE else "is still there"
+    context.emit(ResourceLeft(context.step, str(found.resource), why, command(found.resource)))
+    return Problem(str(found.resource), why, command(found.resource))
 
 
 def _forget(config: Environment) -> None:
@@ -79,38 +94,11 @@ def _remove_parameters(context: Context) -> int:
     below = ssm.names(api, config.ssm_prefix)
     ours = ssm.names(api, config.ssm_prefix, config.tags)
     ours |= {name for name in below if written_by_machines(name, config.ssm_prefix)}
-    ssm.delete(api, ours)
+    staying = ours & keeping.seeds(config) if config.teardown.secrets == KEEP else set()
+    ssm.delete(api, ours - staying)
     if foreign := sorted(below - ours):
         context.emit(Notice(f"left alone, not tagged as ours: {', '.join(foreign)}"))
-    return len(ours)
-
-
-def _prove_empty(context: Context, keep: str) -> None:
-    left: tuple[Resource, ...] = ()
-
-    def probe() -> Observation[bool]:
-        nonlocal left
-        found = inventory(lambda service: _api(context, service), owner(context.config))
-        left = tuple(resource for resource in found if resource.id != keep)
-        return Observation(None if left else True, f"{len(left)} left, e.g. {left[0]}" if left else "")
-
-    try:
-        until(
-            probe,
-            what="AWS to be empty",
-            deadline=min(_SETTLE, context.deadline),
-            clock=context.clock,
-            cancel=context.cancel,
-            progress=context.progress,
-        )
-    except DeadlineError as error:
-        problems = [Problem(str(resource), "is still there", cure(resource)) for resource in left]
-        raise LeftoverError(f"{len(left)} resources of {context.config.name} are left", problems) from error
-
-
-def cure(resource: Resource) -> str:
-    """A command that removes it, for whoever has made sure that it may go. Pure."""
-    return _CURES.get(resource.kind, "delete it in the AWS console").format(id=resource.id)
+    return len(ours - staying)
 
 
 def _api(context: Context, service: str) -> Api:

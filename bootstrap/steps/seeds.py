@@ -16,7 +16,8 @@ from bootstrap.aws.seeds import PlannedSeed, Sources, Write, plan_seeds, preview
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError, TemporaryError
 from bootstrap.plan import Done
-from bootstrap.steps import backend
+from bootstrap.steps import backend, keeping
+from bootstrap.steps.keep import KEPT
 from bootstrap.steps.terraform import Outputs
 from bootstrap.terraform.stack import open_stack
 
@@ -37,7 +38,19 @@ def run(context: Context) -> Done:
     context.secrets.add(*plan.secrets)
     if plan.writes:
         _write(context, api, plan.writes, _key(outputs))
+    _adopt(context, api, _key(outputs))
     return Done(f"{len(plan.writes)} written, {len(plan.unchanged)} unchanged", changed=bool(plan.writes))
+
+
+def _adopt(context: Context, api: Api, key: str) -> None:
+    """Secrets that outlived an earlier environment are encrypted under this one's key again (see keep.py)."""
+    for name in sorted(ssm.names(api, context.config.ssm_prefix, KEPT) & keeping.seeds(context.config)):
+        value = ssm.read(api, [name])[name]
+        context.secrets.add(value)
+        Pace(context.clock, context.cancel).run(
+            partial(ssm.update, api, name, value, key, context.config.tags)
+        )
+        ssm.untag(api, name, KEPT)
 
 
 def seeds_preview(context: Context) -> tuple[PlannedSeed, ...]:

@@ -12,18 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from bootstrap.aws.inventory import Resource
+from bootstrap.config.model import KEEP, Generate, Seed, Teardown
 from bootstrap.errors import LeftoverError
-from bootstrap.events import Notice
+from bootstrap.events import Notice, ResourceChanged, ResourceKept, ResourceLeft
 from bootstrap.local.aws.mends import bucket_policies
-from bootstrap.steps import backend, destroy, leftovers
+from bootstrap.steps import backend, destroy, keep, leftovers, seeds, sweep
+from bootstrap.steps.terraform import Outputs
 from tests.aws_context import World, client, environment, world
 
+CANARY = "canary-5f2e9c71"
 OURS = [{"Key": "bootstrap:project", "Value": "eco2"}, {"Key": "bootstrap:environment", "Value": "dev"}]
 
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     bucket_policies.mend(monkeypatch.setattr)
     with mock_aws():
         yield
@@ -88,32 +91,94 @@ def test_a_target_may_keep_the_bucket(tmp_path: Path) -> None:
     kept = world(environment(tmp_path), keep_state_bucket=True)
     backend.run(kept.context)
     done = leftovers.run(kept.context)
-    assert "kept the state bucket" in done.summary
+    (event,) = kept.of(ResourceKept)
+    assert "s3 bucket" in event.resource
+    assert event.resource in done.summary
     assert not done.changed
     assert len(client("s3").list_buckets()["Buckets"]) == 1
 
 
-def test_what_is_left_is_named_with_a_command_and_the_state_stays(tmp_path: Path) -> None:
+def volume(tags: list[dict[str, str]]) -> str:
+    tagged = [{"ResourceType": "volume", "Tags": tags}]
+    made = client("ec2").create_volume(AvailabilityZone="ap-northeast-2a", Size=1, TagSpecifications=tagged)
+    return str(made["VolumeId"])
+
+
+def test_what_is_ours_goes_and_a_strangers_stays(tmp_path: Path) -> None:
+    world_ = here(tmp_path)
+    mine, theirs = volume(OURS), volume([{"Key": "Name", "Value": "theirs"}])
+    leftovers.run(world_.context)
+    assert [each["VolumeId"] for each in client("ec2").describe_volumes()["Volumes"]] == [theirs]
+    (removed,) = world_.of(ResourceChanged)
+    assert (removed.action, removed.resource) == ("delete", f"ec2 volume {mine}")
+
+
+def test_what_cannot_go_is_named_with_a_command_and_the_state_stays(tmp_path: Path) -> None:
+    """A volume that a stranger's machine holds."""
     world_ = here(tmp_path)
     backend.run(world_.context)
-    tagged = [{"ResourceType": "volume", "Tags": OURS}]
-    volume = client("ec2").create_volume(
-        AvailabilityZone="ap-northeast-2a", Size=1, TagSpecifications=tagged
-    )["VolumeId"]
+    held = volume(OURS)
+    machine = client("ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0][
+        "InstanceId"
+    ]
+    client("ec2").attach_volume(VolumeId=held, InstanceId=machine, Device="/dev/sdx")
     with pytest.raises(LeftoverError) as left:
         leftovers.run(replace(world_.context, deadline=1.0))
     (problem,) = left.value.problems
-    assert volume in problem.where
-    assert problem.cure == f"aws ec2 delete-volume --volume-id {volume}"
+    assert held in problem.where
+    assert problem.cure == f"aws ec2 delete-volume --volume-id {held}"
+    (event,) = world_.of(ResourceLeft)
+    assert held in event.resource
     assert len(client("s3").list_buckets()["Buckets"]) == 1
-    assert client("ec2").describe_volumes()["Volumes"]
+    assert client("ec2").describe_volumes(VolumeIds=[held])["Volumes"]
 
 
-def test_what_takes_its_time_to_go_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    going = Resource("ec2 volume", "vol-1", "")
-    seen = [(going,), (going,), ()]
-    monkeypatch.setattr(leftovers, "inventory", lambda *_: seen.pop(0))
-    assert leftovers.run(here(tmp_path).context).summary == "0 parameters removed, nothing left"
+def keeping(home: Path) -> World:
+    seeds = (Seed("database/password", generate=Generate()),)
+    return world(environment(home, seeds=seeds, teardown=Teardown(secrets=KEEP)), keep_state_bucket=False)
+
+
+def test_secrets_may_outlive_the_environment_and_its_key(tmp_path: Path) -> None:
+    name, key = "/eco2/dev/database/password", client("kms").create_key()["KeyMetadata"]["Arn"]
+    client("ssm").put_parameter(Name=name, Value=CANARY, Type="SecureString", KeyId=key, Tags=OURS)
+    put("/eco2/dev/other", ours=True)
+    after = keeping(tmp_path)
+    assert keep.run(after.context).changed
+    assert not keep.run(after.context).changed
+    leftovers.run(after.context)
+    assert names() == {name}
+    (found,) = client("ssm").describe_parameters()["Parameters"]
+    assert found["KeyId"] == keep.ACCOUNT_KEY
+    (event,) = after.of(ResourceKept)
+    assert name in event.resource
+    assert CANARY not in str(after.events)
+    after.context.results.put(Outputs({"kms_key_arn": key}))
+    seeds.run(after.context)  # the next `up` takes it over
+    (found,) = client("ssm").describe_parameters()["Parameters"]
+    assert found["KeyId"] == key
+    assert client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == CANARY
+    assert not seeds.run(after.context).changed
+
+
+def test_what_controllers_left_goes_before_terraform_and_strangers_are_named(tmp_path: Path) -> None:
+    ec2, world_ = client("ec2"), here(tmp_path)
+    tags = [{"ResourceType": "vpc", "Tags": OURS}]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
+    marks = [{"Key": "elbv2.k8s.aws/cluster", "Value": "eco2-dev"}]
+    group = [{"ResourceType": "security-group", "Tags": marks}]
+    ec2.create_security_group(GroupName="k8s", Description="k8s", VpcId=vpc, TagSpecifications=group)
+    attached = volume([{"Key": "bootstrap:ssm-prefix", "Value": "/eco2/dev"}])
+    sweep.run(world_.context)
+    (gone,) = world_.of(ResourceChanged)
+    assert "ec2 security group" in gone.resource
+    assert ec2.describe_volumes(VolumeIds=[attached])["Volumes"]  # a machine may hold it yet
+    strange = ec2.create_security_group(GroupName="theirs", Description="theirs", VpcId=vpc)["GroupId"]
+    with pytest.raises(LeftoverError) as left:
+        sweep.run(world_.context)
+    (problem,) = left.value.problems
+    assert strange in problem.where
+    assert "carries no tag of ours" in problem.what
+    assert ec2.describe_security_groups(GroupIds=[strange])["SecurityGroups"]
 
 
 @given(st.text(alphabet="abc/", max_size=12))
