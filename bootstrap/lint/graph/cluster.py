@@ -59,34 +59,83 @@ def plural(kind: str) -> str:
     return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
 
 
-_RBAC = frozenset({"cluster-admin", "admin", "edit", "view", "extension-apiserver-authentication-reader"})
-_CONFIG = frozenset(
-    {"extension-apiserver-authentication", "coredns", "kube-proxy", "kubeadm-config", "aws-auth"}
+# Who lints sync waves has Argo CD.
+_ARGO_CD = frozenset(Kind("argoproj.io", name) for name in ("Application", "ApplicationSet", "AppProject"))
+
+# Kinds that only configure somebody's work: nothing waits for them to be acted on, in no order.
+_PASSIVE_GROUPS = frozenset(
+    {
+        *("kyverno.io", "policies.kyverno.io", "templates.gatekeeper.sh", "constraints.gatekeeper.sh"),
+        *("networking.istio.io", "security.istio.io", "telemetry.istio.io"),
+    }
 )
-_SERVICES = frozenset({("default", "kubernetes"), ("kube-system", "kube-dns")})
+# Of these, nobody makes pods or Services.
+_CHILDLESS_GROUPS = frozenset(
+    {
+        *("external-secrets.io", "generators.external-secrets.io", "bitnami.com"),
+        *("cert-manager.io", "acme.cert-manager.io", "elbv2.k8s.aws", "gateway.networking.k8s.io"),
+        *("crd.projectcalico.org", "cilium.io", "karpenter.sh", "karpenter.k8s.aws"),
+        "argoproj.io",
+    }
+)
+_PASSIVE = frozenset(
+    {
+        *(
+            Kind("monitoring.coreos.com", name)
+            for name in ("ServiceMonitor", "PodMonitor", "Probe", "PrometheusRule")
+        ),
+        *(Kind("monitoring.coreos.com", name) for name in ("AlertmanagerConfig", "ScrapeConfig")),
+        Kind("elbv2.k8s.aws", "IngressClassParams"),
+        # ESO's order is that of its ExternalSecrets; each makes one Secret and nothing else.
+        *(Kind("external-secrets.io", name) for name in ("ClusterSecretStore", "SecretStore")),
+    }
+)
+
+_NAMES = {
+    Kind("", "Namespace"): NAMESPACES,
+    Kind("", "ServiceAccount"): frozenset({"default"}),
+    Kind("", "ConfigMap"): frozenset({"kube-root-ca.crt"}),
+    Kind("scheduling.k8s.io", "PriorityClass"): PRIORITY_CLASSES,
+    Kind("storage.k8s.io", "StorageClass"): STORAGE_CLASSES,
+}
+_OBJECTS = frozenset(
+    {
+        Key(Kind("", "Service"), "default", "kubernetes"),
+        Key(Kind("", "Service"), "kube-system", "kube-dns"),
+        *(
+            Key(Kind("", "ConfigMap"), "kube-system", name)
+            for name in (
+                "extension-apiserver-authentication",
+                *("coredns", "kube-proxy", "kubeadm-config", "aws-auth"),
+            )
+        ),
+    }
+)
+_ROLES = frozenset({"cluster-admin", "admin", "edit", "view", "extension-apiserver-authentication-reader"})
 
 
 def has(key: Key) -> bool:
     """Whether an object is there without anybody's doing: what Kubernetes, kubeadm and EKS make."""
-    where, name = key.namespace, key.name
-    match (key.kind.group, key.kind.name):
-        case ("", "Namespace"):
-            return name in NAMESPACES
-        case ("", "ServiceAccount"):
-            return name == "default"
-        case ("", "ConfigMap"):
-            return name == "kube-root-ca.crt" or (where == "kube-system" and name in _CONFIG)
-        case ("", "Service"):
-            return (where, name) in _SERVICES
-        case ("rbac.authorization.k8s.io", _):
-            return name in _RBAC or name.startswith("system:")
-        case (_, "PriorityClass"):
-            return name in PRIORITY_CLASSES
-        case (_, "StorageClass"):
-            return name in STORAGE_CLASSES
-    return False
+    if key.kind.group == "rbac.authorization.k8s.io":
+        return key.name in _ROLES or key.name.startswith("system:")
+    return key.name in _NAMES.get(key.kind, ()) or key in _OBJECTS
 
 
 def serves(kind: Kind) -> bool:
-    """Whether the API server knows the kind without a CRD."""
-    return kind.group in GROUPS
+    """Whether the API server knows the kind without anybody's CRD."""
+    return kind.group in GROUPS or kind in _ARGO_CD
+
+
+def passive(kind: Kind) -> bool:
+    """Whether objects of the kind only configure somebody's work."""
+    return kind in _PASSIVE or kind.group in _PASSIVE_GROUPS
+
+
+def has_children(kind: Kind) -> bool:
+    """Whether somebody may make pods or Services for objects of the kind."""
+    return not (serves(kind) or passive(kind) or kind.group in _CHILDLESS_GROUPS)
+
+
+def describes(kind: Kind) -> bool:
+    """Whether objects of the kind hold other objects' fields as patterns or templates of their own."""
+    return kind.group in _PASSIVE_GROUPS or kind in _ARGO_CD or kind.group == "apiextensions.k8s.io"

@@ -12,7 +12,10 @@ from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import Workload, workload
+from bootstrap.lint.graph.rbac import Access, acts_on
+from bootstrap.lint.graph.secrets import Secrets
 from bootstrap.lint.graph.selectors import matches
+from bootstrap.lint.graph.timeline import Timeline
 from bootstrap.lint.model import App, Manifest, Tree
 
 _T = TypeVar("_T", bound=Hashable)
@@ -23,6 +26,7 @@ class Index:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self._operators: dict[Kind, tuple[Manifest, ...]] = {}
         self.users = tuple(item for item in tree.manifests if phase(item) is not Phase.NEVER)
         made = (namespace_made_by(app) for app in tree.apps)
         self.all = (*tree.installed, *self.users, *(item for item in made if item))
@@ -71,6 +75,51 @@ class Index:
         for item in self.by_kind.get(NAMESPACE, ()):
             found.setdefault(name(item.item), {}).update(labels_of(item.item))
         return {one: {**labels, "kubernetes.io/metadata.name": one} for one, labels in found.items()}
+
+    @cached_property
+    def access(self) -> Access:
+        return Access(self.by_kind)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return Secrets(self)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        return Timeline(self.tree)
+
+    @cached_property
+    def rights(self) -> tuple[tuple[Workload, tuple[Json, ...]], ...]:
+        """Every workload whose pods stay, with what it may do."""
+        return tuple((one, self.access.rules(one)) for one in self.workloads if one.lasting)
+
+    def operators(self, kind: Kind) -> tuple[Manifest, ...]:
+        """The workloads that act on objects of a kind: those that may write its status; else its objects;
+        else what comes with its CRD; else those that read them."""
+        if kind not in self._operators:
+            self._operators[kind] = self._find_operators(kind)
+        return self._operators[kind]
+
+    def _find_operators(self, kind: Kind) -> tuple[Manifest, ...]:
+        plural = self.plural(kind)
+        ranks = [(acts_on(rules, kind.group, plural), one.manifest) for one, rules in self.rights]
+        best = max((rank for rank, _ in ranks), default=0)
+        if best < 2:
+            homes = {item.app for item in self.crds.get(kind, ()) if item.app}
+            beside = tuple(one.manifest for one, _ in self.rights if one.manifest.app in homes)
+            if beside:
+                return beside
+        return tuple(item for rank, item in ranks if rank == best and best)
+
+    def makers(self, where: str, word: str) -> tuple[Manifest, ...]:
+        """Custom resources of a namespace for which an operator makes objects (Services, pods) called so:
+        their own name is a part of that name between dashes."""
+        return tuple(item for item in self.operated(where) if f"-{name(item.item)}-" in f"-{word}-")
+
+    def operated(self, where: str) -> tuple[Manifest, ...]:
+        """Custom resources of a namespace for which an operator makes other objects."""
+        items = self.in_namespace.get(where, ())
+        return tuple(item for item in items if cluster.has_children(item.key.kind))
 
     def plural(self, kind: Kind) -> str:
         """The resource name of a kind."""

@@ -47,6 +47,12 @@ class Topic(StrEnum):
     PERMISSION = "permission"
     ANALYSIS = "analysis"
     ENDPOINT = "endpoint"
+    # Not needs of an object, but the experience of operators (needs/experience.py).
+    NETWORK_FIRST = "network-first"
+    INGRESS_FIRST = "ingress-first"
+    ADDRESSES_FIRST = "addresses-first"
+    OPERATOR_APART = "operator-apart"
+    INFRASTRUCTURE_FIRST = "infrastructure-first"
 
 
 @dataclass(frozen=True)

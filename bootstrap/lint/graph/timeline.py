@@ -31,6 +31,23 @@ class _Step:
     when: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Unit:
+    """What carries the wave that decides between two objects. `of_set` is the ApplicationSet that makes it:
+    then not its wave counts, but its step."""
+
+    kind: str
+    name: str
+    wave: int
+    of_set: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+_KINDS = {"app": "Application", "set": "ApplicationSet", "object": "object"}
+
+
 class Timeline:
     """Places of a tree's Applications and objects in time."""
 
@@ -50,6 +67,15 @@ class Timeline:
     def apps(self, first: App, second: App) -> Order:
         """The same of whole Applications; a parent and its child go TOGETHER."""
         return _compare(self._way(first.name), self._way(second.name))
+
+    def siblings(self, first: Manifest, second: Manifest) -> tuple[Unit, Unit]:
+        """The two under one parent whose waves decide which of two objects comes first."""
+        above = ""
+        for one, other in zip(self._of(first), self._of(second), strict=False):
+            if one.what != other.what:
+                return _unit(one, above), _unit(other, above)
+            above = one.what[1] if one.what[0] == "set" else ""
+        return _unit(self._of(first)[-1], above), _unit(self._of(second)[-1], above)
 
     def _of(self, manifest: Manifest) -> tuple[_Step, ...]:
         own = _Step(("object", str(manifest.key)), (phase(manifest), wave(manifest.item)))
@@ -97,3 +123,8 @@ def _compare(first: tuple[_Step, ...], second: tuple[_Step, ...]) -> Order:
             return Order.RACE
         return Order.BEFORE if one.when < other.when else Order.AFTER
     return Order.TOGETHER
+
+
+def _unit(step: _Step, of_set: str) -> Unit:
+    kind, called = step.what
+    return Unit(_KINDS[kind], called, step.when[1], of_set)

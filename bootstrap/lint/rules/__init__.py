@@ -1,6 +1,6 @@
 """Tree, Graph → Findings. One module a family; each has RULES and check(tree, graph), and is listed here.
 
-needs.py         what is missing, and what comes too late
+order/           what is missing, what comes too late, what cannot be ordered
 references.py    what an Application says about itself
 policy.py        how Applications are synced
 projects.py      what AppProjects permit
@@ -27,7 +27,7 @@ from bootstrap.lint.rules import (
     hooks,
     installation,
     naming,
-    needs,
+    order,
     owners,
     patterns,
     policy,
@@ -37,6 +37,9 @@ from bootstrap.lint.rules import (
     sets,
     volumes,
 )
+from bootstrap.lint.rules.order import constraints
+
+__all__ = ["RULES", "check", "constraints"]
 
 
 class Family(Protocol):
@@ -49,7 +52,7 @@ class Family(Protocol):
 
 
 FAMILIES: tuple[Family, ...] = (
-    needs,
+    order,
     references,
     policy,
     projects,

@@ -1,4 +1,14 @@
-"""Index → Needs. A collector is a pure function; all are listed here."""
+"""Index → Needs. A collector is a pure function; all are listed here.
+
+api.py        Namespace, CRD, admission webhooks, aggregated APIs
+operators.py  custom resource → operator → the CRDs it watches
+pods.py       ServiceAccount, ConfigMap, Secret, claim, classes, Services by host name
+storage.py    claim → StorageClass → driver
+secrets.py    ExternalSecret → store → parameter; Secrets of custom resources
+network.py    NetworkPolicy → CNI; Ingress → class, controller, certificate, Services
+runtime.py    monitors, autoscalers, rollouts, role bindings
+experience.py what no manifest says, but outages have taught
+"""
 
 from __future__ import annotations
 
@@ -6,8 +16,17 @@ from collections.abc import Callable, Iterator
 
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Need
-from bootstrap.lint.graph.needs import api
+from bootstrap.lint.graph.needs import api, experience, network, operators, pods, runtime, secrets, storage
 
 Collector = Callable[[Index], Iterator[Need]]
 
-COLLECTORS: tuple[Collector, ...] = (*api.COLLECTORS,)
+COLLECTORS: tuple[Collector, ...] = (
+    *api.COLLECTORS,
+    *operators.COLLECTORS,
+    *pods.COLLECTORS,
+    *storage.COLLECTORS,
+    *secrets.COLLECTORS,
+    *network.COLLECTORS,
+    *runtime.COLLECTORS,
+    *experience.COLLECTORS,
+)

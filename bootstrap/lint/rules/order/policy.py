@@ -1,0 +1,188 @@
+"""What a kind of need means for the order of waves: Needs → Findings, Needs → orders between Applications.
+
+A need is fulfilled in time when one of its providers is there before the user, or in the user's own wave of
+the same sync (Argo CD then follows the order of kinds). Two Applications of one wave race: that is a finding
+only where practice shows that it does not heal by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from bootstrap.lint.graph import Graph, Need, Order, Timeline, Topic
+from bootstrap.lint.graph.phases import is_hook, wave
+from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import thing
+
+_RANK = {Order.BEFORE: 0, Order.TOGETHER: 1, Order.RACE: 2, Order.AFTER: 3}
+WAVE = "argocd.argoproj.io/sync-wave"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How needs of a topic are judged.
+
+    `missing`, `late`: the rules for a need that nobody fulfils, or only later. `race`, `together`: how bad it
+    is when the provider is in another Application of the same wave, or in the same wave of the same sync
+    (None: it heals). `gap`: how many wave numbers have to lie between. The words say what happens in
+    practice, `cure` what to add where it is missing. `only` narrows a topic; the first policy that fits counts.
+    """
+
+    topic: Topic
+    missing: Rule | None = None
+    late: Rule | None = None
+    why_missing: str = ""
+    why_late: str = ""
+    why_race: str = ""
+    cure: str = ""
+    race: Severity | None = None
+    together: Severity | None = None
+    gap: int = 1
+    only: Callable[[Need], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
+class Late:
+    """A need that is fulfilled too late by `provider`, the earliest one."""
+
+    need: Need
+    provider: Manifest
+    order: Order
+
+
+class Judge:
+    """Judges the needs of one tree by policies."""
+
+    def __init__(self, tree: Tree, graph: Graph, policies: Iterable[Policy]) -> None:
+        self._tree, self.timeline = tree, Timeline(tree)
+        chosen = tuple(policies)
+        self._needs = [
+            (policy, need)
+            for need in graph.needs
+            for policy in [next((one for one in chosen if one.topic is need.topic and one.only(need)), None)]
+            if policy
+        ]
+
+    def findings(self) -> Iterator[Finding]:
+        """One for each Application and thing that it needs; further users of it are counted."""
+        groups: dict[tuple[object, ...], list[Finding]] = {}
+        for policy, need in self._needs:
+            for found in (*self._missing(policy, need), *self._late(policy, need)):
+                groups.setdefault((found.rule, need.user.app, found.other), []).append(found)
+        for found, *more in groups.values():
+            yield replace(found, subject=f"{found.subject} and {len(more)} more") if more else found
+
+    def late(self, policy: Policy, need: Need) -> Late | None:
+        """What of the need comes too late, however bad that is; None when nothing does."""
+        if need.missing:
+            return None
+        order, provider = min(
+            ((self.timeline.order(one, need.user), one) for one in need.providers),
+            key=lambda pair: _RANK[pair[0]],
+        )
+        if need.hard and provider.app == need.user.app:
+            return None  # Argo CD applies Namespaces and CRDs of a sync before what needs them
+        if order is Order.BEFORE and self._far(policy, need, provider):
+            return None
+        return Late(need, provider, order)
+
+    def orders(self) -> Iterator[tuple[str, str, int]]:
+        """Names of Applications, the first and the later one, and how many numbers must lie between; 0 where
+        they may share a wave."""
+        for policy, need in self._needs:
+            apps = {one.app for one in need.providers}
+            if policy.late and apps and "" not in apps and need.user.app not in apps:
+                provider = min(need.providers, key=lambda one: _RANK[self.timeline.order(one, need.user)])
+                yield provider.app, need.user.app, policy.gap if policy.race else 0
+
+    def hooks(self) -> Iterator[Late]:
+        """Hooks that need what comes later."""
+        for policy, need in self._needs:
+            found = self.late(policy, need) if policy.late and is_hook(need.user) else None
+            if found and found.order is Order.AFTER:
+                yield found
+
+    def _missing(self, policy: Policy, need: Need) -> Iterator[Finding]:
+        if need.missing and policy.missing:
+            yield Finding(
+                policy.missing.id,
+                policy.missing.severity,
+                need.user.where,
+                self.said(need.user),
+                need.wanted,
+                f"{need.reason} asks for {need.wanted}, which nothing in the tree provides: {policy.why_missing}",
+                policy.cure.format(wanted=need.wanted, user=thing(need.user.item, need.user.namespace)),
+            )
+
+    def _late(self, policy: Policy, need: Need) -> Iterator[Finding]:
+        found = self.late(policy, need) if policy.late else None
+        if not found or not policy.late or (found.order is Order.AFTER and is_hook(need.user)):
+            return
+        severity = self._severity(policy, found.order)
+        if severity:
+            words = policy.why_race if found.order is Order.RACE and policy.why_race else policy.why_late
+            yield Finding(
+                policy.late.id,
+                severity,
+                need.user.where,
+                self.said(need.user),
+                self.said(found.provider),
+                f"it needs {need.wanted} ({need.reason}), which comes {_when(found.order)}: {words}",
+                self.cure(found, policy.gap),
+            )
+
+    @staticmethod
+    def _severity(policy: Policy, order: Order) -> Severity | None:
+        match order:
+            case Order.AFTER:
+                return policy.late.severity if policy.late else None
+            case Order.RACE:
+                return policy.race
+            case Order.TOGETHER:
+                return policy.together
+        return policy.race  # before, but not far enough
+
+    def _far(self, policy: Policy, need: Need, provider: Manifest) -> bool:
+        if policy.gap <= 1:
+            return True
+        first, then = self.timeline.siblings(provider, need.user)
+        return then.wave - first.wave >= policy.gap
+
+    def said(self, item: Manifest) -> str:
+        """The object with its Application and wave."""
+        what = thing(item.item, item.namespace)
+        app = self._tree.by_name.get(item.app)
+        return f"{what} of Application {item.app} (wave {app.wave})" if app else f"{what} (installed before)"
+
+    def cure(self, late: Late, gap: int = 1) -> str:
+        """What to type where."""
+        user, provider = late.need.user, late.provider
+        if user.app == provider.app:
+            first, then = (thing(item.item, item.namespace) for item in (provider, user))
+            number = wave(provider.item) + 1
+            if is_hook(user) and late.order is Order.AFTER:
+                return f"make {first} part of an earlier wave or phase, or {then} a hook of a later phase"
+            return f'move {then} to a wave after {first}\'s: {WAVE}: "{number}"'
+        first_unit, then_unit = self.timeline.siblings(provider, user)
+        if first_unit.of_set:
+            return (
+                f"give ApplicationSet {first_unit.of_set} a RollingSync with {provider.app} in an earlier step "
+                f"than {user.app}"
+            )
+        number = first_unit.wave + max(gap, 1)
+        return (
+            f'move {then_unit} to a wave after {first_unit.wave}: {WAVE}: "{number}", '
+            f"or {first_unit} to one before {then_unit.wave}"
+        )
+
+
+def _when(order: Order) -> str:
+    match order:
+        case Order.AFTER:
+            return "later"
+        case Order.RACE:
+            return "in the same wave"
+        case Order.TOGETHER:
+            return "with it in one sync"
+    return "too shortly before"
