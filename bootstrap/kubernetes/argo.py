@@ -183,7 +183,8 @@ class View:
                 return reason
         compared = dig(status(self.item), "sync", "comparedTo") or {}
         wanted = {key: spec(self.item).get(key) for key in ("source", "sources", "destination")}
-        if essential(wanted) != essential({key: compared.get(key) for key in wanted}):
+        seen = {key: compared.get(key) for key in wanted}
+        if wanted != seen and essential(wanted) != essential(seen):
             return "was changed since it was last compared"
         return ""
 

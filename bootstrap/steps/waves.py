@@ -283,7 +283,7 @@ class Watcher:
         config, wave = self._context.config, state.current
         pending = _pending(state)
         verdicts = verdicts or self._diagnose(state, world)
-        reasons = lines(verdicts, config.waves.hints)
+        reasons = lines(verdicts, {})
         named = {verdict.app for verdict in verdicts}
         reasons += [
             f"{member.name}: {member.sync}, {member.health}: {member.reason}"
@@ -300,7 +300,7 @@ class Watcher:
         commands = [verdict.command for verdict in verdicts if verdict.app == first.name] or [
             kubectl(config, "-n", config.gitops.namespace, "describe", first.kind.lower(), first.name)
         ]
-        why = "\n" + "\n".join(f"  - {reason}" for reason in reasons)
+        why = "\n" + "\n".join(f"  {'  ' if reason.startswith(' ') else '- '}{reason}" for reason in reasons)
         return kind(what, why, "\n".join(filter(None, (hint, commands[0]))))
 
     def _reason(self, state: WaveState) -> str:

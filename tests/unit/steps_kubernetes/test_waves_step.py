@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,12 @@ class Snapshot:
 
     def wait(self, seconds: float) -> bool:
         raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a diagnosis says is tested with it."""
+    monkeypatch.setattr(waves, "diagnose", lambda *seen, **more: ())
 
 
 class Stage:
@@ -126,6 +133,10 @@ def verdict(app: str, outlook: Outlook, cause: str = "image-pull", command: str 
     return Verdict(cause, outlook, app, 0, chain, "no such image x:1", command)
 
 
+def _words(found: Iterable[Verdict]) -> list[str]:
+    return [line for one in found for line in (f"{one.app}: {one.cause}", f"  says: {one.reason}")]
+
+
 class Diagnosing(Stage):
     """A stage with a diagnosis whose verdicts are ours to say."""
 
@@ -134,7 +145,7 @@ class Diagnosing(Stage):
         self.verdicts: tuple[Verdict, ...] = ()
         self.asked = 0
         monkeypatch.setattr(waves, "diagnose", self.diagnose)
-        monkeypatch.setattr(waves, "lines", lambda found, hints: [f"{one.app}: {one.cause}" for one in found])
+        monkeypatch.setattr(waves, "lines", lambda found, hints: _words(found))
 
     def diagnose(self, *seen: object, config: object, now: float) -> tuple[Verdict, ...]:
         self.asked += 1
@@ -177,7 +188,7 @@ def test_what_will_never_heal_ends_the_run_at_the_second_look(
             stage.look(1)
     assert waves_inquiry.HOLD < next(looks) <= 15
     assert caught.value.what == "wave 0 is not Healthy and will never be by itself"
-    assert "a: image-pull" in caught.value.why
+    assert caught.value.why == "\n  - a: image-pull\n      says: no such image x:1"
     assert caught.value.cure == "look at the registry\ncrictl pull x"
 
 
