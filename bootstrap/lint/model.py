@@ -10,6 +10,9 @@ from functools import cached_property
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, metadata, name, namespace
 
+# In place of a CRD's schema: how many bytes its JSON has at least.
+LEFT_OUT = "x-left-out"
+
 
 class Severity(StrEnum):
     """`error` blocks or breaks a real cluster, `warning` may, `info` is advice."""
@@ -32,9 +35,9 @@ class Location:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One rendered object. `app` is the Application that owns it, `where` the most exact place in Git that it
-    comes from (its own document; else the line of the Application's source), `via` how it was made there:
-    empty for a file of Git, else words such as "chart external-secrets 0.19.2"."""
+    """One rendered object; a CRD is without its schemas. `app` is the Application that owns it, `where` the
+    most exact place in Git that it comes from (its own document; else the line of the Application's source),
+    `via` how it was made there: empty for a file of Git, else words such as "chart grafana 10.5.15"."""
 
     item: Json
     app: str

@@ -6,12 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
+from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, JOB, Kind, name
 from bootstrap.lint.graph import Graph, cluster
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.graph.pods import LASTING
-from bootstrap.lint.model import App, Finding, Location, Rule, Severity, Tree
-from bootstrap.lint.rules.facts import finding, of_app, of_manifest, settings
+from bootstrap.lint.graph.pods import LASTING, Workload, workload
+from bootstrap.lint.model import App, Finding, Location, Manifest, Rule, Severity, Tree
+from bootstrap.lint.rules.facts import finding, group_kind, of_app, of_manifest, settings
 from bootstrap.lint.rules.health_kinds import has_health_check
 from bootstrap.lint.rules.installation import health_check
 
@@ -198,10 +198,9 @@ metadata: {name: ingress, annotations: {argocd.argoproj.io/sync-wave: "2"}}
 NO_SIGNAL = Rule(
     "no-health-signal",
     Severity.WARNING,
-    "a wave waits for an Application of which Argo CD cannot tell whether it is healthy",
-    """All that this Application holds with a state of its own are custom resources without a health
-check: Argo CD calls them healthy the moment they are applied, so the next wave starts before the
-database, queue or cluster behind them is there.
+    "a wave waits for a custom resource of which Argo CD cannot tell whether it is healthy",
+    """Argo CD calls a custom resource of a kind that it has no health check for healthy the moment it is
+applied, so the next wave starts before the database, queue or cluster behind it is there.
 Cure: resource.customizations.health.<group>_<kind> in argocd-cm, or a Sync hook Job that waits for the
 instance.
 Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#custom-health-checks""",
@@ -348,24 +347,35 @@ def _without_waves(tree: Tree, graph: Graph) -> Iterator[Finding]:
 
 
 def _silent(tree: Tree) -> Iterator[Finding]:
+    """Each kind that has a state, no health check, and no Job that waits for its objects."""
     found = settings(tree, "argocd-cm") or {}
     for app in tree.apps:
         after = next((other for other in tree.apps if app.position and other.position > app.position), None)
-        applied = [item for item in app.manifests if phase(item) is not Phase.NEVER]
-        if after is None or any(_telling(item.key.kind, found) for item in applied):
-            continue
-        mute = next((item for item in applied if _has_state(item.key.kind)), None)
-        if mute is not None:
-            yield finding(
-                NO_SIGNAL,
-                app.where,
-                of_app(app),
-                f"Argo CD has no health check for {mute.key.kind.name}: {of_app(after)} in a later wave "
-                "starts before "
-                f"{of_manifest(mute)} is ready",
-                f"add resource.customizations.health.{mute.key.kind.group}_{mute.key.kind.name} to argocd-cm",
-                other=of_manifest(mute),
-            )
+        mute = [
+            item
+            for item in app.manifests
+            if phase(item) is not Phase.NEVER
+            and _has_state(item.key.kind)
+            and not _telling(item.key.kind, found)
+        ]
+        jobs = [one for item in app.manifests if (one := workload(item)) and item.key.kind == JOB]
+        for kind, item in {item.key.kind: item for item in reversed(mute)}.items():
+            if after is not None and not any(_waits_for(job, item) for job in jobs):
+                yield finding(
+                    NO_SIGNAL,
+                    item.where,
+                    of_manifest(item),
+                    f"Argo CD has no health check for {kind.name}: {of_app(after)} in a later wave starts "
+                    "before it is ready",
+                    f"add resource.customizations.health.{group_kind(kind)} to argocd-cm, or a Sync hook "
+                    "Job that waits for it",
+                    other=of_app(after),
+                )
+
+
+def _waits_for(job: Workload, item: Manifest) -> bool:
+    """Whether a hook's words name the object: a Job that asks the instance itself."""
+    return job.manifest.namespace == item.namespace and any(name(item.item) in word for word in job.words())
 
 
 def _telling(kind: Kind, found: Mapping[str, str]) -> bool:

@@ -120,7 +120,7 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
     for manifest in everything(tree):
         if (
             manifest.key.kind == SECRET
-            and not _made_by_chart(manifest)
+            and not _made_elsewhere(manifest)
             and (keys := secret_keys(manifest.item))
         ):
             flagged.add(manifest.where)
@@ -160,9 +160,9 @@ def _placeholder(value: Any) -> bool:
     return not isinstance(value, str) or _PLACEHOLDER.fullmatch(value) is not None
 
 
-def _made_by_chart(manifest: Manifest) -> bool:
-    """What a chart makes is not in Git; the values it is made from are looked at by themselves."""
-    return manifest.via.startswith("chart")
+def _made_elsewhere(manifest: Manifest) -> bool:
+    """What a chart makes, or another site holds, is not in this Git; values are looked at by themselves."""
+    return bool(manifest.via)
 
 
 def credentials(file: str, text: str) -> Iterator[tuple[Location, str]]:
