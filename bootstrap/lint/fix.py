@@ -56,22 +56,22 @@ class Fix:
 
 @dataclass(frozen=True)
 class Settings:
-    """The configuration file: its path from the repository's root, its text, and its `gitops.path`."""
+    """The configuration file: its path from the repository's root, its text, `gitops.path`, and what
+    `eso.application` is, said there or not."""
 
     file: str
     text: str
     path: str
+    eso: str = ""
 
 
-def plan(tree: Tree, orders: Iterable[tuple[str, str]], settings: Settings | None = None) -> Fix:
-    """What to change so that of each pair of Applications the first one comes before the second.
+def plan(tree: Tree, orders: Iterable[Before[str]], settings: Settings | None = None) -> Fix:
+    """What to change so that every order between Applications (by name) holds.
 
     Raises LintError when no numbers can do it: a cycle, or units whose numbers cannot be edited here.
     """
     units = Units(tree)
-    pairs = (units.siblings(first, then) for first, then in orders)
-    wanted = [Before(*pair) for pair in dict.fromkeys(pairs) if pair]
-    moves = _moves(units.places, wanted, _fixed(tree, units.places))
+    moves = _moves(units.places, units.lift(orders), _fixed(tree, units.places))
     return _Fixer(tree, units, moves, settings).fix()
 
 
@@ -96,7 +96,7 @@ def _text(tree: Tree, place: Place) -> str:
 
 
 def _moves(
-    places: Mapping[Unit, Place], orders: list[Before[Unit]], fixed: Mapping[Unit, str]
+    places: Mapping[Unit, Place], orders: Iterable[Before[Unit]], fixed: Mapping[Unit, str]
 ) -> tuple[Move, ...]:
     waves = {unit: place.wave for unit, place in places.items()}
     try:
@@ -173,6 +173,9 @@ class _Fixer:
             new = {self._wave(unit) for unit in inside[file]}
             if not found or int(found[1]) not in old:
                 continue
+            if self._meant_by_default(splitext(basename(file))[0]):
+                self._by_hand.append(f"{file} keeps its name: eso.application means it without saying so")
+                continue
             if len(new) > 1:
                 self._by_hand.append(
                     f"{file} now holds the waves {', '.join(map(str, sorted(new)))}: rename or split it"
@@ -181,6 +184,15 @@ class _Fixer:
             (wave,) = new
             width = len(found[1].lstrip("-"))
             yield file, join(dirname(file), f"{'-' if wave < 0 else ''}{abs(wave):0{width}d}{found[2]}")
+
+    def _meant_by_default(self, stem: str) -> bool:
+        """Whether the configuration relies on the file's name and has no line that could follow it."""
+        if not self._settings or stem != self._settings.eso:
+            return False
+        said = {
+            node.value for path, node, _ in scalars(self._settings.text) if path[2:] == ("eso", "application")
+        }
+        return stem not in said
 
     def _wave(self, unit: Unit) -> int:
         return self._new.get(unit, self._units.places[unit].wave)

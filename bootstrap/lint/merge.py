@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from bootstrap.history import Learnt
 from bootstrap.lint.model import Tree
+from bootstrap.lint.order import Before
 from bootstrap.lint.units import Unit, Units
 from bootstrap.render.text import duration, plural
 
@@ -32,19 +33,19 @@ class Merge:
     learnt: bool
 
 
-def advice(tree: Tree, orders: Iterable[tuple[str, str]], learnt: Learnt) -> tuple[str, ...]:
+def advice(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> tuple[str, ...]:
     """A line each."""
     return tuple(_line(merge, learnt) for merge in merges(tree, orders, learnt))
 
 
-def merges(tree: Tree, orders: Iterable[tuple[str, str]], learnt: Learnt) -> Iterator[Merge]:
-    """The largest groups, from the first wave on. `orders` are Applications of which the first is earlier."""
+def merges(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> Iterator[Merge]:
+    """The largest groups, from the first wave on. `orders` are between Applications, by name."""
     units = Units(tree)
     waves: defaultdict[int, set[Unit]] = defaultdict(set)
     for unit, place in units.places.items():
         if units.top(unit):
             waves[place.wave].add(unit)
-    ordered = {pair for first, then in orders if (pair := units.siblings(first, then))}
+    ordered = {(order.first, order.then) for order in units.lift(orders) if order.gap}
     unknown = _unknown(tree, units)
     for group in _groups(waves, ordered, unknown):
         if len(group) > 1:

@@ -6,9 +6,11 @@ is therefore one between those of their ancestors that are siblings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bootstrap.lint.model import Location, Tree
+from bootstrap.lint.order import Before
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +64,15 @@ class Units:
         """Whether it is a wave of the whole platform: of the root's own children."""
         return not self.way(unit.parent)
 
-    def siblings(self, first: str, then: str) -> tuple[Unit, Unit] | None:
+    def lift(self, orders: Iterable[Before[str]]) -> tuple[Before[Unit], ...]:
+        """The same orders between what carries the numbers, each pair once, with its largest gap."""
+        gaps: dict[tuple[Unit, Unit], int] = {}
+        for order in orders:
+            if pair := self._siblings(order.first, order.then):
+                gaps[pair] = max(order.gap, gaps.get(pair, 0))
+        return tuple(Before(*pair, gap) for pair, gap in gaps.items())
+
+    def _siblings(self, first: str, then: str) -> tuple[Unit, Unit] | None:
         """The units whose numbers decide which of two Applications comes first; None when no number does:
         one holds the other, or one set makes both."""
         for one, other in zip(self.way(first), self.way(then), strict=False):

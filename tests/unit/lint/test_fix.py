@@ -14,8 +14,11 @@ from bootstrap.errors import LintError
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.documents import located
 from bootstrap.kubernetes.objects import name
+from bootstrap.lint import fix
 from bootstrap.lint.files import diff, read, write
-from bootstrap.lint.fix import Change, Fix, Settings, environments_of, plan
+from bootstrap.lint.fix import Change, Fix, Settings, environments_of
+from bootstrap.lint.model import Tree
+from bootstrap.lint.order import Before
 from tests.conftest import Golden
 from tests.unit.lint.trees import application, tree
 
@@ -49,15 +52,19 @@ environments:
 """
 
 
+def plan(found: Tree, pairs: Iterable[tuple[str, str]], known: Settings | None = None) -> Fix:
+    return fix.plan(found, [Before(*pair) for pair in pairs], known)
+
+
 def settings(text: str = CONFIG) -> Settings:
     return Settings("bootstrap.yaml", text, "apps")
 
 
-def after(files: Mapping[str, str], fix: Fix) -> dict[str, str]:
+def after(files: Mapping[str, str], done: Fix) -> dict[str, str]:
     """The files once the changes are made."""
-    gone = {change.path for change in fix.changes}
+    gone = {change.path for change in done.changes}
     kept = {path: text for path, text in files.items() if path not in gone}
-    return {**kept, **{change.renamed: change.after for change in fix.changes}}
+    return {**kept, **{change.renamed: change.after for change in done.changes}}
 
 
 def waves(files: Mapping[str, str]) -> dict[str, int]:
@@ -70,10 +77,10 @@ def waves(files: Mapping[str, str]) -> dict[str, int]:
 
 
 def test_a_number_its_file_and_all_that_names_it(golden: Golden) -> None:
-    fix = plan(tree(FILES), ORDERS, settings())
-    assert [(str(move.unit), move.old, move.new) for move in fix.moves] == [("Application secrets", 9, 11)]
-    golden("fix.diff", diff(fix.changes))
-    assert fix.by_hand == ("docs/x.yaml:1 names 09-secrets.yaml, which becomes 11-secrets.yaml",)
+    done = plan(tree(FILES), ORDERS, settings())
+    assert [(str(move.unit), move.old, move.new) for move in done.moves] == [("Application secrets", 9, 11)]
+    golden("fix.diff", diff(done.changes))
+    assert done.by_hand == ("docs/x.yaml:1 names 09-secrets.yaml, which becomes 11-secrets.yaml",)
 
 
 def test_a_valid_order_is_left_alone() -> None:
@@ -83,8 +90,8 @@ def test_a_valid_order_is_left_alone() -> None:
 
 def test_nothing_is_renamed_when_the_name_says_something_else() -> None:
     files = {"apps/secrets.yaml": FILES[CR], "apps/2024-eso.yaml": FILES[ESO]}
-    fix = plan(tree(files), [("eso", "secrets")])
-    assert [(change.path, change.renamed) for change in fix.changes] == [("apps/secrets.yaml",) * 2]
+    done = plan(tree(files), [("eso", "secrets")])
+    assert [(change.path, change.renamed) for change in done.changes] == [("apps/secrets.yaml",) * 2]
 
 
 @pytest.mark.parametrize(
@@ -107,9 +114,9 @@ def test_two_in_one_file_move_together_or_not_at_all() -> None:
     files = {"05-both.yaml": both} | {f"{one}.yaml": application(one, 9) for one in "uvw"}
     (change,) = plan(tree(files), [(one, other) for one in "uvw" for other in "xy"]).changes
     assert change.renamed == "10-both.yaml"
-    fix = plan(tree(files), [(one, "x") for one in "uvw"])
-    assert fix.changes[0].renamed == "05-both.yaml"
-    assert fix.by_hand == ("05-both.yaml now holds the waves 5, 10: rename or split it",)
+    done = plan(tree(files), [(one, "x") for one in "uvw"])
+    assert done.changes[0].renamed == "05-both.yaml"
+    assert done.by_hand == ("05-both.yaml now holds the waves 5, 10: rename or split it",)
 
 
 def test_a_file_is_never_written_over() -> None:
@@ -121,14 +128,14 @@ def test_a_file_is_never_written_over() -> None:
 
 def test_two_files_may_swap_their_names() -> None:
     files = {"1-x.yaml": application("a", 1), "2-x.yaml": application("b", 2)}
-    fix = plan(tree({**files, "c.yaml": application("c", 1)}), [("b", "c"), ("c", "a")])
-    assert waves(after(files, fix)) == {"b": 2, "a": 4} | {"c": 3}
+    done = plan(tree({**files, "c.yaml": application("c", 1)}), [("b", "c"), ("c", "a")])
+    assert waves(after(files, done)) == {"b": 2, "a": 4} | {"c": 3}
 
 
 def test_a_set_moves_as_one() -> None:
     files = {"apps.yaml": application("apis", 5, "ApplicationSet"), "db.yaml": application("db", 35)}
-    fix = plan(tree(files), [("db", "apis-one"), ("apis-one", "apis-two")])
-    assert [(str(move.unit), move.new) for move in fix.moves] == [("ApplicationSet apis", 36)]
+    done = plan(tree(files), [("db", "apis-one"), ("apis-one", "apis-two")])
+    assert [(str(move.unit), move.new) for move in done.moves] == [("ApplicationSet apis", 36)]
 
 
 def test_only_siblings_are_compared() -> None:
@@ -140,8 +147,8 @@ def test_only_siblings_are_compared() -> None:
         "qx.yaml": application("qx", 9),
     }
     found = tree(files, parents={"px": "p", "qx": "q"})
-    fix = plan(found, [("px", "qx"), ("p", "px")])
-    assert [(str(move.unit), move.new) for move in fix.moves] == [("Application q", 21)]
+    done = plan(found, [("px", "qx"), ("p", "px")])
+    assert [(str(move.unit), move.new) for move in done.moves] == [("Application q", 21)]
 
 
 def test_a_cycle_changes_nothing() -> None:
@@ -158,8 +165,8 @@ def test_what_a_chart_renders_stays_and_the_others_move() -> None:
     found = type(found)(
         found.apps, files={path: text for path, text in files.items() if path != "chart.yaml"}
     )
-    fix = plan(found, [("eso", "secrets")])
-    assert [(move.unit.name, move.new) for move in fix.moves] == [("secrets", 11)]
+    done = plan(found, [("eso", "secrets")])
+    assert [(move.unit.name, move.new) for move in done.moves] == [("secrets", 11)]
 
 
 def test_what_only_a_chart_can_change_is_said_with_its_place() -> None:
@@ -174,9 +181,15 @@ def test_what_only_a_chart_can_change_is_said_with_its_place() -> None:
 def test_hints_of_a_wave_that_others_stay_in_are_left_to_people(extra: str) -> None:
     files = FILES if extra else {**FILES, "apps/09-more.yaml": application("more", 9)}
     text = CONFIG.replace("        10: look", f"{extra}        10: look")
-    fix = plan(tree(files), ORDERS, settings(text))
-    told = [line for line in fix.by_hand if "waves.hints" in line]
+    done = plan(tree(files), ORDERS, settings(text))
+    told = [line for line in done.by_hand if "waves.hints" in line]
     assert told == ["bootstrap.yaml:9: waves.hints of dev speaks of wave 9: secrets goes to 11"]
+
+
+def test_a_name_that_the_configuration_means_without_saying_so_is_kept() -> None:
+    done = plan(tree(FILES), ORDERS, Settings("bootstrap.yaml", "environments: {}\n", "apps", "09-secrets"))
+    assert [(change.path, change.renamed) for change in done.changes] == [(CR, CR)]
+    assert done.by_hand == (f"{CR} keeps its name: eso.application means it without saying so",)
 
 
 def test_environments_share_applications_through_what_they_extend() -> None:
@@ -198,9 +211,9 @@ def test_files_are_written(tmp_path: Path) -> None:
     files = {**FILES, "bootstrap.yaml": CONFIG}
     lay_out(tmp_path, files)
     (tmp_path / CR).chmod(0o640)
-    fix = plan(tree(FILES), ORDERS, settings())
-    write(tmp_path, fix.changes)
-    assert contents(tmp_path) == after(files, fix)
+    done = plan(tree(FILES), ORDERS, settings())
+    write(tmp_path, done.changes)
+    assert contents(tmp_path) == after(files, done)
     assert (tmp_path / "apps/11-secrets.yaml").stat().st_mode & 0o777 == 0o640
 
 
@@ -209,38 +222,36 @@ def test_the_diff_is_one_that_git_applies(tmp_path: Path) -> None:
 
     files = {**FILES, "bootstrap.yaml": CONFIG, CR: FILES[CR].rstrip("\n")}
     lay_out(tmp_path, files)
-    fix = plan(
+    done = plan(
         tree({path: text for path, text in files.items() if path != "bootstrap.yaml"}), ORDERS, settings()
     )
     if shutil.which("git") is None:
         pytest.skip("there is no git")
-    subprocess.run(["git", "apply", "-"], input=diff(fix.changes), cwd=tmp_path, text=True, check=True)
-    assert contents(tmp_path) == after(files, fix)
+    subprocess.run(["git", "apply", "-"], input=diff(done.changes), cwd=tmp_path, text=True, check=True)
+    assert contents(tmp_path) == after(files, done)
 
 
 @pytest.mark.parametrize("trouble", ["changed", "taken", "folder"])
 def test_all_or_nothing(tmp_path: Path, trouble: str) -> None:
     lay_out(tmp_path, {**FILES, "bootstrap.yaml": CONFIG})
-    fix = plan(tree(FILES), ORDERS, settings())
+    done = plan(tree(FILES), ORDERS, settings())
     if trouble == "changed":
         (tmp_path / "bootstrap.yaml").write_text(f"{CONFIG}# mine\n", encoding="utf-8")
     elif trouble == "taken":
         (tmp_path / "apps/11-secrets.yaml").touch()
     else:  # the last file cannot be replaced
-        last = fix.changes[-1]
-        (tmp_path / f"{last.renamed}.d").mkdir()
-        fix = Fix(
-            fix.moves, (*fix.changes[:-1], Change(last.path, last.before, last.after, "no/such/folder"))
-        )
+        last = done.changes[-1]
+        nowhere = Change(last.path, last.before, last.after, "no/such/folder")
+        done = Fix(done.moves, (*done.changes[:-1], nowhere))
     before = contents(tmp_path)
     with pytest.raises(LintError, match="nothing was changed"):
-        write(tmp_path, fix.changes)
+        write(tmp_path, done.changes)
     assert contents(tmp_path) == before
 
 
 def test_what_was_replaced_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(tmp_path, {**FILES, "bootstrap.yaml": CONFIG})
-    fix = plan(tree(FILES), ORDERS, settings())
+    done = plan(tree(FILES), ORDERS, settings())
     before = contents(tmp_path)
 
     def fail(path: Path, **_: object) -> None:
@@ -249,7 +260,7 @@ def test_what_was_replaced_comes_back(tmp_path: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch, pytest.raises(LintError, match="Input/output error"):
         real = Path.unlink
         patch.setattr(Path, "unlink", lambda path, **more: real(path, **more) if more else fail(path))
-        write(tmp_path, fix.changes)
+        write(tmp_path, done.changes)
     assert contents(tmp_path) == before
 
 
@@ -293,12 +304,12 @@ def test_after_a_fix_every_order_holds_and_a_second_one_has_nothing_to_do(
 ) -> None:
     files, orders = forest
     wanted = as_apps(orders, files)
-    fix = plan(tree(files), wanted)
-    fixed = after(files, fix)
+    done = plan(tree(files), wanted)
+    fixed = after(files, done)
     assert len(fixed) == len(files)
     assert in_order(fixed, orders)
     assert plan(tree(fixed), wanted) == Fix()
-    assert (fix == Fix()) == in_order(files, orders)
+    assert (done == Fix()) == in_order(files, orders)
     for path in fixed:
         number = path.split("-")[-2] if path[0] in "-0123456789" else ""
         if number:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from bootstrap.history import Learnt, Stats
-from bootstrap.lint.merge import GATE, Merge, advice, merges
+from bootstrap.lint.merge import GATE, Merge, advice
+from bootstrap.lint.merge import merges as found_merges
 from bootstrap.lint.model import Broken, Location, Tree, Unchecked
+from bootstrap.lint.order import Before
 from tests.unit.lint.trees import application, manifest, tree
 
 NOTHING = Learnt()
+
+
+def merges(tree: Tree, pairs: Iterable[tuple[str, str]], learnt: Learnt) -> Iterator[Merge]:
+    return found_merges(tree, [Before(*pair) for pair in pairs], learnt)
 
 
 def platform(**waves: int) -> Tree:
@@ -40,6 +47,11 @@ def test_neighbours_that_nothing_orders(
     waves: dict[str, int], orders: list[tuple[str, str]], groups: list[tuple[int, ...]]
 ) -> None:
     assert [merge.waves for merge in merges(platform(**waves), orders, NOTHING)] == groups
+
+
+def test_what_may_share_a_wave_is_merged() -> None:
+    (merge,) = found_merges(platform(a=0, b=2), [Before("a", "b", 0)], NOTHING)
+    assert merge.waves == (0, 2)
 
 
 def test_what_is_not_known_is_not_merged() -> None:

@@ -1,0 +1,127 @@
+"""`bootstrap lint`: what is in Git, proven before a cluster sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from bootstrap import gitops, targets
+from bootstrap.commands.ask import confirm
+from bootstrap.commands.options import LintOptions
+from bootstrap.config.load import load
+from bootstrap.config.model import Environment
+from bootstrap.errors import LintError, UsageError
+from bootstrap.lint import draw, files, fix, rules
+from bootstrap.lint import run as procedure
+from bootstrap.lint.model import Tree
+from bootstrap.lint.report import Report, as_json, junit, sarif, text
+from bootstrap.lint.run import Choice, Linted
+from bootstrap.render.text import plural
+
+FORMS: Mapping[str, Callable[[Report], str]] = {
+    "json": lambda report: _json(as_json.encode(report)),
+    "sarif": lambda report: _json(sarif.encode(report)),
+    "junit": junit.encode,
+}
+
+
+def run(options: LintOptions) -> int:
+    if options.explain is not None:
+        _explain(options.explain)
+        return 0
+    if options.dry_run and not options.fix:
+        raise UsageError("--dry-run says how --fix would change files", cure="bootstrap lint --fix --dry-run")
+    for path in options.graph:
+        draw.form_of(path)
+    linted = _lint(options)
+    if options.fix and _fix(options, linted):
+        linted = _lint(options)
+    for path in options.graph:
+        _write(path, draw.form_of(path)(draw.drawing(linted.tree, linted.graph, _title(linted.report))))
+    _tell(linted.report, options)
+    return 0 if linted.report.ok else LintError.exit_code
+
+
+def _lint(options: LintOptions) -> Linted:
+    config = load(options.config, options.environment, values=False)
+    choice = Choice(options.rule, options.ignore)
+    return procedure.lint(config, targets.open_target(config), choice, strict=options.strict)
+
+
+def _title(report: Report) -> str:
+    apps, waves = plural(report.applications, "Application"), plural(report.waves, "wave")
+    return f"{report.environment}: {apps} in {waves}"
+
+
+def _explain(rule: str) -> None:
+    _print(text.explain(procedure.named(rule)) if rule else text.catalogue(procedure.RULES))
+
+
+def _tell(report: Report, options: LintOptions) -> None:
+    """The chosen form to its file, where one is named, and then words to stdout; else to stdout alone."""
+    form = FORMS.get(options.output)
+    if form and not options.output_file:
+        click.echo(form(report), nl=False)
+        return
+    console = Console()
+    lines = text.render(
+        report, console.width if console.is_terminal else text.ENDLESS, verbose=options.verbose
+    )
+    if options.output_file:
+        words = "".join(f"{line.plain}\n" for line in text.render(report, verbose=options.verbose))
+        _write(options.output_file, form(report) if form else words)
+    _print(lines)
+
+
+def _print(lines: Iterable[Text]) -> None:
+    console = Console()
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written", error.strerror or str(error)) from error
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+
+
+def _fix(options: LintOptions, linted: Linted) -> bool:
+    """Show and, where it is wanted, make the changes; whether anything was changed."""
+    config = load(options.config, options.environment, values=False)
+    root = gitops.repository_root(config.gitops.checkout)
+    tree = _exact(linted.tree, root)
+    planned = fix.plan(tree, rules.constraints(tree, linted.graph), _settings(config, options.config, root))
+    if not planned.moves:
+        click.echo("every wave number is in a valid order: nothing to renumber", err=True)
+        return False
+    click.echo(files.diff(planned.changes), nl=False, err=options.output != "text")
+    for line in planned.by_hand:
+        click.echo(f"to do by hand: {line}", err=True)
+    if options.dry_run:
+        return False
+    moved = plural(len(planned.moves), "Application")
+    confirm(options, f"This gives {moved} another wave and changes {plural(len(planned.changes), 'file')}.")
+    files.write(root, planned.changes)
+    return True
+
+
+def _exact(tree: Tree, root: Path) -> Tree:
+    """With the files' own line ends, which a reader of YAML need not keep."""
+    return replace(tree, files={path: files.read(root / path) for path in tree.files})
+
+
+def _settings(config: Environment, path: Path, root: Path) -> fix.Settings:
+    inside = Path(os.path.relpath(path.resolve(), root)).as_posix()
+    return fix.Settings(inside, files.read(path), config.gitops.path, config.eso.application)
