@@ -14,7 +14,7 @@ from bootstrap.lint.model import Finding, Rule, Severity, Tree
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules.facts import thing
 from bootstrap.lint.rules.order import api, network, operators, pods, runtime, supply
-from bootstrap.lint.rules.order.examples import app, deployment, joined
+from bootstrap.lint.rules.order.examples import app, crd, joined
 from bootstrap.lint.rules.order.policy import Judge, Policy
 
 _JOB = """
@@ -42,9 +42,16 @@ Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/""",
     passing=joined(app("dev-web", 60), _ACCOUNT, _JOB.replace("PHASE", "PostSync")),
 )
 
-_TOLD = deployment("one", "serviceAccountName: two"), deployment("two", "serviceAccountName: one")
-_ACCOUNTS = tuple(_ACCOUNT.replace("schema", name) for name in ("one", "two"))
-_OTHER = joined(app("dev-two", 2), _ACCOUNTS[1], _TOLD[1])
+_RABBIT = """
+apiVersion: rabbitmq.com/v1beta1
+kind: RabbitmqCluster
+metadata: {name: mq, namespace: default}
+"""
+_REDIS = """
+apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata: {name: cache, namespace: default}
+"""
 CYCLE = Rule(
     "dependency-cycle",
     Severity.ERROR,
@@ -54,16 +61,11 @@ order them. In different waves it is a deadlock; where only one wave helps, it i
 Cure: move the object that closes the circle to an Application of its own, in an earlier wave.""",
     failing=joined(
         app("dev-one", 1),
-        *(api.CRD_MISSING.passing.split("---")[1:2]),
-        "\napiVersion: rabbitmq.com/v1beta1\nkind: RabbitmqCluster\nmetadata: {name: mq, namespace: default}\n",
+        crd("databases.spotahome.com", "RedisFailover", "redisfailovers"),
+        _RABBIT,
         app("dev-two", 2),
-        api.CRD_MISSING.passing.split("---")[3],
-        """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: rabbitmqclusters.rabbitmq.com}
-spec: {group: rabbitmq.com, names: {kind: RabbitmqCluster, plural: rabbitmqclusters}}
-""",
+        crd("rabbitmq.com", "RabbitmqCluster", "rabbitmqclusters"),
+        _REDIS,
     ),
     passing=api.CRD_ORDER.passing,
 )
@@ -99,7 +101,7 @@ def constraints(tree: Tree, graph: Graph) -> tuple[Before[str], ...]:
 
     With a gap of 1 the first one has to be Healthy before the other one starts; with more, so many numbers
     have to lie between their waves; with 0 they may share a wave, but the first one must not come later. Of
-    several providers that would each do, the earliest one is meant. Each pair once, with its largest gap. Pure.
+    several providers that would each do, the earliest one is meant. Each pair once, with its largest gap.
     """
     found: dict[tuple[str, str], int] = {}
     for first, then, gap in Judge(tree, graph, POLICIES).orders():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bootstrap.lint.graph import Need, Topic
 from bootstrap.lint.model import Rule, Severity
-from bootstrap.lint.rules.order.examples import app, crd, operator
+from bootstrap.lint.rules.order.examples import app, crd, joined, operator
 from bootstrap.lint.rules.order.policy import Policy
 
 _CRD = crd("databases.spotahome.com", "RedisFailover", "redisfailovers")
@@ -26,8 +26,8 @@ happens. Where Argo CD knows the kind's health, its wave waits for ever; where n
 and what needs the instance fails later. An operator is recognised by the ClusterRole bound to its
 ServiceAccount.
 Cure: add the operator in a wave between the CRD and the instance.""",
-    failing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-data', 35)}---{_CR}",
-    passing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-operators', 25)}---{_OPERATOR}---{app('dev-data', 35)}---{_CR}",
+    failing=joined(app("dev-crds", 0), _CRD, app("dev-data", 35), _CR),
+    passing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 25), _OPERATOR, app("dev-data", 35), _CR),
 )
 
 ORDER = Rule(
@@ -39,8 +39,8 @@ its operator, and the operator's wave never begins before the instance is Health
 Argo CD knows no health of the kind, the waves go on as if the instance were there, and what needs it
 fails.
 Cure: the operator before its instances.""",
-    failing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-data', 20)}---{_CR}---{app('dev-operators', 25)}---{_OPERATOR}",
-    passing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-operators', 25)}---{_OPERATOR}---{app('dev-data', 35)}---{_CR}",
+    failing=joined(app("dev-crds", 0), _CRD, app("dev-data", 20), _CR, app("dev-operators", 25), _OPERATOR),
+    passing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 25), _OPERATOR, app("dev-data", 35), _CR),
 )
 
 BEFORE_CRD = Rule(
@@ -52,8 +52,8 @@ does not know cannot fill its caches: it ends with 'no matches for kind "…"' a
 (CrashLoopBackOff). Its wave never gets Healthy, so the CRD's never begins.
 Cure: CRDs in the first wave.
 Source: https://github.com/kubernetes-sigs/controller-runtime (source.Kind: "if kind is a CRD, it should be installed before calling Start")""",
-    failing=f"{app('dev-operators', 1)}---{_OPERATOR}---{app('dev-crds', 2)}---{_CRD}",
-    passing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-operators', 1)}---{_OPERATOR}",
+    failing=joined(app("dev-operators", 1), _OPERATOR, app("dev-crds", 2), _CRD),
+    passing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 1), _OPERATOR),
 )
 
 WATCHED_MISSING = Rule(
@@ -65,10 +65,13 @@ not all known often ends with 'no matches for kind "…"' and restarts for ever.
 such a controller off instead.
 Cure: bring all CRDs of the operator's own version; or suppress this with the flag that switches the
 controller off as the reason.""",
-    failing=f"""{app("dev-crds", 0)}---{_CRD}---{app("dev-operators", 1)}---{
-        operator("redis-operator", "databases.spotahome.com", "redisbackups", "redisbackups/status")
-    }""",
-    passing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-operators', 1)}---{_OPERATOR}",
+    failing=joined(
+        app("dev-crds", 0),
+        _CRD,
+        app("dev-operators", 1),
+        operator("redis-operator", "databases.spotahome.com", "redisbackups", "redisbackups/status"),
+    ),
+    passing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 1), _OPERATOR),
 )
 
 _ESO_CRD = crd("external-secrets.io", "ExternalSecret", "externalsecrets")
@@ -89,8 +92,8 @@ wave never begins: a deadlock. ("Wave 10 is stuck" means: look at secrets first.
 Cure: the operator in a wave before every ExternalSecret and store.
 Source: https://github.com/argoproj/argo-cd/blob/master/resource_customizations/external-secrets.io/ExternalSecret/health.lua
 """,
-    failing=f"{app('dev-crds', 0)}---{_ESO_CRD}---{app('dev-secrets', 10)}---{_EXTERNAL}---{app('dev-eso', 11)}---{_ESO}",
-    passing=f"{app('dev-crds', 0)}---{_ESO_CRD}---{app('dev-eso', 10)}---{_ESO}---{app('dev-secrets', 11)}---{_EXTERNAL}",
+    failing=joined(app("dev-crds", 0), _ESO_CRD, app("dev-secrets", 10), _EXTERNAL, app("dev-eso", 11), _ESO),
+    passing=joined(app("dev-crds", 0), _ESO_CRD, app("dev-eso", 10), _ESO, app("dev-secrets", 11), _EXTERNAL),
 )
 
 GAP = Rule(
@@ -101,8 +104,8 @@ GAP = Rule(
 at one of them. In one wave nobody can tell whether the operator or the database is what does not start;
 and with no number free between them there is no place for a check, a backup's restore or a migration.
 Cure: at least one unused number between them.""",
-    failing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-operators', 25)}---{_OPERATOR}---{app('dev-data', 26)}---{_CR}",
-    passing=f"{app('dev-crds', 0)}---{_CRD}---{app('dev-operators', 25)}---{_OPERATOR}---{app('dev-data', 35)}---{_CR}",
+    failing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 25), _OPERATOR, app("dev-data", 26), _CR),
+    passing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 25), _OPERATOR, app("dev-data", 35), _CR),
 )
 
 

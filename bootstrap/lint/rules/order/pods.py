@@ -1,5 +1,5 @@
 """What pods need before they start. Whatever comes in the same wave heals: the kubelet and the controllers
-try again. What comes in a later wave is a deadlock: the wave waits for the pods, the pods for a later wave."""
+try again. What comes later is a deadlock: the wave waits for the pods, the pods for a later wave."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from bootstrap.lint.rules.order.examples import app, deployment, joined
 from bootstrap.lint.rules.order.policy import Policy
 
 _WAITS = "its pods do not start before that, and its own wave has to be Healthy first: a deadlock"
-_DEADLOCK = """The pods do not start before it is there, Argo CD holds the wave until they are Ready, and the wave that
-brings it never begins: a deadlock."""
+_DEADLOCK = """The pods do not start before it is there, Argo CD holds the wave until they are Ready, and the
+wave that brings it never begins: a deadlock."""
 
 
 def _object(kind: str, name: str, group: str = "v1", content: str = "") -> str:
@@ -19,47 +19,111 @@ def _object(kind: str, name: str, group: str = "v1", content: str = "") -> str:
 
 
 def _pair(
-    what: str, name: str, words: tuple[str, str], user: str, provider: str, source: str
+    what: str, name: str, words: tuple[str, str], *, user: str, provider: str, source: str
 ) -> tuple[Rule, Rule]:
-    """The two rules of one kind of thing: it is missing, it comes later.""" missing, cure = words
-first, then = app("dev-base", 3), app("dev-web", 60) passing = joined(first, provider, then, user)
-return ( Rule( f"{name}-missing", Severity.ERROR, f"pods that need a {what} which nobody brings",
-f"{missing}\nCure: {cure}\nSource: {source}", failing=joined(then, user), passing=passing, ), Rule(
-f"{name}-order", Severity.ERROR, f"pods in an earlier wave than the {what} that they need",
-f"{missing}\n{_DEADLOCK}\nCure: bring it in the same wave or an earlier one.\nSource: {source}",
-failing=joined(app("dev-web", 2), user, first, provider), passing=passing, ), )   _PODS =
-"https://kubernetes.io/docs/tasks/configure-pod-container" ACCOUNT_MISSING, ACCOUNT_ORDER = _pair(
-"ServiceAccount", "service-account", ( 'No pod is created: error looking up service account:
-serviceaccount "web" not found. It is seen only in ' "the ReplicaSet's events.", "add the
-ServiceAccount, or correct serviceAccountName.", ), deployment("web", "serviceAccountName: web"),
-_object("ServiceAccount", "web"), f"{_PODS}/configure-service-account/", ) CONFIG_MISSING, CONFIG_ORDER
-= _pair( "ConfigMap", "config-map", ( 'The container is not started: CreateContainerConfigError,
-configmap "web" not found; a volume of it is not ' "mounted (FailedMount).", "add the ConfigMap, correct
-the name, or mark the reference optional.", ), deployment("web", container="envFrom: [{configMapRef:
-{name: web}}]"), _object("ConfigMap", "web", content="data: {A: b}\n"),
-f"{_PODS}/configure-pod-configmap/", ) CLAIM_MISSING, CLAIM_ORDER = _pair( "PersistentVolumeClaim",
-"claim", ( 'The pod is Pending: persistentvolumeclaim "web" not found.', "add the claim, or correct
-claimName.", ), deployment("web", "volumes: [{name: data, persistentVolumeClaim: {claimName: web}}]"),
-_object("PersistentVolumeClaim", "web"),
-"https://kubernetes.io/docs/concepts/storage/persistent-volumes/", ) PRIORITY_MISSING, PRIORITY_ORDER =
-_pair( "PriorityClass", "priority-class", ( 'No pod is created: pods "…" is forbidden: no PriorityClass
-with name high was found.', "add the PriorityClass, or correct priorityClassName.", ), deployment("web",
-"priorityClassName: high"), _object("PriorityClass", "high", "scheduling.k8s.io/v1", "value: 1000\n"),
-"https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/", ) RUNTIME_MISSING,
-RUNTIME_ORDER = _pair( "RuntimeClass", "runtime-class", ( 'No pod is created: pod rejected: RuntimeClass
-"gvisor" not found.', "add the RuntimeClass, or correct runtimeClassName.", ), deployment("web",
-"runtimeClassName: gvisor"), _object("RuntimeClass", "gvisor", "node.k8s.io/v1", "handler: runsc\n"),
-"https://kubernetes.io/docs/concepts/containers/runtime-class/", ) SECRET_MISSING, SECRET_ORDER = _pair(
-"Secret", "secret", ( 'The container is not started: CreateContainerConfigError, secret "web" not found;
-a volume of it is not ' "mounted. A controller that reads it itself crashes (the ALB controller before
-its Secret). Looked for are " "Secrets, and what makes them: ExternalSecrets, SealedSecrets,
-Certificates, operators by their documented " "names, Jobs that name it.", "add the ExternalSecret that
-makes it, correct the name, or mark the reference optional.", ), deployment("web", container="envFrom:
-[{secretRef: {name: web}}]"), _object("SealedSecret", "web", "bitnami.com/v1alpha1", "spec:
-{encryptedData: {A: AgB}}\n"), "https://kubernetes.io/docs/concepts/configuration/secret/", )
-CONFIG_KEY = Rule( "config-map-key-missing", Severity.ERROR, "pods that need a key which their ConfigMap
-does not have", f"""The container is not started: CreateContainerConfigError, couldn't find key in
-ConfigMap; a volume's items are not mounted (references non-existent config key).
+    """The two rules of one kind of thing: it is missing, it comes later."""
+    missing, cure = words
+    first, then = app("dev-base", 3), app("dev-web", 60)
+    passing = joined(first, provider, then, user)
+    return (
+        Rule(
+            f"{name}-missing",
+            Severity.ERROR,
+            f"pods that need a {what} which nobody brings",
+            f"{missing}\nCure: {cure}\nSource: {source}",
+            failing=joined(then, user),
+            passing=passing,
+        ),
+        Rule(
+            f"{name}-order",
+            Severity.ERROR,
+            f"pods in an earlier wave than the {what} that they need",
+            f"{missing}\n{_DEADLOCK}\nCure: bring it in the same wave or an earlier one.\nSource: {source}",
+            failing=joined(app("dev-web", 2), user, first, provider),
+            passing=passing,
+        ),
+    )
+
+
+_PODS = "https://kubernetes.io/docs/tasks/configure-pod-container"
+ACCOUNT_MISSING, ACCOUNT_ORDER = _pair(
+    "ServiceAccount",
+    "service-account",
+    (
+        'No pod is created: error looking up service account: serviceaccount "web" not found.\n'
+        "It is seen only in the ReplicaSet's events.",
+        "add the ServiceAccount, or correct serviceAccountName.",
+    ),
+    user=deployment("web", "serviceAccountName: web"),
+    provider=_object("ServiceAccount", "web"),
+    source=f"{_PODS}/configure-service-account/",
+)
+CONFIG_MISSING, CONFIG_ORDER = _pair(
+    "ConfigMap",
+    "config-map",
+    (
+        'The container is not started: CreateContainerConfigError, configmap "web" not found; a volume of it\n'
+        "is not mounted (FailedMount).",
+        "add the ConfigMap, correct the name, or mark the reference optional.",
+    ),
+    user=deployment("web", container="envFrom: [{configMapRef: {name: web}}]"),
+    provider=_object("ConfigMap", "web", content="data: {A: b}\n"),
+    source=f"{_PODS}/configure-pod-configmap/",
+)
+CLAIM_MISSING, CLAIM_ORDER = _pair(
+    "PersistentVolumeClaim",
+    "claim",
+    (
+        'The pod is Pending: persistentvolumeclaim "web" not found.',
+        "add the claim, or correct claimName.",
+    ),
+    user=deployment("web", "volumes: [{name: data, persistentVolumeClaim: {claimName: web}}]"),
+    provider=_object("PersistentVolumeClaim", "web"),
+    source="https://kubernetes.io/docs/concepts/storage/persistent-volumes/",
+)
+PRIORITY_MISSING, PRIORITY_ORDER = _pair(
+    "PriorityClass",
+    "priority-class",
+    (
+        'No pod is created: pods "…" is forbidden: no PriorityClass with name high was found.',
+        "add the PriorityClass, or correct priorityClassName.",
+    ),
+    user=deployment("web", "priorityClassName: high"),
+    provider=_object("PriorityClass", "high", "scheduling.k8s.io/v1", "value: 1000\n"),
+    source="https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/",
+)
+RUNTIME_MISSING, RUNTIME_ORDER = _pair(
+    "RuntimeClass",
+    "runtime-class",
+    (
+        'No pod is created: pod rejected: RuntimeClass "gvisor" not found.',
+        "add the RuntimeClass, or correct runtimeClassName.",
+    ),
+    user=deployment("web", "runtimeClassName: gvisor"),
+    provider=_object("RuntimeClass", "gvisor", "node.k8s.io/v1", "handler: runsc\n"),
+    source="https://kubernetes.io/docs/concepts/containers/runtime-class/",
+)
+SECRET_MISSING, SECRET_ORDER = _pair(
+    "Secret",
+    "secret",
+    (
+        'The container is not started: CreateContainerConfigError, secret "web" not found; a volume of it is\n'
+        "not mounted. A controller that reads it itself crashes (the ALB controller before its Secret).\n"
+        "Looked for are Secrets and what makes them: ExternalSecrets, SealedSecrets, Certificates, operators\n"
+        "by their documented names, Jobs that name it.",
+        "add the ExternalSecret that makes it, correct the name, or mark the reference optional.",
+    ),
+    user=deployment("web", container="envFrom: [{secretRef: {name: web}}]"),
+    provider=_object("SealedSecret", "web", "bitnami.com/v1alpha1", "spec: {encryptedData: {A: AgB}}\n"),
+    source="https://kubernetes.io/docs/concepts/configuration/secret/",
+)
+
+CONFIG_KEY = Rule(
+    "config-map-key-missing",
+    Severity.ERROR,
+    "pods that need a key which their ConfigMap does not have",
+    f"""The container is not started: CreateContainerConfigError, couldn't find key in ConfigMap; a
+volume's items are not mounted (references non-existent config key).
 Cure: add the key, correct it, or mark the reference optional.
 Source: {_PODS}/configure-pod-configmap/""",
     failing=joined(
@@ -112,14 +176,14 @@ ENDPOINT_MISSING, ENDPOINT_ORDER = _pair(
     "Service",
     "endpoint",
     (
-        "Containers are told of it by its full name (<service>.<namespace>.svc) on their command line or in their "
-        "environment. The name does not resolve: they crash or never get Ready. Services that operators make are "
-        "known by the custom resource's name in theirs.",
+        "Containers are told of it by its full name (<service>.<namespace>.svc), on their command line or in\n"
+        "their environment. The name does not resolve: they crash or never get Ready. Services that operators\n"
+        "make are known by the custom resource's name in theirs.",
         "add the Service or the resource whose operator makes it, or correct the name.",
     ),
-    deployment("web", container=_TOLD),
-    _SERVICE,
-    "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
+    user=deployment("web", container=_TOLD),
+    provider=_SERVICE,
+    source="https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/",
 )
 
 

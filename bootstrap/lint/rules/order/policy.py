@@ -25,8 +25,8 @@ class Policy:
 
     `missing`, `late`: the rules for a need that nobody fulfils, or only later. `race`, `together`: how bad it
     is when the provider is in another Application of the same wave, or in the same wave of the same sync
-    (None: it heals). `gap`: how many wave numbers have to lie between. The words say what happens in
-    practice, `cure` what to add where it is missing. `only` narrows a topic; the first policy that fits counts.
+    (None: it heals). `gap`: the least difference of wave numbers. The words say what happens in practice,
+    `cure` what to add where it is missing. `only` narrows a topic; the first policy that fits counts.
     """
 
     topic: Topic
@@ -111,7 +111,7 @@ class Judge:
                 need.user.where,
                 self.said(need.user),
                 need.wanted,
-                f"{need.reason} asks for {need.wanted}, which nothing in the tree provides: {policy.why_missing}",
+                f"{need.reason} asks for {need.wanted}, which nothing provides: {policy.why_missing}",
                 policy.cure.format(wanted=need.wanted, user=thing(need.user.item, need.user.namespace)),
             )
 
@@ -166,10 +166,8 @@ class Judge:
             return f'move {then} to a wave after {first}\'s: {WAVE}: "{number}"'
         first_unit, then_unit = self.timeline.siblings(provider, user)
         if first_unit.of_set:
-            return (
-                f"give ApplicationSet {first_unit.of_set} a RollingSync with {provider.app} in an earlier step "
-                f"than {user.app}"
-            )
+            made = f"give ApplicationSet {first_unit.of_set} a RollingSync"
+            return f"{made} with {provider.app} in an earlier step than {user.app}"
         number = first_unit.wave + max(gap, 1)
         return (
             f'move {then_unit} to a wave after {first_unit.wave}: {WAVE}: "{number}", '

@@ -61,8 +61,8 @@ STORE_REFUSES = Rule(
     "store-refuses-namespace",
     Severity.ERROR,
     "an ExternalSecret in a namespace that its ClusterSecretStore does not serve",
-    f"""spec.conditions of the store choose namespaces by name, label or pattern; an ExternalSecret elsewhere is refused ("using
-cluster store … is not allowed from namespace"), and its wave waits for ever.
+    f"""spec.conditions of the store choose namespaces by name, label or pattern; an ExternalSecret
+elsewhere is refused ("using cluster store … is not allowed from namespace"), and its wave waits for ever.
 Cure: label the namespace so that a condition chooses it, or name it there.
 Source: {_API}/clustersecretstore/""",
     failing=joined(_ESO, app("dev-secrets", 11), _store(", conditions: [{namespaces: [auth]}]"), _EXTERNAL),
