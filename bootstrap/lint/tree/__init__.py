@@ -22,7 +22,7 @@ from bootstrap.config.model import Environment
 from bootstrap.errors import ConfigError, Problem
 from bootstrap.gitops import repository_root, root_application
 from bootstrap.lint.model import App, Location, Tree
-from bootstrap.lint.tree import installed
+from bootstrap.lint.tree import installed, pipelines
 from bootstrap.lint.tree.bench import Bench
 from bootstrap.lint.tree.checkout import Checkout
 from bootstrap.lint.tree.facts import seeded
@@ -87,5 +87,5 @@ def _read(config: Environment, bench: Bench, pool: ThreadPoolExecutor) -> Tree:
         unchecked=(*walk.unchecked, *argocd.unchecked()),
         broken=(*walk.broken, *argocd.broken()),
         seeded=seeded(config),
-        files=checkout.texts(),
+        files={**checkout.texts(), **pipelines.read(checkout.root)},
     )
