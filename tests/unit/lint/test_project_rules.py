@@ -1,0 +1,116 @@
+"""AppProjects decide as Argo CD's own methods do; the cases follow its app_project_types tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bootstrap.kubernetes.objects import Kind
+from bootstrap.lint.rules.facts import matches
+from bootstrap.lint.rules.projects import Destination, permits_destination, permits_kind, permits_source
+
+HERE = "https://kubernetes.default.svc"
+GIT = "https://github.com/acme/platform.git"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "separator", "expected"),
+    [
+        ("*", "a/b", "/", True),
+        ("a*", "ab/c", "/", False),
+        ("a**", "ab/c", "/", True),
+        ("a*", "ab/c", "", True),
+        ("team-?", "team-a", "", True),
+        ("team-[ab]", "team-c", "", False),
+        ("team-[!ab]", "team-c", "", True),
+        ("{dev,prod}-*", "prod-x", "", True),
+        ("a.b", "aXb", "", False),
+        ("{a", "{a", "", False),
+    ],
+)
+def test_globs(pattern: str, text: str, separator: str, expected: bool) -> None:
+    assert matches(pattern, text, separator) is expected
+
+
+@pytest.mark.parametrize(
+    ("patterns", "url", "permitted"),
+    [
+        (["*"], GIT, True),
+        ([], GIT, False),
+        ([GIT], "https://github.com/Acme/platform", True),
+        (["https://github.com/acme/*"], GIT, True),
+        (["https://github.com/*"], GIT, False),
+        (["https://github.com/**"], GIT, True),
+        (["*", "!https://github.com/acme/*"], GIT, False),
+        (["!https://gitlab.com/**"], GIT, True),
+        (["git@github.com:acme/platform.git"], "ssh://git@github.com/acme/platform", True),
+        (["registry.example.com/charts"], "registry.example.com/charts", True),
+    ],
+)
+def test_sources(patterns: list[str], url: str, permitted: bool) -> None:
+    assert permits_source({"spec": {"sourceRepos": patterns}}, url) is permitted
+
+
+@pytest.mark.parametrize(
+    ("allowed", "there", "permitted"),
+    [
+        ([{"server": HERE, "namespace": "a"}], Destination(HERE, "in-cluster", "a"), True),
+        ([{"server": HERE, "namespace": "a"}], Destination(HERE, "in-cluster", "b"), False),
+        ([{"server": "*", "namespace": "team-*"}], Destination(HERE, "in-cluster", "team-x"), True),
+        ([{"name": "in-cluster", "namespace": "*"}], Destination(HERE, "in-cluster", "x"), True),
+        ([{"name": "prod", "namespace": "*"}], Destination(HERE, "in-cluster", "x"), False),
+        ([{"name": "prod", "namespace": "*"}], Destination("https://1.2.3.4", "", "x"), True),  # unknowable
+        (
+            [{"server": HERE, "namespace": "!kube-system"}],
+            Destination(HERE, "in-cluster", "kube-system"),
+            False,
+        ),
+        (
+            [{"server": "*", "namespace": "*"}, {"server": HERE, "namespace": "!kube-system"}],
+            Destination(HERE, "in-cluster", "kube-system"),
+            False,
+        ),
+        (
+            [{"server": "*", "namespace": "*"}, {"server": f"!{HERE}", "namespace": "*"}],
+            Destination(HERE, "in-cluster", "x"),
+            False,
+        ),
+        ([], Destination(HERE, "in-cluster", "x"), False),
+    ],
+)
+def test_destinations(allowed: list[dict[str, str]], there: Destination, permitted: bool) -> None:
+    assert permits_destination({"spec": {"destinations": allowed}}, there) is permitted
+
+
+ROLE = {"group": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
+POLICY = {"group": "networking.k8s.io", "kind": "NetworkPolicy"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "entry", "namespaced", "permitted"),
+    [
+        ({}, ROLE, False, False),
+        ({"clusterResourceWhitelist": [ROLE]}, ROLE, False, True),
+        ({"clusterResourceWhitelist": [{"group": "*", "kind": "*"}]}, ROLE, False, True),
+        (
+            {"clusterResourceWhitelist": [{"group": "*", "kind": "*"}], "clusterResourceBlacklist": [ROLE]},
+            ROLE,
+            False,
+            False,
+        ),
+        ({}, POLICY, True, True),
+        ({"namespaceResourceBlacklist": [POLICY]}, POLICY, True, False),
+        ({"namespaceResourceWhitelist": [ROLE]}, POLICY, True, False),
+        ({"namespaceResourceWhitelist": []}, POLICY, True, False),
+        (
+            {"namespaceResourceWhitelist": [{"group": "networking.k8s.io", "kind": "Network*"}]},
+            POLICY,
+            True,
+            True,
+        ),
+    ],
+)
+def test_kinds(spec: dict[str, Any], entry: dict[str, str], namespaced: bool, permitted: bool) -> None:
+    kind = Kind(entry["group"], entry["kind"])
+    assert permits_kind({"spec": spec}, kind, namespaced=namespaced) is permitted
