@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from bootstrap.kubernetes.documents import located
+from bootstrap.lint.tree import schemas
 from bootstrap.lint.tree.problems import Wrong
 
 # Never published to the cluster: Git's own, and a run's state.
@@ -39,8 +40,8 @@ class Checkout:
         return self.content(path).decode(errors="replace")
 
     def documents(self, path: str) -> list[tuple[int, Any]]:
-        """Each document with its line. Raises OSError, yaml.YAMLError."""
-        return list(located(self.content(path)))
+        """Each document, CRDs without schemas, with its line. Raises OSError, yaml.YAMLError."""
+        return list(located(schemas.without(self.content(path))))
 
     def document(self, path: str) -> Mapping[str, Any]:
         """The first document, which has to be a mapping. Raises Wrong."""

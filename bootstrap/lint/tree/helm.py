@@ -19,6 +19,7 @@ import yaml
 from bootstrap.kubernetes.documents import items, located
 from bootstrap.kubernetes.objects import Json, annotations_of, name
 from bootstrap.lint.model import Location
+from bootstrap.lint.tree import schemas
 from bootstrap.lint.tree.bench import Bench
 from bootstrap.lint.tree.chartfile import CAPABILITIES, Archive
 from bootstrap.lint.tree.checkout import Checkout, join, said
@@ -271,6 +272,7 @@ def _with_kinds(made: Release, kinds: Sequence[str] | None, asks: Callable[[], b
 
 def _objects(output: bytes, what: str) -> Iterator[tuple[int, str, Json]]:
     """Each object with its line in the output and the template that it comes from."""
+    output = schemas.without(output)
     lines = output.split(b"\n")
     sources: list[tuple[int, str]] = [
         (number, found[1].decode()) for number, line in enumerate(lines, 1) if (found := _SOURCE.match(line))
@@ -301,7 +303,8 @@ def _line(template: str, item: Json) -> int:
         number for number, text in enumerate(lines, 1) if re.match(rf"\s*kind:\s*{item['kind']}\s*$", text)
     ]
     named = [number for number in kinds if name(item) in _document(lines, number)]
-    return (named or kinds or [1])[0]
+    found = (named or kinds or [1])[0]
+    return found - 1 if found > 1 and lines[found - 2].lstrip("- ").startswith("apiVersion:") else found
 
 
 def _document(lines: list[str], number: int) -> str:

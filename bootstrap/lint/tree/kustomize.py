@@ -19,6 +19,7 @@ import yaml
 from bootstrap.kubernetes.documents import documents, manifests
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
 from bootstrap.lint.model import Location
+from bootstrap.lint.tree import schemas
 from bootstrap.lint.tree.bench import Bench
 from bootstrap.lint.tree.checkout import join, said
 from bootstrap.lint.tree.closure import NAMES, Closure, Remote, kustomization, line_of, trace
@@ -103,7 +104,7 @@ class Kustomize:
                 words = str(error).replace(f"{copy}/", "").replace(copy, ".")
                 self._refuse(folder, words, certain=not remote and _all_real(fetched))
         try:
-            items = manifests(output)
+            items = manifests(schemas.without(output))
         except yaml.YAMLError as error:
             raise Wrong(f"kustomize's output for {folder} is no YAML: {said(error)}") from error
         return [self._piece(item, folder, sources, ours=ours) for item in items]
@@ -123,18 +124,26 @@ class Kustomize:
     ) -> dict[str, tuple[Remote, Fetched]]:
         """The files, and in the place of each remote resource a file; those by their path."""
         (copy / folder).mkdir(parents=True, exist_ok=True)
+        patched = any(self._patches_schemas(path) for path in closure.files)
+        light = (lambda content: content) if patched else schemas.without
         for path in closure.files:
             target = copy / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(self._checkout.content(path))
+            target.write_bytes(light(self._checkout.content(path)))
         sources = {}
         for number, (remote, one) in enumerate(fetched.items()):
             inside = f"remote-{number}.yaml"
             path = posixpath.join(posixpath.dirname(remote.file), inside)
-            (copy / path).write_bytes(one.content)
+            (copy / path).write_bytes(light(one.content))
             _replace(copy / remote.file, remote.url, inside)
             sources[path] = (remote, one)
         return sources
+
+    def _patches_schemas(self, path: str) -> bool:
+        content = self._checkout.content(path)
+        return (
+            b"openAPIV3Schema" in content and b"CustomResourceDefinition" not in content
+        ) or b"/schema/" in content
 
     def _piece(
         self, item: Json, folder: str, sources: Mapping[str, tuple[Remote, Fetched]], *, ours: bool

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import ssl
 import tempfile
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from bootstrap.errors import BootstrapError
 from bootstrap.lint.tree.chartfile import Archive
@@ -25,8 +29,8 @@ STAND_IN = "stand-in"
 STAND_INS_LAST = 86400.0  # seconds; upstream may answer tomorrow
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _PINNED = re.compile(r"(?:^|[/=@_-])(?:v?\d+\.\d+(?:\.\d+)?[\w.+-]*|[0-9a-f]{40})(?=$|[/&?])")
-
-T = TypeVar("T")
+_FILE = re.compile(r"^https?://[^?#]+\.(?:ya?ml|json)(?:[?#]|$)")
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -127,15 +131,36 @@ class World:
 
     def _download(self, url: str) -> Fetched:
         outside = self.way()
-        with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
-            (Path(folder) / "kustomization.yaml").write_text(f"resources: [{url!r}]\n")
-            try:
-                content = self._programs.kustomize(["build", folder], outside.environment)
-            except Failed as error:
-                words = str(error).replace(folder, "").splitlines()
-                cure = "check the URL, the network and your credentials for it"
-                raise Unknown(f"kustomize could not get {url}: {words[-1] if words else ''}", cure) from error
+        try:
+            content = get(url, outside.environment) if _FILE.search(url) else self._base(url, outside)
+        except (Failed, OSError) as error:
+            cure = "check the URL, the network and your credentials for it"
+            raise Unknown(f"{url} could not be fetched: {error}", cure) from error
         return Fetched(content, "", _origin(outside, url, ""))
+
+    def _base(self, url: str, outside: Outside) -> bytes:
+        """Of a folder in another Git repository, built there."""
+        with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
+            (Path(folder) / "kustomization.yaml").write_text(json.dumps({"resources": [url]}))
+            try:
+                return self._programs.kustomize(["build", folder], outside.environment)
+            except Failed as error:
+                raise Failed(str(error).replace(folder, "").strip().rpartition("\n")[2]) from error
+
+
+def get(url: str, environment: Mapping[str, str]) -> bytes:
+    """A download as a program with that environment would do it. Raises OSError."""
+    named = {**os.environ, **environment}
+    proxies = {
+        scheme: found
+        for scheme in ("http", "https")
+        if (found := named.get(f"{scheme}_proxy") or named.get(f"{scheme.upper()}_PROXY"))
+    }
+    trusted = ssl.create_default_context(cafile=named.get("SSL_CERT_FILE") or None)
+    opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=trusted))
+    with opener.open(url, timeout=_SECONDS) as answer:
+        content: bytes = answer.read()
+    return content
 
 
 def _named(repository: str, name: str) -> list[str]:
