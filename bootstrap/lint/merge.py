@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bootstrap.history import Learnt
-from bootstrap.lint.model import Tree
+from bootstrap.lint.model import STAND_IN, Tree
 from bootstrap.lint.order import Before
 from bootstrap.lint.units import Unit, Units
 from bootstrap.render.text import duration, plural
@@ -26,11 +26,13 @@ GATE = 3.0
 
 @dataclass(frozen=True)
 class Merge:
-    """Neighbouring waves that could be one. `seconds` is what that saves, `learnt` whether runs told it."""
+    """Neighbouring waves that could be one. `seconds` is what that saves, `learnt` whether runs told it;
+    `stand_ins`: what took the place of a chart may need less than the chart does."""
 
     waves: tuple[int, ...]
     seconds: float
     learnt: bool
+    stand_ins: bool = False
 
 
 def advice(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> tuple[str, ...]:
@@ -47,9 +49,16 @@ def merges(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> Iterato
             waves[place.wave].add(unit)
     ordered = {(order.first, order.then) for order in units.lift(orders) if order.gap}
     unknown = _unknown(tree, units)
+    feigned = {
+        unit
+        for app in tree.apps
+        if any(item.via.endswith(STAND_IN) for item in app.manifests)
+        for unit in units.way(app.name)[:1]
+    }
     for group in _groups(waves, ordered, unknown):
         if len(group) > 1:
-            yield Merge(tuple(group), *_saving(group, learnt))
+            stand_ins = any(waves[wave] & feigned for wave in group)
+            yield Merge(tuple(group), *_saving(group, learnt), stand_ins)
 
 
 def _groups(
@@ -99,4 +108,5 @@ def _line(merge: Merge, learnt: Learnt) -> str:
     return (
         f"waves {', '.join(first)} and {last} could be one: nothing in them needs another of them; "
         f"about {duration(merge.seconds)} less ({source})"
+        + ("; stand-ins among them may need less than the real charts do" if merge.stand_ins else "")
     )

@@ -33,6 +33,9 @@ class Location:
         return f"{self.file}:{self.line}"
 
 
+STAND_IN = "(stand-in)"  # the end of Manifest.via where the real thing could not be fetched
+
+
 @dataclass(frozen=True)
 class Manifest:
     """One rendered object; a CRD is without its schemas. `app` is the Application that owns it, `where` the

@@ -12,13 +12,11 @@ from bootstrap.config.model import Environment
 from bootstrap.errors import UsageError
 from bootstrap.lint import graph, merge, rules, suppress, tree
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Rule, Tree
+from bootstrap.lint.model import STAND_IN, Rule, Severity, Tree
 from bootstrap.lint.report import Report
 from bootstrap.targets.base import Target
 
 RULES = (*rules.RULES, *suppress.RULES)
-
-_STAND_IN = "(stand-in)"  # the end of Manifest.via where the real thing could not be fetched
 
 
 @dataclass(frozen=True)
@@ -59,33 +57,33 @@ def lint(
         named(name)
     clock = clock or SystemClock()
     start = clock.monotonic()
-    found = tree.read(
-        config,
-        target.tools,
-        target.tool_environment,
-        cachefolder.choose(config.home) / "lint",
-        target.rendering,
-    )
+    cache = cachefolder.choose(config.home) / "lint"
+    found = tree.read(config, target.tools, target.tool_environment, cache, target.rendering)
     needs = graph.build(found)
     judged = suppress.apply(rules.check(found, needs), found.files, {rule.id for rule in RULES})
-    chosen = choice.of(RULES)
-    ids = {rule.id for rule in chosen}
-    learnt = history.learn(config.work / "runs" / config.name)
+    chosen = {rule.id: rule for rule in choice.of(RULES)}
+    sound = all(finding.severity is not Severity.ERROR for finding in judged.kept)
     report = Report(
         environment=config.name,
-        rules=chosen,
+        rules=tuple(chosen.values()),
         applications=sum(bool(app.position) for app in found.apps),
         waves=len({app.position for app in found.apps if app.position}),
         objects=len(found.manifests),
-        findings=tuple(finding for finding in judged.kept if finding.rule in ids),
-        suppressed=tuple(one for one in judged.suppressed if one.finding.rule in ids),
+        findings=tuple(finding for finding in judged.kept if finding.rule in chosen),
+        suppressed=tuple(one for one in judged.suppressed if one.finding.rule in chosen),
         unchecked=found.unchecked,
-        advice=merge.advice(found, rules.constraints(found, needs), learnt),
+        # Where a need is not met, an order may be missing, too.
+        advice=_advice(config, found, needs) if sound else (),
         stand_ins=stand_ins(found),
         seconds=clock.monotonic() - start,
         strict=strict,
     )
     return Linted(report, found, needs)
+
+
+def _advice(config: Environment, found: Tree, needs: Graph) -> tuple[str, ...]:
+    learnt = history.learn(config.work / "runs" / config.name)
+    return merge.advice(found, rules.constraints(found, needs), learnt)
 
 
 def named(rule: str) -> Rule:
@@ -98,6 +96,9 @@ def named(rule: str) -> Rule:
 
 
 def stand_ins(found: Tree) -> tuple[str, ...]:
-    """What took the place of charts that could not be fetched."""
-    origins = {item.via for item in (*found.manifests, *found.installed)}
-    return tuple(sorted(via.removesuffix(_STAND_IN).strip() for via in origins if via.endswith(_STAND_IN)))
+    """What could not be fetched and has stand-ins, in short: a chart by its name, a file by its last part."""
+    origins = {
+        item.via.removesuffix(STAND_IN).strip() for item in found.manifests if item.via.endswith(STAND_IN)
+    }
+    names = (via.split()[1] if via.startswith("chart ") else via.rpartition("/")[2] for via in origins)
+    return tuple(sorted(set(names)))

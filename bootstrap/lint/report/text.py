@@ -24,6 +24,7 @@ def render(report: Report, width: int = ENDLESS, *, verbose: bool = False) -> li
         *(_finding(finding, width) for finding in report.sorted),
         _not_checked(report.unchecked, width),
         _suppressed(report, width, verbose),
+        _section("stand-ins for what could not be fetched", _listed(report.stand_ins), width),
         _section("to know", report.advice, width),
         _summary(report, width),
     ]
@@ -93,6 +94,10 @@ def _section(title: str, lines: Sequence[str], width: int) -> list[Text]:
     return [Text(f"{title}:", style="bold"), *wrapped] if wrapped else []
 
 
+def _listed(names: Sequence[str]) -> Sequence[str]:
+    return (", ".join(names),) if names else ()
+
+
 def _summary(report: Report, width: int) -> list[Text]:
     mark, style = ("✓", "green bold") if report.ok else ("✗", "red bold")
     first, *rest = _wrapped(f"{mark} {'; '.join(_facts(report))}", width, "", hanging="  ")
@@ -120,7 +125,7 @@ def _facts(report: Report) -> Iterator[str]:
     if extra:
         yield ", ".join(extra)
     if report.stand_ins:
-        yield f"stand-ins for {', '.join(report.stand_ins)}"
+        yield plural(len(report.stand_ins), "stand-in")
     yield duration(report.seconds)
 
 

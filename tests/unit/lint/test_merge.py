@@ -87,6 +87,14 @@ def test_the_longest_of_them_is_what_remains() -> None:
     assert list(merges(platform(a=0, b=2, d=7), [], learnt)) == [Merge((0, 2, 7), 2 * GATE, False)]
 
 
+def test_stand_ins_are_told() -> None:
+    found = platform(a=0, b=2)
+    item = replace(manifest("b", "ConfigMap", "x"), via="chart b 1.0 (stand-in)")
+    apps = tuple(replace(app, manifests=(item,)) if app.name == "b" else app for app in found.apps)
+    (line,) = advice(replace(found, apps=apps), [], NOTHING)
+    assert line.endswith("stand-ins among them may need less than the real charts do")
+
+
 def test_words() -> None:
     learnt = Learnt({0: Stats(4, 4, 2), 2: Stats(30, 40, 2)}, runs=1)
     (line,) = advice(platform(a=0, b=2), [], learnt)
