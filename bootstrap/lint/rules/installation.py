@@ -208,14 +208,16 @@ kind: ConfigMap
 metadata: {name: argocd-cm, namespace: argocd}
 data:
   resource.exclusions: |
-    - {apiGroups: [cilium.io], kinds: ["*"], clusters: ["*"]}
+    - {apiGroups: ["", discovery.k8s.io], kinds: [Endpoints, EndpointSlice]}
 ---
 kind: Application
-metadata: {name: network}
+metadata: {name: database}
 ---
-apiVersion: cilium.io/v2
-kind: CiliumNetworkPolicy
-metadata: {name: deny, namespace: default}
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: old-database, namespace: default, labels: {kubernetes.io/service-name: old-database}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.7]}]
 """,
     passing="""\
 apiVersion: v1
@@ -223,14 +225,16 @@ kind: ConfigMap
 metadata: {name: argocd-cm, namespace: argocd}
 data:
   resource.exclusions: |
-    - {apiGroups: [cilium.io], kinds: [CiliumIdentity], clusters: ["*"]}
+    - {apiGroups: [coordination.k8s.io], kinds: [Lease]}
 ---
 kind: Application
-metadata: {name: network}
+metadata: {name: database}
 ---
-apiVersion: cilium.io/v2
-kind: CiliumNetworkPolicy
-metadata: {name: deny, namespace: default}
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: old-database, namespace: default, labels: {kubernetes.io/service-name: old-database}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.7]}]
 """,
 )
 

@@ -39,55 +39,55 @@ metadata: {name: everything}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w1, namespace: n1}
+metadata: {name: w1, namespace: kube-system}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w2, namespace: n2}
+metadata: {name: w2, namespace: kube-public}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w3, namespace: n3}
+metadata: {name: w3, namespace: kube-node-lease}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w4, namespace: n4}
+metadata: {name: w4, namespace: default}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w5, namespace: n0}
+metadata: {name: w5, namespace: default}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w6, namespace: n1}
+metadata: {name: w6, namespace: kube-system}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w7, namespace: n2}
+metadata: {name: w7, namespace: kube-public}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w8, namespace: n3}
+metadata: {name: w8, namespace: kube-node-lease}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w9, namespace: n4}
+metadata: {name: w9, namespace: default}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w10, namespace: n0}
+metadata: {name: w10, namespace: default}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w11, namespace: n1}
+metadata: {name: w11, namespace: kube-system}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w12, namespace: n2}
+metadata: {name: w12, namespace: kube-public}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w13, namespace: n3}
+metadata: {name: w13, namespace: kube-node-lease}
 """,
     passing="""\
 kind: Application
@@ -95,55 +95,55 @@ metadata: {name: everything}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w1, namespace: n1, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+metadata: {name: w1, namespace: kube-system, annotations: {argocd.argoproj.io/sync-wave: "1"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w2, namespace: n2, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+metadata: {name: w2, namespace: kube-public, annotations: {argocd.argoproj.io/sync-wave: "2"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w3, namespace: n3, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+metadata: {name: w3, namespace: kube-node-lease, annotations: {argocd.argoproj.io/sync-wave: "0"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w4, namespace: n4, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+metadata: {name: w4, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "1"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w5, namespace: n0, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+metadata: {name: w5, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "2"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w6, namespace: n1, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+metadata: {name: w6, namespace: kube-system, annotations: {argocd.argoproj.io/sync-wave: "0"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w7, namespace: n2, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+metadata: {name: w7, namespace: kube-public, annotations: {argocd.argoproj.io/sync-wave: "1"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w8, namespace: n3, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+metadata: {name: w8, namespace: kube-node-lease, annotations: {argocd.argoproj.io/sync-wave: "2"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w9, namespace: n4, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+metadata: {name: w9, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "0"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w10, namespace: n0, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+metadata: {name: w10, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "1"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w11, namespace: n1, annotations: {argocd.argoproj.io/sync-wave: "2"}}
+metadata: {name: w11, namespace: kube-system, annotations: {argocd.argoproj.io/sync-wave: "2"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w12, namespace: n2, annotations: {argocd.argoproj.io/sync-wave: "0"}}
+metadata: {name: w12, namespace: kube-public, annotations: {argocd.argoproj.io/sync-wave: "0"}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: w13, namespace: n3, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+metadata: {name: w13, namespace: kube-node-lease, annotations: {argocd.argoproj.io/sync-wave: "1"}}
 """,
 )
 
@@ -205,29 +205,39 @@ Cure: resource.customizations.health.<group>_<kind> in argocd-cm, or a Sync hook
 instance.
 Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#custom-health-checks""",
     failing="""\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: databases.example.com}
+spec: {group: example.com, names: {kind: Database, plural: databases}, scope: Namespaced}
+---
 kind: Application
 metadata: {name: data, annotations: {argocd.argoproj.io/sync-wave: "35"}}
 ---
-apiVersion: databases.spotahome.com/v1
-kind: RedisFailover
+apiVersion: example.com/v1
+kind: Database
 metadata: {name: cache, namespace: default}
 ---
 kind: Application
 metadata: {name: apis, annotations: {argocd.argoproj.io/sync-wave: "60"}}
 """,
     passing="""\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: databases.example.com}
+spec: {group: example.com, names: {kind: Database, plural: databases}, scope: Namespaced}
+---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: argocd-cm, namespace: argocd}
 data:
-  resource.customizations.health.databases.spotahome.com_RedisFailover: |
+  resource.customizations.health.example.com_Database: |
     return {status = "Progressing", message = "…"}
 ---
 kind: Application
 metadata: {name: data, annotations: {argocd.argoproj.io/sync-wave: "35"}}
 ---
-apiVersion: databases.spotahome.com/v1
-kind: RedisFailover
+apiVersion: example.com/v1
+kind: Database
 metadata: {name: cache, namespace: default}
 ---
 kind: Application

@@ -29,7 +29,7 @@ https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
 apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata: {name: gp3}
-provisioner: ebs.csi.aws.com
+provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 ---
 kind: Application
@@ -51,7 +51,7 @@ spec:
 apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata: {name: gp3}
-provisioner: ebs.csi.aws.com
+provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 ---
 kind: Application
