@@ -44,7 +44,7 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ours.items()))
         yield f"to go in {config.region}: {counts}"
     policy = config.teardown
-    kept = [name for name in ("secrets", "backups", "zones") if getattr(policy, name) == KEEP]
+    kept = [name for name in ("secrets", "volumes", "backups", "zones") if getattr(policy, name) == KEEP]
     kept += ["the Terraform state bucket"] if target.keep_state_bucket else []
     if kept:
         yield f"to stay: {', '.join(kept)}"

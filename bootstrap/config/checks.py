@@ -199,7 +199,7 @@ def run_lock(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
 def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
     settings = parts.get("teardown")
     if settings is not None and "teardown" in parts["root"].items:
-        for name in ("secrets", "backups", "zones"):
+        for name in ("secrets", "volumes", "backups", "zones"):
             where = decoder.where(settings, name)
             yield from _one_of(where, f"teardown.{name}", getattr(settings, name), (KEEP, REMOVE))
 

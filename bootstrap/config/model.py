@@ -132,9 +132,11 @@ KEEP, REMOVE = "keep", "remove"
 @dataclass(frozen=True)
 class Teardown:
     """What `down` does, keep or remove, with what may be meant to outlive the environment: the seeded
-    `secrets` in SSM, the `backups` in S3, hosted `zones` that carry the environment's tags."""
+    `secrets` in SSM, the EBS `volumes` of claims (those of reclaim policy Retain are all that is left then),
+    the `backups` in S3, hosted `zones` that carry the environment's tags."""
 
     secrets: str = REMOVE
+    volumes: str = REMOVE
     backups: str = KEEP
     zones: str = KEEP
 

@@ -12,6 +12,7 @@ NEEDED = ("cluster/name", "network/vpc-id", "network/public-subnets", "dns/domai
 
 @dataclass(frozen=True)
 class Facts:
+    prefix: str
     cluster: str
     vpc: str
     public_subnets: tuple[str, ...]
@@ -32,7 +33,7 @@ def parse(prefix: str, parameters: Mapping[str, str]) -> Facts | None:
     if not all(found):
         return None
     cluster, vpc, subnets, domain = (str(value) for value in found)
-    return Facts(cluster, vpc, _split(subnets.split(",")), domain)
+    return Facts(prefix, cluster, vpc, _split(subnets.split(",")), domain)
 
 
 def _split(parts: Iterable[str]) -> tuple[str, ...]:

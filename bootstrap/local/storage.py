@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from bootstrap.kubernetes.client import Cluster
@@ -30,6 +30,7 @@ from bootstrap.kubernetes.objects import (
     uid,
 )
 from bootstrap.kubernetes.watch import Mirror, Scope
+from bootstrap.local.facts import Facts
 
 DRIVER = "ebs.csi.aws.com"
 PROVISIONER = "volume.kubernetes.io/storage-provisioner"
@@ -53,10 +54,10 @@ log = logging.getLogger(__name__)
 
 
 class EbsDriver:
-    """`ec2` is a boto3 client."""
+    """`ec2` is a boto3 client; `facts` tells the prefix that the driver is told to tag volumes with."""
 
-    def __init__(self, cluster: Cluster, ec2: Any) -> None:
-        self._cluster, self._ec2 = cluster, ec2
+    def __init__(self, cluster: Cluster, ec2: Any, facts: Callable[[], Facts | None]) -> None:
+        self._cluster, self._ec2, self._facts = cluster, ec2, facts
 
     def run(self, stop: threading.Event) -> None:
         with Mirror(self._cluster, Scope(CLAIM), Scope(VOLUME)) as world:
@@ -81,13 +82,16 @@ class EbsDriver:
         storage_class = (
             self._cluster.find(Key(STORAGE_CLASS, "", spec(claim).get("storageClassName", ""))) or {}
         )
+        facts = self._facts()
         log.info("volume of %d GiB for claim %s/%s", size, namespace(claim), name(claim))
         made = self._ec2.create_volume(
             AvailabilityZone=zone,
             Size=size,
             VolumeType=dig(storage_class, "parameters", "type") or "gp3",
             ClientToken=uid(claim),
-            TagSpecifications=[{"ResourceType": "volume", "Tags": tags(claim)}],
+            TagSpecifications=[
+                {"ResourceType": "volume", "Tags": tags(claim, facts.prefix if facts else "")}
+            ],
         )
         try:
             self._cluster.create(volume_for(claim, storage_class, made["VolumeId"], zone, size))
@@ -153,9 +157,10 @@ def volume_for(claim: Json, storage_class: Json, handle: str, zone: str, size: i
     }
 
 
-def tags(claim: Json) -> list[Mapping[str, str]]:
-    """As the real driver tags what it makes."""
+def tags(claim: Json, prefix: str) -> list[Mapping[str, str]]:
+    """As the real driver tags what it makes, `controller.extraVolumeTags` of its chart included."""
     return [
+        {"Key": "bootstrap:ssm-prefix", "Value": prefix},
         {"Key": "ebs.csi.aws.com/cluster", "Value": "true"},
         {"Key": "kubernetes.io/created-for/pvc/namespace", "Value": namespace(claim)},
         {"Key": "kubernetes.io/created-for/pvc/name", "Value": name(claim)},

@@ -17,6 +17,8 @@ def reason(found: Found, config: Environment, *, state_bucket: str = "", account
         return STATE
     if kind == "s3 bucket" and which == bucket_name(config.project, config.name, account, BACKUPS):
         return "teardown.backups is keep" if policy.backups == KEEP else ""
+    if kind == "ec2 volume":
+        return "teardown.volumes is keep" if policy.volumes == KEEP else ""
     if kind == "route53 zone":
         return "teardown.zones is keep" if policy.zones == KEEP else ""
     if kind == "ssm parameter" and which in seeds(config):

@@ -11,20 +11,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, TemporaryError
-from bootstrap.events import Notice
+from bootstrap.events import Notice, ResourceChanged
 from bootstrap.kubernetes.argo import CASCADE
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
-from bootstrap.kubernetes.errors import Forbidden, Untrusted
+from bootstrap.kubernetes.errors import Forbidden, NotFound, Untrusted
 from bootstrap.kubernetes.health.core import addresses
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
     CLAIM,
     CRD,
+    DEPLOYMENT,
     INGRESS,
     NAMESPACE,
     SERVICE,
@@ -32,7 +34,10 @@ from bootstrap.kubernetes.objects import (
     Json,
     Key,
     Kind,
+    dig,
+    is_true,
     metadata,
+    name,
     spec,
     status,
     terminating,
@@ -47,6 +52,14 @@ from bootstrap.wait import Observation
 COSTLY = (INGRESS, SERVICE, VOLUME)
 FRAME = (NAMESPACE, CRD, APPLICATION, APPLICATION_SET)  # the root Application is made of the last two
 STALL = 90.0  # seconds in which nothing goes away
+GRACE = 20.0  # seconds for which a controller may be away: it may be restarting
+
+# Parts of the finalizers, or the CSI drivers, of what costs money, and the Deployment whose they are.
+CONTROLLERS = {
+    "ingress.k8s.aws": "aws-load-balancer-controller",
+    "service.k8s.aws": "aws-load-balancer-controller",
+    "ebs.csi.aws.com": "ebs-csi-controller",
+}
 
 
 def run(context: Context) -> Done:
@@ -70,23 +83,42 @@ def run(context: Context) -> Done:
     for item in applications:
         _cascade(cluster, item)
     cluster.delete(root_key(gitops))
+    for item in applications:
+        _stop_self_heal(cluster, item)
     remover = Remover(context, cluster)
     argo = (Scope(kind, gitops.namespace) for kind in (APPLICATION, APPLICATION_SET))
-    with Mirror(cluster, *argo, *map(Scope, (*COSTLY, CLAIM))) as world:
+    with Mirror(cluster, *argo, *map(Scope, (*COSTLY, CLAIM, DEPLOYMENT))) as world:
         left = until(world, remover.decide, context, what="Applications to go")
     if left:
         context.emit(Notice(f"not removed before the machines: {', '.join(map(str, left))}"))
     rest = cluster.list(APPLICATION, gitops.namespace)
+    there = {name(item) for item in rest}
+    for item in applications:
+        if name(item) not in there:
+            context.emit(ResourceChanged(context.step, "delete", f"Application {name(item)}", 0.0))
     summary = f"{len(applications) - len(rest)} of {len(applications)} Applications removed"
     return Done(f"{summary}, the rest goes with the cluster" if rest else summary, changed=bool(applications))
+
+
+def _made_by_set(item: Json) -> bool:
+    owners = metadata(item).get("ownerReferences") or ()
+    return any(owner.get("kind") == "ApplicationSet" for owner in owners)
+
+
+def _stop_self_heal(cluster: Cluster, item: Json) -> None:
+    """Nothing that is taken away may come back meanwhile. The next `up` restores the policy from Git.
+
+    Those of an ApplicationSet go with it; its controller would write the policy again.
+    """
+    if not _made_by_set(item) and dig(spec(item), "syncPolicy", "automated") is not None:
+        with suppress(NotFound):
+            cluster.patch(Key.of(item), {"spec": {"syncPolicy": {"automated": None}}})
 
 
 def _cascade(cluster: Cluster, item: Json) -> None:
     """Let its deletion take along what it made. Those of an ApplicationSet are its controller's to mark."""
     finalizers = list(metadata(item).get("finalizers") or ())
-    owners = metadata(item).get("ownerReferences") or ()
-    made_by_set = any(owner.get("kind") == "ApplicationSet" for owner in owners)
-    if made_by_set or terminating(item) or any(entry.startswith(CASCADE) for entry in finalizers):
+    if _made_by_set(item) or terminating(item) or any(entry.startswith(CASCADE) for entry in finalizers):
         return
     cluster.patch(Key.of(item), {"metadata": {"finalizers": [*finalizers, CASCADE]}})
 
@@ -97,28 +129,62 @@ class Remover:
     def __init__(self, context: Context, cluster: Cluster) -> None:
         self._context, self._cluster = context, cluster
         self._fewest, self._since = sys.maxsize, context.clock.monotonic()
+        self._alone: dict[str, float] = {}  # since when a controller that is needed is not there
 
     def decide(self, world: World) -> Observation[tuple[Key, ...]]:
-        self._release_claims(world)
+        self._release(world)
         applications = [item for item in world.items(APPLICATION) if not _only_frame(item)]
         applications += world.items(APPLICATION_SET)
-        outside = [Key.of(item) for kind in COSTLY for item in world.items(kind) if _costs(item)]
+        costly = [item for kind in COSTLY for item in world.items(kind) if _costs(item)]
+        orphans = self._orphans(costly, world)
+        outside = [Key.of(item) for item in costly if item not in orphans]
         left = (*map(Key.of, applications), *outside)
         if not left:
-            return Observation(())
+            return Observation(tuple(map(Key.of, orphans)))
         if not self._stalled(len(left)):
             return Observation(None, _said(left))
         if outside:
             raise self._stuck(outside, applications)
-        return Observation(left)
+        return Observation((*left, *map(Key.of, orphans)))
 
-    def _release_claims(self, world: World) -> None:
-        """Kubernetes keeps a claim until its last pod is gone; its volume then goes while its driver lives.
+    def _orphans(self, costly: Sequence[Json], world: World) -> list[Json]:
+        """Those whose controller is gone: nobody gives back what they hold, nor takes their finalizers off.
 
-        StatefulSets leave their claims behind, so deleting Applications is not enough.
+        They are set free here, so that nothing waits for them; what they hold in AWS is found by the sweep.
         """
-        for item in world.items(CLAIM):
-            if not terminating(item):
+        running = {name(item) for item in world.items(DEPLOYMENT) if is_true(item, "Available")}
+        now, found = self._context.clock.monotonic(), []
+        for controller in {controller_of(item) for item in costly} - {""} | self._alone.keys():
+            if controller in running:
+                self._alone.pop(controller, None)
+            else:
+                self._alone.setdefault(controller, now)
+        for item in costly:
+            controller = controller_of(item)
+            if controller in self._alone and now - self._alone[controller] > GRACE:
+                found.append(item)
+                self._free(item, controller)
+        return found
+
+    def _free(self, item: Json, controller: str) -> None:
+        finalizers = list(metadata(item).get("finalizers") or ())
+        staying = [entry for entry in finalizers if not _held_by(entry, controller)]
+        if terminating(item) and staying != finalizers:
+            told = f"{Key.of(item)}: {controller} is gone, so its finalizer was taken off"
+            self._context.emit(Notice(told))
+            with suppress(NotFound):
+                self._cluster.patch(Key.of(item), {"metadata": {"finalizers": staying}})
+
+    def _release(self, world: World) -> None:
+        """Delete what a controller holds something for, all of it, while that controller lives.
+
+        Deleting Applications is not enough: StatefulSets leave their claims behind, and where Argo CD does
+        not work any more nothing would go. Kubernetes keeps a claim until its last pod is gone.
+        """
+        holders = (*world.items(CLAIM), *world.items(INGRESS), *world.items(SERVICE))
+        for item in holders:
+            balanced = Key.of(item).kind != SERVICE or spec(item).get("type") == "LoadBalancer"
+            if balanced and not terminating(item):
                 self._cluster.delete(Key.of(item), uid=uid(item))
 
     def _stalled(self, count: int) -> bool:
@@ -135,6 +201,19 @@ class Remover:
             "without the cluster nobody would remove it, and it would go on costing",
             kubectl(config, *where, "describe", str(first.kind), first.name),
         )
+
+
+def controller_of(item: Json) -> str:
+    """The Deployment that gives back what it holds in the cloud; empty when we do not know. Pure."""
+    key = Key.of(item)
+    if key.kind == VOLUME:
+        return CONTROLLERS.get(str(dig(spec(item), "csi", "driver")), "")
+    finalizers = metadata(item).get("finalizers") or ()
+    return next((CONTROLLERS[mark] for entry in finalizers for mark in CONTROLLERS if mark in entry), "")
+
+
+def _held_by(finalizer: str, controller: str) -> bool:
+    return any(mark in finalizer and owner == controller for mark, owner in CONTROLLERS.items())
 
 
 def _only_frame(application: Json) -> bool:

@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -66,6 +67,8 @@ def _run(site: Site, stop: threading.Event) -> None:
     egress = Egress(site.ports["egress"])
     egress.start()
 
+    published = partial(facts.read, aws)
+
     def controllers(cluster: Cluster) -> Sequence[Controller]:
         transport = connect(control_plane.kubeconfig)
         kubelet = Kubelet(cluster, transport, site, desired, control_plane.pki.certificate("ca").read_bytes())
@@ -75,11 +78,11 @@ def _run(site: Site, stop: threading.Event) -> None:
         return (
             StageLoader(cluster, site.share / "kwok" / "crds"),
             kubelet,
-            EbsDriver(cluster, ec2),
+            EbsDriver(cluster, ec2, published),
             CloudControllers(
                 cluster,
-                LoadBalancerController(cluster, ec2, session.client("elbv2"), lambda: facts.read(aws)),
-                ExternalDns(session.client("route53"), lambda: facts.read(aws)),
+                LoadBalancerController(cluster, ec2, session.client("elbv2"), published),
+                ExternalDns(session.client("route53"), published),
             ),
             AuthorityInjector(cluster, routes.ours_to_sign, authority.pem),
             PodFaults(cluster),

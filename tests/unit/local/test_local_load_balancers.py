@@ -65,7 +65,7 @@ class Cloud:
             for number in range(2)
         ]
         account.furnish(self.route53, "example.com")
-        self.facts = Facts("shop-dev", vpc, tuple(subnets), "example.com")
+        self.facts = Facts("/shop/dev", "shop-dev", vpc, tuple(subnets), "example.com")
 
     def group(self, called: str) -> str:
         tags = [{"Key": "Name", "Value": called}]

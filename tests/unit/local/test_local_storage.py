@@ -63,7 +63,7 @@ def ours(ec2: Any) -> list[Any]:
 
 
 def test_a_pending_claim_gets_a_volume_where_its_pod_will_be(server: FakeServer, ec2: Any) -> None:
-    EbsDriver(server.cluster, ec2)._reconcile([claim()], [])
+    EbsDriver(server.cluster, ec2, lambda: None)._reconcile([claim()], [])
     volume = server.get(VOLUME, "pvc-uid-data")
     (made,) = ours(ec2)
     assert dig(volume, "spec", "csi", "volumeHandle") == made["VolumeId"]
@@ -73,7 +73,7 @@ def test_a_pending_claim_gets_a_volume_where_its_pod_will_be(server: FakeServer,
 
 
 def test_a_claim_that_has_its_volume_gets_no_second(server: FakeServer, ec2: Any) -> None:
-    driver = EbsDriver(server.cluster, ec2)
+    driver = EbsDriver(server.cluster, ec2, lambda: None)
     driver._reconcile([claim()], [])
     driver._reconcile([claim()], server.cluster.list(VOLUME))
     driver._reconcile([claim()], [])  # the mirror has not seen it yet
@@ -81,7 +81,7 @@ def test_a_claim_that_has_its_volume_gets_no_second(server: FakeServer, ec2: Any
 
 
 def test_a_released_volume_goes_from_cluster_and_aws(server: FakeServer, ec2: Any) -> None:
-    driver = EbsDriver(server.cluster, ec2)
+    driver = EbsDriver(server.cluster, ec2, lambda: None)
     driver._reconcile([claim()], [])
     volume = {**server.get(VOLUME, "pvc-uid-data"), "status": {"phase": "Released"}}
     driver._reconcile([], [volume])

@@ -86,9 +86,9 @@ def test_a_cluster_that_does_not_answer_keeps_nobody(bench: Bench) -> None:
     assert "connection refused" in bench.of(Notice)[0].message
 
 
-def ingress(address: str) -> Json:
+def ingress(address: str, *finalizers: str) -> Json:
     status = {"loadBalancer": {"ingress": [{"hostname": address}] if address else []}}
-    meta = {"name": "api", "namespace": "auth"}
+    meta = {"name": "api", "namespace": "auth", "finalizers": list(finalizers)}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": meta, "status": status}
 
 
@@ -110,7 +110,7 @@ def test_what_is_stuck_goes_with_the_machines_and_is_told(
 
 def test_what_would_go_on_costing_is_not_left_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck(bench, monkeypatch)
-    bench.server.put(ingress("alb.example.com"))
+    bench.server.put(ingress("alb.example.com", "somebody.example.com/held"))
     with pytest.raises(DeadlineError, match=r"does not go away: Ingress.networking.k8s.io auth/api"):
         teardown.run(bench.context)
 
@@ -144,3 +144,57 @@ def test_a_volume_that_is_to_be_kept_keeps_nobody(bench: Bench) -> None:
     )
     teardown.run(bench.context)
     assert [key.name for key in bench.server.stored] == ["v1"]
+
+
+def controller(which: str) -> Json:
+    condition = {"type": "Available", "status": "True"}
+    meta = {"name": which, "namespace": "kube-system"}
+    status = {"conditions": [condition]}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "status": status}
+
+
+def test_what_a_dead_controller_held_is_set_free_and_left_to_the_sweep(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teardown, "GRACE", -1.0)
+    bench.server.react = argo_cd
+    put(bench, "root")
+    bench.server.put(ingress("alb.example.com", "group.ingress.k8s.aws/shop", "others.example.com/held"))
+    teardown.run(bench.context)
+    left = bench.server.get(Kind("networking.k8s.io", "Ingress"), "api", "auth")
+    assert left["metadata"]["finalizers"] == ["others.example.com/held"]
+    assert "aws-load-balancer-controller is gone" in bench.of(Notice)[0].message
+
+
+def test_what_a_living_controller_holds_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teardown, "GRACE", -1.0)
+    bench.server.react = argo_cd
+    bench.server.put(controller("aws-load-balancer-controller"))
+    bench.server.put(ingress("alb.example.com", "group.ingress.k8s.aws/shop"))
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    left = bench.server.get(Kind("networking.k8s.io", "Ingress"), "api", "auth")
+    assert left["metadata"]["finalizers"] == ["group.ingress.k8s.aws/shop"]
+
+
+def test_load_balancers_go_where_argo_cd_is_dead(bench: Bench) -> None:
+    put(bench, "root", "a")
+    bench.server.put(ingress("alb.example.com"))
+    for which, kind in (("edge", "LoadBalancer"), ("inner", "ClusterIP")):
+        meta = {"name": which, "namespace": "auth"}
+        bench.server.put({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"type": kind}})
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    assert {key.name for key in bench.server.stored} == {"root", "a", "inner"}
+
+
+def test_nothing_heals_itself_on_the_way_down(bench: Bench) -> None:
+    automated = {"syncPolicy": {"automated": {"selfHeal": True}}}
+    put(bench, "root")
+    bench.server.put(application("a", spec=automated))
+    bench.server.put(application("child", owner="apis", spec=automated))
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    stored = bench.server.stored.items()
+    policy = {key.name: item["spec"].get("syncPolicy") for key, item in stored}
+    assert policy == {"root": None, "a": {}, "child": automated["syncPolicy"]}
