@@ -16,6 +16,7 @@ from bootstrap.diagnosis.strip import strip
 from bootstrap.kubernetes.argo import View, seconds, tracked_app
 from bootstrap.kubernetes.objects import (
     APPLICATION,
+    APPLICATION_SET,
     EVENT,
     Json,
     Key,
@@ -132,7 +133,7 @@ class Picture:
         return {app: tuple(items) for app, items in found.items()}
 
     def _apps(self, item: Json, owners: Mapping[Key, str]) -> Iterator[str]:
-        if Kind.of(item).unversioned in {APPLICATION, EVENT}:
+        if Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET, EVENT}:
             return
         for step in self._climb(item):
             app = owners.get(Key.of(step)) or tracked_app(step)

@@ -33,8 +33,8 @@ _TYPES = "string|integer|number|boolean|object|array|null"
 _USER = re.compile(r"://[^/\s@:]*(:[^/\s@]*)?@")
 _QUOTED = re.compile(rf'(Invalid value: )"(?!(?:{_TYPES})")(?:[^"\\]|\\.)*"')
 _LITERAL = re.compile(r"(Invalid value: )[^\s\"]*\{.*?\}(?=: |$)", re.DOTALL)
-_COMMAND = re.compile(r"`(\S+ \S+) [^`]{40,}`")
-_SETTING = re.compile(r"(--set(?:-string|-json|-literal|-file)?)[ =]\S+")
+_COMMAND = re.compile(r"`(\S+ \S+) [^`]+`")
+_SETTING = re.compile(r"(--(?:set(?:-string|-json|-literal|-file)?|password|token))[ =]\S+")
 
 
 def scrub(text: str) -> str:
@@ -44,7 +44,7 @@ def scrub(text: str) -> str:
     if "Invalid value" in text:
         text = _LITERAL.sub(rf"\g<1>{MASK}", _QUOTED.sub(rf"\g<1>{MASK}", text))
     text = _COMMAND.sub(r"`\1 …`", text) if "`" in text else text
-    return _SETTING.sub(rf"\1 {MASK}", text) if "--set" in text else text
+    return _SETTING.sub(rf"\1 {MASK}", text) if "--" in text else text
 
 
 def strip(item: Json) -> Json | None:
@@ -83,8 +83,8 @@ def _nothing(_: Json) -> Json:
 
 def _custom(item: Json) -> Json:
     """An object of a kind that is not known here. That it has a specification says that a status is due."""
-    kept = _pick(status(item), *_STATUS)
-    return {"spec": {}, **({"status": kept} if status(item) else {})} if spec(item) else {"status": kept}
+    kept: Json = {"status": _pick(status(item), *_STATUS)} if status(item) else {}
+    return {**kept, **({"spec": {}} if "spec" in item else {})}
 
 
 def _application(item: Json) -> Json:

@@ -28,7 +28,10 @@ from bootstrap.kubernetes.objects import (
     terminating,
 )
 
-HEALS = 2  # self-heals of one revision from which on it is a loop (Argo CD waits 2, 6, 18 … s between them)
+# Self-heals of one revision: Argo CD waits 2, 6, 18 … s between them.
+HEALS = 2  # from here on it is a loop, unless the comparison changes within
+DOUBT = 7.0  # seconds
+SURE = 3
 SETTLED = 30.0  # seconds after a sync that succeeded in which the comparison may still change
 
 
@@ -145,7 +148,9 @@ def _drift(scene: Scene, view: View) -> Iterator[Finding]:
         reason = (
             f"Argo CD set it back {heals} times, and it was changed each time; ignoreDifferences is missing"
         )
-        yield Finding("drift-loop", path, reason, command, ended or seconds(view.operation_started))
+        began = ended or seconds(view.operation_started)
+        doubt = DOUBT if heals < SURE else 0.0
+        yield Finding("drift-loop", path, reason, command, began + doubt if began is not None else None)
     elif ended is not None:
         reason = "its sync succeeded, and it differs from Git all the same"
         yield Finding("drift-loop", path, reason, command, ended + SETTLED)
@@ -157,7 +162,7 @@ def _prune(entry: Json) -> bool:
 
 def _endless(scene: Scene, view: View) -> Iterator[Finding]:
     started = seconds(view.operation_started)
-    if view.name == scene.picture.root or started is None:
+    if view.name == scene.picture.root or started is None or _of_apps(view):
         return
     ran = scene.picture.age(started)
     stopped = view.failed and view.operation_message.startswith("Operation terminated")
@@ -201,6 +206,8 @@ def _unknown(scene: Scene) -> Iterator[Finding]:
         text = str(entry.get("message") or "")
         if entry.get("type") in ERRORS and not sync.classify(text) and not source.classify(text):
             since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
+            if since is not None and source.starting(text):
+                since += scene.picture.patience
             yield Finding("unknown", (), brief(f"{entry.get('type')}: {text}"), command, since)
     yield from _silent(scene)
 
@@ -219,12 +226,25 @@ def _silent(scene: Scene) -> Iterator[Finding]:
     for item in scene.picture.owned(scene.app):
         health = assess(item)
         orphan = not status(item) and "spec" in item and Kind.of(item).group.count(".") > 0 and _custom(item)
-        if Kind.of(item).unversioned in {APPLICATION} or (health.ok and not orphan):
+        if health.ok and not orphan:
             continue
         said = health.message or "nobody has written its status; does its controller run?"
-        began = born(item)
-        since = began + scene.picture.patience if began is not None else None
+        stirred = _stirred(scene, item)
+        since = stirred + scene.picture.patience if stirred is not None else None
         yield Finding("unknown", scene.path(item), brief(said), scene.describe(item), since)
+
+
+def _stirred(scene: Scene, item: Json) -> float | None:
+    """When something last happened to an object, or to its Application: an old one may be changing now."""
+    conditions = status(item).get("conditions") or ()
+    stamps = [
+        str(one.get(key) or "") for one in conditions for key in ("lastTransitionTime", "lastUpdateTime")
+    ]
+    if scene.view is not None:
+        stamps.append(scene.view.operation_started)
+        stamps.append(str(dig(status(scene.view.item), "health", "lastTransitionTime") or ""))
+    known = [at for at in (born(item), *map(seconds, stamps)) if at is not None]
+    return max(known, default=None)
 
 
 def _custom(item: Json) -> bool:

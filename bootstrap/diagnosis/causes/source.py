@@ -71,7 +71,8 @@ def rule(scene: Scene) -> Iterator[Finding]:
         if entry.get("type") in ERRORS and (cause := classify(text)):
             since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
             yield _finding(scene, cause, text, since)
-    if view.failed and (cause := classify(view.operation_message)):
+    told = any(entry.get("status") == "SyncFailed" for entry in view.sync_results)  # sync.py knows more
+    if view.failed and not told and (cause := classify(view.operation_message)):
         yield _finding(scene, cause, view.operation_message, seconds(view.operation_started))
 
 
@@ -87,9 +88,14 @@ def _set(scene: Scene) -> Iterator[Finding]:
 
 def classify(text: str) -> str:
     """The cause that a message of Argo CD speaks of; empty when none of these."""
-    if _STARTING.search(text) and "failed to list refs" not in text:
+    if starting(text):
         return ""
     return next((cause for cause, pattern in _WORDS if pattern.search(text)), "")
+
+
+def starting(text: str) -> bool:
+    """Whether Argo CD's own repo-server does not answer."""
+    return bool(_STARTING.search(text)) and "failed to list refs" not in text
 
 
 def _finding(scene: Scene, cause: str, text: str, since: float | None) -> Finding:

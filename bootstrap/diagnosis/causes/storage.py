@@ -60,9 +60,12 @@ def _claim(scene: Scene, claim: Json, path: tuple[str, ...]) -> Iterator[Finding
         )
     elif _waits_for_pod(scene, claim) and not _consumers(scene, claim):
         reason = "its StorageClass binds it to the first pod that mounts it, and no pod does"
+        made = born(claim)
         if _awaited(scene, claim):
             reason += f"; Argo CD syncs nothing else before {name(claim)} is Healthy"
-        yield Finding("claim-deadlock", path, reason, command, born(claim))
+            yield Finding("claim-deadlock", path, reason, command, made)
+        else:
+            yield Finding("claim-pending", path, reason, command, made + PROVISIONING if made else None)
     elif waits and waits[0].get("reason") == "ExternalProvisioning":
         at = first_seen(waits[0])
         since = at + PROVISIONING if at is not None else None
@@ -88,6 +91,9 @@ def _consumers(scene: Scene, claim: Json) -> list[Json]:
 
 
 def _awaited(scene: Scene, claim: Json) -> bool:
-    """Whether the running sync waits for this claim."""
+    """Whether the running sync waits for this claim. Of several objects Argo CD names the first only."""
     view = scene.view
-    return view is not None and view.busy and f"PersistentVolumeClaim/{name(claim)}" in view.operation_message
+    if view is None or not view.busy or "waiting for healthy state of" not in view.operation_message:
+        return False
+    named = f"/PersistentVolumeClaim/{name(claim)}" in view.operation_message
+    return named or "more resources" in view.operation_message
