@@ -160,8 +160,8 @@ class Remover:
             else:
                 self._alone.setdefault(controller, now)
         for item in costly:
-            controller = controller_of(item)
-            if controller in self._alone and now - self._alone[controller] > GRACE:
+            controller, asked = controller_of(item), terminating(item) or Key.of(item).kind == VOLUME
+            if asked and controller in self._alone and now - self._alone[controller] > GRACE:
                 found.append(item)
                 self._free(item, controller)
         return found
@@ -169,7 +169,7 @@ class Remover:
     def _free(self, item: Json, controller: str) -> None:
         finalizers = list(metadata(item).get("finalizers") or ())
         staying = [entry for entry in finalizers if not _held_by(entry, controller)]
-        if terminating(item) and staying != finalizers:
+        if staying != finalizers:
             told = f"{Key.of(item)}: {controller} is gone, so its finalizer was taken off"
             self._context.emit(Notice(told))
             with suppress(NotFound):
