@@ -129,10 +129,12 @@ class Ledger:
     def __init__(self) -> None:
         self._done: dict[tuple[str, str], tuple[int, float]] = {}
 
-    def due(self, repairs: Iterable[Repair], now: float) -> list[Repair]:
-        """Those that may be done now; they count as done."""
-        chosen = []
+    def due(self, repairs: Iterable[Repair], now: float, most: int = 1000) -> list[Repair]:
+        """The first `most` of those that may be done now; they count as done."""
+        chosen: list[Repair] = []
         for repair in repairs:
+            if len(chosen) == most:
+                break
             count, last = self._last(repair)
             bound = BOUNDS[repair.what]
             if count < bound.most and now - last >= bound.apart * min(count, SLOWEST):

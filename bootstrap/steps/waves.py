@@ -30,7 +30,8 @@ from bootstrap.wait import Observation
 
 MOST_RELAPSES = 3  # times that a finished wave gets its deadline anew
 AFTERWARDS = ("verify",)  # steps that follow, for the time that is left
-CARE = 20.0  # times as long as it took: the pause until pending Applications are cared for again
+AT_ONCE = 8  # repairs between two looks: each is a request, and meanwhile nobody looks
+CARE = 50.0  # times as long as it took: the pause until pending Applications are cared for again
 SLOWER = 1.5  # times what nine of ten earlier runs took: then a wave is said to be slower than usual
 
 
@@ -128,10 +129,10 @@ class Watcher:
         if begun < self._next_care:
             return
         repairs = self._repairs(state, world)
+        self._next_care = clock.monotonic() + CARE * (clock.monotonic() - begun)
         self._nudge(repairs)
         self._inquire(state, world)
         self._enforce(state, world, repairs)
-        self._next_care = clock.monotonic() + CARE * (clock.monotonic() - begun)
 
     def _announce(self, waves: tuple[tuple[int, tuple[str, ...]], ...]) -> None:
         if waves and waves != self._announced:
@@ -206,15 +207,12 @@ class Watcher:
     def _repairs(self, state: WaveState, world: World) -> list[Repair]:
         """Only what is pending can call for any, or is on its way out; with it the root, which is never done
         before its waves."""
-        pending = {member.name for wave in state.waves for member in wave.pending} | {state.root.name}
+        there = {name(item): item for item in world.items(APPLICATION)}
+        pending = [state.root.name, *(member.name for wave in state.waves for member in wave.pending)]
         awaited = state.current.pending if state.current else (state.root,)
         return list(
             needed(
-                [
-                    item
-                    for item in world.items(APPLICATION)
-                    if not state.planned or name(item) in pending or terminating(item)
-                ],
+                [there[which] for which in (pending if state.planned else there) if which in there],
                 world.items(EXTERNAL_SECRET),
                 expected=self.expected,
                 now=self._context.clock.now(),
@@ -226,7 +224,7 @@ class Watcher:
 
     def _nudge(self, repairs: list[Repair]) -> None:
         now = self._context.clock.now()
-        for repair in self._ledger.due(repairs, self._context.clock.monotonic()):
+        for repair in self._ledger.due(repairs, self._context.clock.monotonic(), AT_ONCE):
             try:
                 perform(self._cluster, repair, now)
             except (TemporaryError, NotFound):

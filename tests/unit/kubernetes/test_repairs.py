@@ -114,6 +114,14 @@ def test_a_repair_that_did_not_help_is_exhausted() -> None:
     assert ledger.exhausted([repair], now) == [repair]
 
 
+def test_only_so_many_at_once_and_the_rest_next() -> None:
+    ledger = Ledger()
+    repairs = [Repair("refresh", application(f"a-{number}"), "") for number in range(5)]
+    assert ledger.due(repairs, 0.0, 3) == repairs[:3]
+    assert ledger.due(repairs, 0.1, 3) == repairs[3:]
+    assert ledger.due(repairs, 0.2, 3) == []
+
+
 def test_another_object_of_the_same_name_has_its_own_bound() -> None:
     ledger = Ledger()
     for uid in ("one", "two"):
