@@ -1,0 +1,591 @@
+"""GitOps trees read with the real helm and kustomize; nothing is fetched from outside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootstrap.config.load import load
+from bootstrap.errors import ToolError
+from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, name
+from bootstrap.lint.model import App, Tree
+from bootstrap.lint.tree import installed, read
+from bootstrap.lint.tree.programs import Programs
+from bootstrap.local.toolchain import Toolchain
+from bootstrap.targets import open_target
+from bootstrap.targets.base import Outside, Rendering, Source, Tools
+from tests import lint_tree as trees
+from tests.lint_tree import APPS, REPO, application, application_set, below, chart, config_map, deployment
+
+pytestmark = pytest.mark.platform
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tools() -> Tools:
+    found = Toolchain.locate(ROOT)
+    found.ensure(lambda _: None, threading.Event())
+    return Tools(found.path("terraform"), found.path("helm"), found.path("kustomize"))
+
+
+@pytest.fixture
+def reader(tools: Tools, tmp_path: Path) -> Reader:
+    return Reader(tools, tmp_path)
+
+
+Files = Mapping[str, str | Json | list[Json]]
+
+
+class Reader:
+    """Writes a tree and reads it."""
+
+    def __init__(self, tools: Tools, folder: Path) -> None:
+        self.tools, self.root, self.cache = tools, folder / "tree", folder / "cache"
+
+    def __call__(self, *apps: Json, files: Files | None = None) -> Tree:
+        named = {f"{APPS}/{number:02}-{name(app)}.yaml": app for number, app in enumerate(apps)}
+        trees.write(self.root, {**named, **(files or {})})
+        return self.again()
+
+    def again(self, rendering: Rendering | None = None) -> Tree:
+        more = (rendering,) if rendering else ()
+        return read(trees.configuration(self.root), self.tools, {}, self.cache, *more)
+
+
+def whole(tree: Tree) -> Tree:
+    assert not tree.unchecked
+    assert not tree.broken
+    return tree
+
+
+def only(tree: Tree, app: str = "one") -> App:
+    return whole(tree).by_name[app]
+
+
+def named(app: App, kind: str) -> list[str]:
+    return [name(one.item) for one in app.manifests if one.item["kind"] == kind]
+
+
+# -- platform A ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def platform_a(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    config = load(ROOT / "bootstrap.yaml", "local")
+    target = open_target(config)
+    return read(config, tools, {}, tmp_path_factory.mktemp("cache"), target.rendering)
+
+
+def test_everything_of_platform_a_is_rendered(platform_a: Tree) -> None:
+    tree = whole(platform_a)
+    assert len(tree.apps) == 22
+    assert [app.wave for app in tree.apps[1:]] == [
+        0,
+        2,
+        3,
+        5,
+        6,
+        10,
+        11,
+        15,
+        16,
+        20,
+        21,
+        25,
+        35,
+        *[60] * 7,
+        70,
+    ]
+    assert all(app.manifests for app in tree.apps)
+    assert [one.name for one in tree.sets] == ["dev-apis"]
+    assert {app.set for app in tree.apps if app.name.startswith("dev-api-")} == {"dev-apis"}
+
+
+def test_objects_know_where_they_come_from(platform_a: Tree) -> None:
+    namespaces = (ROOT / "manifests/namespaces/namespaces.yaml").read_text().splitlines()
+    for one in platform_a.by_name["dev-namespaces"].manifests:
+        assert one.where.file == "manifests/namespaces/namespaces.yaml"
+        document = "\n".join(namespaces[one.where.line - 1 :]).partition("\n---")[0]
+        assert f"name: {name(one.item)}\n" in f"{document}\n"
+        assert one.namespace == "", "a Namespace is cluster-wide"
+    base = [one for one in platform_a.by_name["dev-api-auth"].manifests if one.item["kind"] == "Deployment"]
+    assert [str(one.where) for one in base] == ["manifests/apis/base/deployment.yaml:1"]
+    assert [one.namespace for one in base] == ["auth"]
+
+
+def test_objects_of_charts_say_which_chart(platform_a: Tree) -> None:
+    found = {one.via for one in platform_a.by_name["dev-grafana"].manifests}
+    assert all(via.startswith("chart grafana 10.5.15") for via in found)
+    for one in platform_a.by_name["dev-grafana"].manifests:
+        line = (ROOT / one.where.file).read_text().splitlines()[one.where.line - 1]
+        assert line.strip() == "chart: grafana"
+
+
+def test_what_stands_before_the_root_application_is_known(platform_a: Tree) -> None:
+    mine = [one for one in platform_a.installed if not one.via.startswith(installed.BY_ESO)]
+    assert {"AppProject", "ConfigMap", "CustomResourceDefinition"} <= {one.item["kind"] for one in mine}
+    by_eso = [one for one in platform_a.installed if one.via.startswith(installed.BY_ESO)]
+    assert {"Deployment", "CustomResourceDefinition"} <= {one.item["kind"] for one in by_eso}
+    assert {one.app for one in platform_a.installed} == {""}
+    assert "/eco2/dev/network/vpc-id" in platform_a.seeded.facts
+    assert "/eco2/dev/cache/redis-password" in platform_a.seeded.names
+
+
+# -- platform B ----------------------------------------------------------------------------------
+
+
+def test_an_app_of_apps_that_is_one_chart_is_read(reader: Reader) -> None:
+    trees.platform_b(reader.root)
+    tree = whole(reader.again())
+    positions = {app.name: (app.position, app.set, app.step) for app in tree.apps[1:]}
+    assert positions == {
+        "staging-namespaces": ((-10,), "", None),
+        "staging-gateway": ((-2,), "", None),
+        "auth-guard": ((10,), "staging-webs", 0),
+        "queue": ((10,), "staging-webs", 1),
+        "seat": ((10,), "staging-webs", 1),
+        "api-gateway": ((10,), "staging-webs", 2),
+    }
+    assert named(tree.by_name["staging-namespaces"], "Namespace") == ["webs", "kafka"]
+    (gateway,) = [
+        one for one in tree.by_name["staging-gateway"].manifests if one.item["kind"] == "Deployment"
+    ]
+    assert gateway.item["spec"]["replicas"] == 3, "the value file of $values is used"
+    assert str(gateway.where) == "charts/service/templates/deployment.yaml:1"
+    (pod,) = [one for one in tree.by_name["auth-guard"].manifests if one.item["kind"] == "Deployment"]
+    assert pod.item["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":1.2.3")
+    assert tree.by_name["queue"].where.file == f"{APPS}/templates/sets.yaml"
+
+
+# -- kinds of sources ----------------------------------------------------------------------------
+
+
+def test_a_folder_takes_what_its_options_say(reader: Reader) -> None:
+    folder = {
+        "path": "src",
+        "directory": {"recurse": True, "include": "*.yaml", "exclude": "{skip,drafts/*}.yaml"},
+    }
+    files: Files = {
+        "src/a.yaml": [config_map("a"), config_map("b")],
+        "src/deep/c.yaml": {"apiVersion": "v1", "kind": "List", "items": [config_map("c"), config_map("d")]},
+        "src/skip.yaml": config_map("skip"),
+        "src/drafts/e.yaml": config_map("e"),
+        "src/other.yml": config_map("yml"),
+        "src/values.yaml": "just: values\n",
+    }
+    app = only(reader(application("one", folder), files=files))
+    assert named(app, "ConfigMap") == ["a", "b", "c", "d"]
+    assert [str(one.where) for one in app.manifests][:2] == ["src/a.yaml:1", "src/a.yaml:7"]
+
+
+def test_jsonnet_and_plugins_are_not_checked(reader: Reader) -> None:
+    tree = reader(
+        application("jsonnet", {"path": "j"}),
+        application("plugin", {"path": "j", "plugin": {"name": "avp"}}),
+        application("elsewhere", {"repoURL": "https://git.example.com/other.git", "path": "x"}),
+        application("old", {"path": "j", "targetRevision": "v1"}),
+        files={"j/main.jsonnet": "{}"},
+    )
+    assert not tree.broken
+    assert [one.what.split()[1].rstrip(":") for one in tree.unchecked] == [
+        "jsonnet",
+        "plugin",
+        "elsewhere",
+        "old",
+    ]
+    assert all(one.cure for one in tree.unchecked)
+
+
+OPTIONS: Json = {
+    "namePrefix": "pre-",
+    "nameSuffix": "-post",
+    "namespace": "moved",
+    "images": ["registry.example.com/web=registry.example.com/other:2"],
+    "replicas": [{"name": "web", "count": 4}],
+    "commonLabels": {"team": "a"},
+    "commonAnnotations": {"owner": "$ARGOCD_APP_NAME"},
+    "commonAnnotationsEnvsubst": True,
+    "labelWithoutSelector": True,
+    "patches": [{"target": {"kind": "Deployment"}, "patch": "- {op: add, path: /spec/paused, value: true}"}],
+    "components": ["../component"],
+}
+
+
+def test_options_of_kustomize_are_set_as_argo_cd_sets_them(reader: Reader) -> None:
+    files: Files = {
+        "web/kustomization.yaml": {"resources": ["web.yaml"]},
+        "web/web.yaml": deployment("web"),
+        "component/kustomization.yaml": {
+            "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+            "kind": "Component",
+            "resources": ["extra.yaml"],
+        },
+        "component/extra.yaml": config_map("extra"),
+    }
+    app = only(reader(application("one", {"path": "web", "kustomize": OPTIONS}), files=files))
+    web = next(one for one in app.manifests if one.item["kind"] == "Deployment")
+    assert web.key.namespace == "moved"
+    assert web.key.name == "pre-web-post"
+    assert web.item["spec"]["replicas"] == 4
+    assert web.item["spec"]["paused"] is True
+    assert web.item["spec"]["selector"]["matchLabels"] == {"app": "web"}
+    assert web.item["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.com/other:2"
+    assert labels_of(web.item)["team"] == "a"
+    assert annotations_of(web.item) == {"owner": "one"}, "and no note of ours"
+    assert str(web.where) == "web/web.yaml:1"
+    extra = next(one for one in app.manifests if one.item["kind"] == "ConfigMap")
+    assert str(extra.where) == "component/extra.yaml:1"
+
+
+def test_generated_config_maps_lead_to_their_kustomization(reader: Reader) -> None:
+    files: Files = {
+        "web/kustomization.yaml": "configMapGenerator:\n  - name: other\n    literals: [a=b]\n"
+        "  - name: settings\n    files: [key=settings.txt]\n",
+        "web/settings.txt": "one",
+    }
+    app = only(reader(application("one", {"path": "web"}), files=files))
+    settings = next(one for one in app.manifests if name(one.item).startswith("settings-"))
+    assert str(settings.where) == "web/kustomization.yaml:4"
+    (reader.root / "web/settings.txt").write_text("two")
+    assert name(only(reader.again()).manifests[1].item) != name(settings.item), "its file belongs to it"
+
+
+def test_values_come_in_argo_cds_order(reader: Reader) -> None:
+    printing = chart(
+        "c", {"all.yaml": _PRINT}, {"a": "chart", "b": "chart", "c": "chart", "d": "chart", "e": 1}
+    )
+    helm = {
+        "valueFiles": ["/values/more.yaml", "missing.yaml", "$lent/lent.yaml"],
+        "ignoreMissingValueFiles": True,
+        "valuesObject": {"c": "inline", "d": "inline"},
+        "values": "c: never",
+        "parameters": [
+            {"name": "d", "value": "a,b $ARGOCD_APP_NAME"},
+            {"name": "e", "value": "2"},
+            {"name": "f", "value": "2", "forceString": True},
+        ],
+        "fileParameters": [{"name": "g", "path": "text.txt"}],
+        "releaseName": "called",
+    }
+    app = application("one", {"path": "c", "helm": helm}, {"ref": "lent"}, namespace="here")
+    files: Files = {
+        **below("c", printing),
+        "c/text.txt": "from a file",
+        "values/more.yaml": {"a": "more", "b": "more"},
+        "lent.yaml": {"b": "lent"},
+    }
+    (found,) = only(reader(app, files=files)).manifests
+    assert found.item["data"] == {
+        "values": "more lent inline a,b one",
+        "e": "float64 2" if found.item["data"]["e"].startswith("float") else "int64 2",
+        "f": "string 2",
+        "g": "from a file",
+        "release": "called here",
+    }
+    assert str(found.where) == "c/templates/all.yaml:1"
+
+
+_PRINT = """apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: printed
+data:
+  values: {{ printf "%s %s %s %s" .Values.a .Values.b .Values.c .Values.d | quote }}
+  e: {{ printf "%T %v" .Values.e .Values.e | quote }}
+  f: {{ printf "%T %v" .Values.f .Values.f | quote }}
+  g: {{ .Values.g | quote }}
+  release: "{{ .Release.Name }} {{ .Release.Namespace }}"
+"""
+
+
+def test_a_chart_brings_its_crds_and_its_dependencies_but_no_tests(reader: Reader) -> None:
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Cluster",
+            "names": {"kind": "Thing", "plural": "things"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+            ],
+        },
+    }
+    thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\n"
+    test = "apiVersion: v1\nkind: Pod\nmetadata: {name: t, annotations: {helm.sh/hook: test}}\n"
+    asks = (
+        '{{ if .Capabilities.APIVersions.Has "example.com/v1/Thing" }}\n'
+        + thing.replace("name: t", "name: asked")
+        + "{{ end }}\n"
+    )
+    parent = chart(
+        "parent",
+        {"thing.yaml": thing, "test.yaml": test},
+        dependencies=[{"name": "lib", "version": "0.1.0", "repository": "file://../lib"}],
+    )
+    files: Files = {
+        **below("parent", parent),
+        "parent/crds/thing.yaml": crd,
+        **below(
+            "lib", chart("lib", {"config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: lib}\n"})
+        ),
+        **below("asks", chart("asks", {"thing.yaml": asks})),
+    }
+    tree = whole(
+        reader(application("one", {"path": "parent"}), application("two", {"path": "asks"}), files=files)
+    )
+    found = {name(one.item): one for one in tree.by_name["one"].manifests}
+    assert set(found) == {"things.example.com", "t", "lib"}
+    assert found["t"].namespace == "", "the CRD says that it is cluster-wide"
+    assert str(found["lib"].where) == "lib/templates/config.yaml:1"
+    assert found["things.example.com"].where.file == "parent/crds/thing.yaml"
+    assert named(tree.by_name["two"], "Thing") == ["asked"], (
+        "a chart sees the kinds of the other Applications"
+    )
+
+
+# -- ApplicationSets -----------------------------------------------------------------------------
+
+
+def test_go_templates_are_filled_as_in_go(reader: Reader) -> None:
+    made = trees.template(
+        '{{ .name | normalize }}-{{ index .path.segments 1 }}{{ if eq .is "big" }}-big{{ end }}',
+        "{{ .path.path }}",
+    )
+    made["metadata"]["annotations"] = {
+        "{{ .name | lower }}/sizes": '{{ .sizes | join "," }}',
+        "v": "{{ .values.where }}",
+    }
+    generator = {
+        "git": {
+            "repoURL": REPO,
+            "revision": "HEAD",
+            "files": [{"path": "teams/**/app.yaml"}, {"path": "teams/x/app.yaml", "exclude": True}],
+            "values": {"where": "{{ .path.basename }}!"},
+        }
+    }
+    one = application_set(
+        "set",
+        [generator],
+        made,
+        goTemplate=True,
+        goTemplateOptions=["missingkey=error"],
+        templatePatch='{{ if eq .is "big" }}\nspec: {destination: {namespace: "big-{{ .path.basename }}"}}{{ end }}',
+    )
+    files: Files = {
+        "teams/a/app.yaml": {"name": "Team_A", "is": "big", "sizes": [1, 2]},
+        "teams/b/app.yaml": "- {name: B1, is: small, sizes: []}\n- {name: B2, is: small, sizes: [x]}\n",
+        "teams/x/app.yaml": {"name": "X", "is": "small", "sizes": []},
+    }
+    tree = whole(reader(one, files=files))
+    apps = {app.name: app for app in tree.apps[1:]}
+    assert set(apps) == {"team-a-a-big", "b1-b", "b2-b"}
+    assert annotations_of(apps["team-a-a-big"].item) == {"team_a/sizes": "1,2", "v": "a!"}
+    assert apps["team-a-a-big"].item["spec"]["destination"]["namespace"] == "big-a"
+    assert apps["b1-b"].item["spec"]["destination"]["namespace"] == "default"
+    assert apps["b1-b"].namespace == "argocd"
+
+
+def test_a_template_that_names_too_much_is_broken_only_if_it_wants_to_be(reader: Reader) -> None:
+    made = trees.template("app-{{ .name }}", "src/{{ .missing }}")
+    elements = [{"list": {"elements": [{"name": "a"}]}}]
+    strict = application_set(
+        "strict", elements, made, goTemplate=True, goTemplateOptions=["missingkey=error"]
+    )
+    (broken,) = reader(strict, files={"src/x": ""}).broken
+    assert broken.what == "ApplicationSet strict"
+    assert '"missing"' in broken.why
+    bad = application_set("bad", elements, trees.template("{{ .name | nope }}", "src"), goTemplate=True)
+    (reader.root / APPS / "00-strict.yaml").unlink()
+    (broken,) = reader(bad).broken
+    assert 'function "nope" not defined' in broken.why
+
+
+def test_a_matrix_feeds_its_second_generator(reader: Reader) -> None:
+    matrix = {
+        "matrix": {
+            "generators": [
+                {"list": {"elements": [{"env": "dev"}, {"env": "prod"}]}},
+                {
+                    "git": {
+                        "repoURL": REPO,
+                        "revision": "main",
+                        "directories": [{"path": "envs/{{ .env }}/*"}],
+                    }
+                },
+            ]
+        }
+    }
+    one = application_set(
+        "set", [matrix], trees.template("{{.env}}-{{.path.basename}}", "{{.path.path}}"), goTemplate=True
+    )
+    files: Files = {
+        f"envs/{where}/a.yaml": config_map("a")
+        for where in ("dev/x", "dev/y", "prod/x", "prod/.hidden", "test/x")
+    }
+    tree = whole(reader(one, files=files))
+    assert [app.name for app in tree.apps[1:]] == ["dev-x", "dev-y", "prod-x"]
+
+
+# -- depth, order, failure -----------------------------------------------------------------------
+
+
+def test_an_app_of_apps_of_any_depth_has_a_position_of_that_length(reader: Reader) -> None:
+    files: Files = {
+        "two/app.yaml": application("two", {"path": "three"}, wave=-3),
+        "three/app.yaml": application("three", {"path": "four"}, wave=7),
+        "four/all.yaml": [config_map("c"), application("one", {"path": "two"})],
+    }
+    tree = whole(reader(application("one", {"path": "two"}, wave=5), files=files))
+    assert [(app.name, app.position, app.parent) for app in tree.apps] == [
+        ("root", (), ""),
+        ("one", (5,), "root"),
+        ("two", (5, -3), "one"),
+        ("three", (5, -3, 7), "two"),
+    ]
+
+
+BROKEN: dict[str, tuple[Json, Files, str]] = {
+    "no folder": ({"path": "nowhere"}, {}, "nowhere is no folder"),
+    "kustomize": ({"path": "k"}, {"k/kustomization.yaml": {"resources": ["gone.yaml"]}}, "gone.yaml"),
+    "helm": (
+        {"path": "c"},
+        below("c", chart("c", {"x.yaml": '{{ required "no host" .Values.host }}'})),
+        "no host",
+    ),
+    "value file": ({"path": "c", "helm": {"valueFiles": ["no.yaml"]}}, below("c", chart("c", {})), "no.yaml"),
+    "yaml": (
+        {"path": "y"},
+        {"y/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n"},
+        "y/a.yaml",
+    ),
+    "kinds": ({"path": "y", "helm": {}, "kustomize": {}}, {"y/a.yaml": "{}"}, "helm, kustomize"),
+    "lock": (
+        {"path": "c"},
+        {
+            **below(
+                "c",
+                chart("c", {}, dependencies=[{"name": "a", "version": "1.0.0", "repository": "file://../a"}]),
+            ),
+            "c/Chart.lock": {"dependencies": []},
+        },
+        "out of sync",
+    ),
+    "ref": ({"path": "c", "helm": {"valueFiles": ["$nobody/a.yaml"]}}, below("c", chart("c", {})), "nobody"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_argo_cd_cannot_render_is_broken_and_the_rest_is_read(reader: Reader, case: str) -> None:
+    source, files, words = BROKEN[case]
+    tree = reader(
+        application("one", source),
+        application("fine", {"path": "ok"}),
+        files={**files, "ok/a.yaml": config_map("a")},
+    )
+    (broken,) = tree.broken
+    assert not tree.unchecked
+    assert words in broken.why
+    assert str(reader.root) not in broken.why
+    assert broken.where.file == f"{APPS}/00-one.yaml"
+    assert broken.cure
+    assert named(tree.by_name["fine"], "ConfigMap") == ["a"]
+
+
+def test_values_that_look_secret_are_not_repeated(reader: Reader) -> None:
+    template = '{{ fail (printf "cannot use %s with %s" .Values.password .Values.mode) }}'
+    helm = {"valuesObject": {"password": "hunter2-hunter2", "mode": "fast"}}
+    tree = reader(
+        application("one", {"path": "c", "helm": helm}), files=below("c", chart("c", {"x.yaml": template}))
+    )
+    (broken,) = tree.broken
+    assert "with fast" in broken.why
+    assert "hunter2" not in broken.why
+
+
+def test_without_helm_it_is_an_error_with_a_cure(reader: Reader, tmp_path: Path) -> None:
+    trees.write(reader.root, {})
+    reader.tools = replace(reader.tools, helm=tmp_path / "no-helm")
+    with pytest.raises(ToolError, match="no-helm") as raised:
+        reader.again()
+    assert raised.value.cure == "bootstrap doctor"
+
+
+# -- the store and the way outside ---------------------------------------------------------------
+
+
+def test_nothing_is_run_when_nothing_changed(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    trees.synthetic(reader.root)
+    first = whole(reader.again())
+    assert len(first.apps) == 41
+    runs = count_runs(monkeypatch)
+    assert reader.again() == first
+    assert runs == []
+    (reader.root / "base/service.yaml").write_text(
+        (reader.root / "base/service.yaml").read_text().replace("80", "81")
+    )
+    changed = whole(reader.again())
+    assert changed != first
+    assert {run[1] for run in runs} == {"build"}
+    assert len(runs) == len(
+        [app for app in first.apps if "base/service.yaml" in {one.where.file for one in app.manifests}]
+    )
+
+
+def test_a_damaged_store_is_rendered_anew(reader: Reader) -> None:
+    trees.platform_b(reader.root)
+    first = whole(reader.again())
+    for number, file in enumerate(sorted(reader.cache.rglob("*.json"))):
+        content = file.read_bytes()
+        file.write_bytes(
+            [b"", b"garbage", content[: len(content) // 2], content.replace(b"a", b"b")][number % 4]
+        )
+    assert reader.again() == first
+
+
+def count_runs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    runs: list[list[str]] = []
+    really = Programs._run
+
+    def run(self: Programs, command: list[str], *rest: object) -> bytes:
+        runs.append(command)
+        return really(self, command, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Programs, "_run", run)
+    return runs
+
+
+def test_the_way_outside_is_opened_only_when_something_is_fetched(reader: Reader, tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    @contextmanager
+    def outside() -> Iterator[Outside]:
+        opened.append("opened")
+        yield Outside({}, lambda: (Source("https://127.0.0.1:9/c", "1.0.0", "stand-in"),))
+        opened.append("closed")
+
+    rendering = Rendering(outside)
+    trees.write(
+        reader.root, {f"{APPS}/a.yaml": application("one", {"path": "x"}), "x/a.yaml": config_map("a")}
+    )
+    whole(reader.again(rendering))
+    assert opened == []
+    remote = application("two", {"repoURL": "https://127.0.0.1:9", "chart": "c", "targetRevision": "1.0.0"})
+    trees.write(reader.root, {f"{APPS}/b.yaml": remote})
+    (unchecked,) = reader.again(rendering).unchecked
+    assert "c 1.0.0 of https://127.0.0.1:9" in unchecked.why
+    line = (reader.root / unchecked.where.file).read_text().splitlines()[unchecked.where.line - 1]
+    assert line.strip() == "chart: c"
+    assert opened == ["opened", "closed"]
