@@ -83,7 +83,7 @@ def _nothing(_: Json) -> Json:
 
 def _custom(item: Json) -> Json:
     """An object of a kind that is not known here. That it has a specification says that a status is due."""
-    kept: Json = {"status": _pick(status(item), *_STATUS)} if status(item) else {}
+    kept: Json = {"status": _pick(status(item), *_STATUS)} if "status" in item else {}
     return {**kept, **({"spec": {}} if "spec" in item else {})}
 
 

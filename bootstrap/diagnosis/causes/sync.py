@@ -53,6 +53,7 @@ _WORDS = tuple(
         ),
     )
 )
+_REMADE = {"Deployment", "StatefulSet", "DaemonSet"}  # may go and come again without their pods
 _REFUSED = re.compile(
     r"User \"([^\"]+)\" cannot (\S+) resource \"([^\"]+)\" in API group \"([^\"]*)\""
     r"(?: in the namespace \"([^\"]+)\")?"
@@ -140,7 +141,7 @@ def _finding(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Find
                 scene.kubectl("explain", f"{entry['kind']}.spec".lower()) if item else scene.bootstrap("lint")
             )
         case "immutable-field":
-            if item:
+            if entry.get("kind") in _REMADE:
                 space, kind = str(entry.get("namespace") or ""), str(entry["kind"]).lower()
                 command = scene.kubectl(
                     "delete", kind, str(entry.get("name")), "--cascade=orphan", space=space

@@ -38,10 +38,12 @@ def planted() -> dict[str, Json]:
     ended = {"exitCode": 1, "message": f"cannot log in with {CANARY}"}
     status = {"name": "web", "state": {"terminated": ended}, "lastState": {"terminated": ended}}
     template = {"spec": {"containers": [container]}}
-    last = {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": CANARY}}}
+    last = {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": CANARY}}
     return {
         "application": app,
-        "secret": thing("Secret", "s", data={"password": CANARY}, stringData={"password": CANARY}, **last),
+        "secret": thing(
+            "Secret", "s", data={"password": CANARY}, stringData={"password": CANARY}, metadata=last
+        ),
         "config map": thing("ConfigMap", "c", data={"password": CANARY}),
         "pod": {**pod(status, containers=[container], initContainers=[container])},
         "deployment": thing("Deployment", "d", "apps/v1", spec={"template": template}, status={}),
