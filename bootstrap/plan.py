@@ -1,10 +1,10 @@
 """READ FIRST. The procedure as data: which steps there are, what each needs, and its deadline.
 
-    up     checks → [target prepares] → preflight → backend → lock → terraform ─┬→ seeds ─────────────┐
-                                                                                └→ access ─┬→ nodes ──┤
-                                                                                           ├→ eso ────┤
-                                                                                           └→ argocd ─┤
-                                                                           verify ← waves ← root-app ←┘
+    up     checks → [target prepares] → preflight, lint → backend → lock → terraform ─┬→ seeds ─────────────┐
+                                                                                      └→ access ─┬→ nodes ──┤
+                                                                                                 ├→ eso ────┤
+                                                                                                 └→ argocd ─┤
+                                                                                 verify ← waves ← root-app ←┘
     down   [target wakes] → lock → teardown (in the cluster) → sweep → destroy → leftovers → [disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
@@ -61,6 +61,7 @@ def build_up(config: Environment, target: Target) -> Plan:
         backend,
         checks,
         eso,
+        lint,
         lock,
         nodes,
         preflight,
@@ -75,7 +76,8 @@ def build_up(config: Environment, target: Target) -> Plan:
     during = tuple(step.name for step in target.during)
     steps = (
         Step("preflight", "Check account and names", preflight.run),
-        Step("backend", "State bucket", backend.run, ("preflight",)),
+        Step("lint", "Check the order of waves", lint.run),
+        Step("backend", "State bucket", backend.run, ("preflight", "lint")),
         Step("lock", "Run lock", lock.run, ("backend",)),
         Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("lock",), deadline=3600),
         Step("seeds", "Seed SSM parameters", seeds.run, ("terraform",)),

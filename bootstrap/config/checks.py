@@ -15,7 +15,7 @@ from typing import Any
 from bootstrap.aws.passwords import ALPHABETS
 from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, name_problem
 from bootstrap.config.decode import Decoder, suggest
-from bootstrap.config.model import KEEP, REMOVE, Network, Node, Seed, Taint, Waves
+from bootstrap.config.model import FAIL, KEEP, OFF, REMOVE, WARN, Network, Node, Seed, Taint, Waves
 from bootstrap.errors import Problem
 
 Parts = Mapping[str, Any]
@@ -30,8 +30,8 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
-    *("checks", "toolchain", "platform", "preflight", "backend", "lock", "terraform", "seeds", "access"),
-    *("nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify"),
+    *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "terraform", "seeds"),
+    *("access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
 )
 
@@ -76,6 +76,8 @@ def words(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
             yield Problem(decoder.where(root, name), f"{name} '{text}' is not valid", f"write {what}")
     if "target" in parts:
         yield from _one_of(decoder.where(root, "target"), "target", parts["target"], TARGETS)
+    if "lint" in parts:
+        yield from _one_of(decoder.where(root, "lint"), "lint", parts["lint"], (FAIL, WARN, OFF))
     prefix = parts.get("ssm_prefix", "/ok")
     if why := name_problem(prefix):
         cure = "write it like /project/environment, without a slash at the end"

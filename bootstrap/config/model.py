@@ -141,6 +141,9 @@ class Teardown:
     zones: str = KEEP
 
 
+FAIL, WARN, OFF = "error", "warn", "off"
+
+
 @dataclass(frozen=True)
 class Environment:
     """Everything one run needs to know about one environment."""
@@ -165,6 +168,7 @@ class Environment:
     eso: Eso = field(default_factory=Eso)
     run_lock: RunLock = field(default_factory=RunLock)
     teardown: Teardown = field(default_factory=Teardown)
+    lint: str = WARN  # what errors of the linter do to `up`: error (it refuses), warn, off
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds
 
     @property
