@@ -8,6 +8,7 @@ from bootstrap.lint.model import LEFT_OUT
 
 _SCHEMA = re.compile(rb"^( +)openAPIV3Schema:[ \t]*\n((?:\1 +.*\n|[ \t]*\n)+)", re.MULTILINE)
 _WORD = b"openAPIV3Schema"
+_EMPTIED = re.compile(rb"\s*%b: (\d+)\s*" % LEFT_OUT.encode())
 
 
 def without(content: bytes) -> bytes:
@@ -20,6 +21,7 @@ def without(content: bytes) -> bytes:
 
 def _emptied(found: re.Match[bytes]) -> bytes:
     lines = found[2].splitlines()
+    before = _EMPTIED.fullmatch(found[2])  # what was emptied went through kustomize
     # Each line of YAML is longer in JSON: quotes and a comma outweigh the space or dash.
-    length = sum(len(line.strip()) + 1 for line in lines)
+    length = int(before[1]) if before else sum(len(line.strip()) + 1 for line in lines)
     return b"%b%b: {%b: %d}\n" % (found[1], _WORD, LEFT_OUT.encode(), length) + b"\n" * len(lines)
