@@ -76,7 +76,7 @@ class Cut:
 
 @dataclass
 class Fault:
-    """Hits calls `skip` to `skip + times` of that service and action (in S3: method and path, a pattern).
+    """Hits calls `skip` to `skip + times` of that service and action (in S3: method and path): patterns.
 
     `when` looks at the request's body.
     """
@@ -90,7 +90,11 @@ class Fault:
     seen: int = 0
 
     def hits(self, service: str, action: str, body: bytes) -> bool:
-        if service != self.service or not re.fullmatch(self.action, action) or not self.when(body):
+        if (
+            not re.fullmatch(self.service, service)
+            or not re.fullmatch(self.action, action)
+            or not self.when(body)
+        ):
             return False
         self.seen += 1
         return self.skip < self.seen <= self.skip + self.times

@@ -305,7 +305,7 @@ FINDERS: Mapping[str, Finder] = {
     "aws_security_group_rule": _security_group_rule,
     # Wherever it is: a node that lies in another subnet is the same node, and Terraform moves it.
     "aws_instance": _Tagged(
-        *("instances", "Instances", "InstanceId", {"subnet_id": ""}),
+        *("instances", "Reservations", "InstanceId", {"subnet_id": ""}),
         state="State.Name",
         gone=("terminated", "shutting-down"),
     ),

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from bootstrap.aws import ssm, state_bucket
+from bootstrap.aws import credentials, permissions, quotas, ssm, state_bucket, state_file
+from bootstrap.aws.adoption import World
 from bootstrap.aws.api import Api
+from bootstrap.aws.collisions import collisions
+from bootstrap.aws.errors import CURE_CREDENTIALS
 from bootstrap.aws.identity import Identity, identity
 from bootstrap.aws.seeds import source_problems
 from bootstrap.context import Context
-from bootstrap.errors import PermanentError, PreflightError, Problem
+from bootstrap.errors import BootstrapError, PermanentError, PreflightError, Problem
+from bootstrap.events import Notice
 from bootstrap.plan import Done
-from bootstrap.steps import seeds
+from bootstrap.steps import backend, seeds
+
+COSTLY = (
+    ("instances", "Reservations", "InstanceId"),
+    ("vpcs", "Vpcs", "VpcId"),
+    ("addresses", "Addresses", "AllocationId"),
+    ("nat_gateways", "NatGateways", "NatGatewayId"),
+)
+GONE = ("terminated", "shutting-down", "deleted", "deleting")
 
 
 def run(context: Context) -> Done:
@@ -42,12 +58,23 @@ def _account(context: Context, who: Identity) -> Iterator[Problem]:
         return
     for where, check in _CHECKS:
         try:
-            yield from (Problem(where, what, cure) for what, cure in check(context, who))
+            for found in check(context, who):
+                if isinstance(found, Remark):
+                    context.emit(Notice(found.text))
+                else:
+                    yield Problem(where, *found)
         except PermanentError as error:
             yield Problem(where, str(error), error.cure)
 
 
-Found = Iterable[tuple[str, str]]  # what is wrong, and its cure
+@dataclass(frozen=True)
+class Remark:
+    """No reason to refuse, and yet to be known before it begins."""
+
+    text: str
+
+
+Found = Iterable[tuple[str, str] | Remark]  # what is wrong, and its cure
 
 
 def _zones(context: Context, _: Identity) -> Found:
@@ -105,12 +132,75 @@ def _zone(context: Context, _: Identity) -> Found:
             yield f"the zone {zone} is for {name}, not for {domain}", "correct `zone_id` or `domain`"
 
 
+def _credentials(context: Context, _: Identity) -> Found:
+    found = credentials.life(context.target.client("sts"), os.environ)
+    refused, known = credentials.verdict(found, context.clock.now())
+    if refused:
+        yield refused, CURE_CREDENTIALS
+    if known:
+        yield Remark(known)
+
+
+def _permissions(context: Context, who: Identity) -> Found:
+    try:
+        denied = permissions.denied(_api(context, "iam"), who.arn)
+    except BootstrapError as error:
+        yield Remark(f"permissions could not be checked beforehand: {error.what}")
+        return
+    if denied:
+        cure = "allow them to the identity shown by: aws sts get-caller-identity"
+        yield f"{who.arn} may not {', '.join(denied)}", cure
+
+
+def _quotas(context: Context, _: Identity) -> Found:
+    connect = partial(_api, context)
+    for quota in quotas.quotas(connect, context.config):
+        try:
+            yield from quotas.shortfall(connect, quota)
+        except BootstrapError as error:
+            yield Remark(f"the quota of {quota.name} could not be checked beforehand: {error.what}")
+
+
+def _names(context: Context, _: Identity) -> Found:
+    config = context.config
+    cluster = f"{config.project}-{config.name}"
+    for what in collisions(partial(_api, context), config.tags, cluster):
+        yield what, "choose another `project` or environment name, or remove it"
+
+
+def _orphans(context: Context, _: Identity) -> Found:
+    """The costly ones; everything else is found when Terraform is about to make it again."""
+    found = backend.find(context)
+    known = state_file.known_ids(_api(context, "s3"), found.bucket, found.key) if found else frozenset()
+    world = World(partial(_api, context), context.config.tags)
+    left = [
+        str(item[name])
+        for operation, key, name in COSTLY
+        for item in world.ours(operation, key)
+        if item[name] not in known and _state(item) not in GONE
+    ]
+    if left:
+        fate = {"import": "taken over", "remove": "made anew", "refuse": "refused"}
+        text = f"{len(left)} resources of an earlier run are not in Terraform's state: {', '.join(left)}"
+        yield Remark(f"{text}; those of this stack will be {fate[context.config.terraform.orphans]}")
+
+
+def _state(item: Mapping[str, Any]) -> str:
+    state = item.get("State", "")
+    return str(state["Name"] if isinstance(state, Mapping) else state)
+
+
 _CHECKS: tuple[tuple[str, Callable[[Context, Identity], Found]], ...] = (
     ("availability zones", _zones),
     ("instance types", _instance_types),
     ("state bucket", _bucket),
     ("SSM parameters", _parameters),
     ("Route 53 zone", _zone),
+    ("names", _names),
+    ("quotas", _quotas),
+    ("permissions", _permissions),
+    ("AWS credentials", _credentials),
+    ("earlier runs", _orphans),
 )
 
 

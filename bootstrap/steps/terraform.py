@@ -12,10 +12,12 @@ from bootstrap.plan import Done
 from bootstrap.steps import backend
 from bootstrap.steps.backend import StateBackend
 from bootstrap.steps.orphans import adopt
+from bootstrap.steps.placement import placed
 from bootstrap.steps.unlock import unlocking
 from bootstrap.terraform.messages import Planned
 from bootstrap.terraform.progress import counts
 from bootstrap.terraform.runner import Planning
+from bootstrap.terraform.shortage import Place, Shortage, Shortages, Spot
 from bootstrap.terraform.stack import open_stack
 
 
@@ -27,28 +29,48 @@ class Outputs:
 
 
 def run(context: Context) -> Done:
-    """Bring AWS to what the stack says.
+    """Bring AWS to what the stack says; machines that find no room go where the configuration allows.
 
-    Raises LockedError when another run holds the state, TemporaryError for what passes, ToolError otherwise,
-    Interrupted after a clean stop.
+    Raises LockedError when another run holds the state, TemporaryError for what passes, Shortage when a
+    machine finds no room anywhere, ToolError otherwise, Interrupted after a clean stop.
     """
-    terraform = open_stack(context, context.results.get(StateBackend).settings(context.target.backend))
+    short: frozenset[Spot] = frozenset()
+    while True:
+        try:
+            return _converge(context, placed(context, short))
+        except Shortage as error:
+            known = frozenset(spot for spot in error.spots if spot.zone) - short
+            if not known:
+                raise
+            short |= known
+            try:
+                placed(context, short)
+            except Shortage as nowhere:
+                raise Shortage(nowhere.spots, f"{nowhere.why}: {error.why}") from error
+            context.emit(Notice(f"{error.what}; trying elsewhere"))
+
+
+def _converge(context: Context, places: Mapping[str, Place]) -> Done:
+    settings = context.results.get(StateBackend).settings(context.target.backend)
+    terraform = open_stack(context, settings, places)
     if unlocking(context, terraform, terraform.rescue_state):
         context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))
     context.progress("terraform plan")
-    parallelism = context.config.terraform.parallelism
-    planning = unlocking(context, terraform, lambda: terraform.plan(parallelism))
+    config = context.config.terraform
+    planning = unlocking(context, terraform, lambda: terraform.plan(config.parallelism))
     planning = adopt(context, terraform, planning)
     if planning.needed:
         _warn(context, planning)
-        terraform.apply(parallelism)
+        terraform.apply(config.parallelism, Shortages(config.capacity_patience))
     return Done(counts(planning.summary, done=True), Outputs(terraform.outputs()), planning.needed)
 
 
 def terraform_preview(context: Context) -> tuple[Planned, ...]:
     """What `up` would change; takes no lock and writes nothing to AWS. Raises like `run`."""
     found = backend.find(context)
-    terraform = open_stack(context, found.settings(context.target.backend) if found else None)
+    terraform = open_stack(
+        context, found.settings(context.target.backend) if found else None, placed(context)
+    )
     return terraform.preview(context.config.terraform.parallelism).changes
 
 

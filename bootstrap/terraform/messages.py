@@ -85,7 +85,15 @@ class Plain:
     text: str
 
 
-Message = Planned | Started | Still | Finished | Failed | Summary | Diagnostic | Plain
+@dataclass(frozen=True)
+class Hidden:
+    """What Terraform does not say: why the provider keeps trying. `why` is AWS's own message."""
+
+    what: str
+    why: str
+
+
+Message = Hidden | Planned | Started | Still | Finished | Failed | Summary | Diagnostic | Plain
 
 
 def parse(line: str) -> Message | None:

@@ -12,12 +12,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from bootstrap.clock import Clock
 
+PATIENCE = 15.0  # seconds between one way to stop a program that is to end and the next, harder one
 TICK = 0.1  # seconds between looks at the file
 PRIVATE = 0o077  # umask: plans and logs are for the user alone
 
@@ -29,22 +31,31 @@ class Command:
     arguments: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
+    descriptors: tuple[int, ...] = ()  # open files it inherits
 
 
 @dataclass(frozen=True)
 class Ended:
-    """`interrupted`: it was asked to stop (and may have finished all the same, see `code`)."""
+    """`interrupted`: it was asked to stop (and may have finished all the same, see `code`).
+
+    `given_up`: it was told to stop because its listener had heard enough.
+    """
 
     code: int
     interrupted: bool
+    given_up: bool = False
 
 
 @dataclass(frozen=True)
 class Listener:
-    """What hears of a program: `started` its process id, `line` each line as it comes."""
+    """What hears of a program: `started` its process id, `line` each line as it comes.
+
+    `enough` is asked every now and then whether the program is to be stopped.
+    """
 
     line: Callable[[str], None]
     started: Callable[[int], None] = lambda pid: None  # noqa: ARG005 - most do not care
+    enough: Callable[[], bool] = lambda: False
 
 
 def follow(command: Command, log: Path, listener: Listener, clock: Clock, cancel: threading.Event) -> Ended:
@@ -65,12 +76,13 @@ def follow(command: Command, log: Path, listener: Listener, clock: Clock, cancel
             stderr=subprocess.STDOUT,
             start_new_session=True,
             umask=PRIVATE,
+            pass_fds=command.descriptors,
         )
     with log.open(encoding="utf-8", errors="replace") as source:
         source.seek(start)
         try:
             listener.started(process.pid)
-            return _watch(process, _Lines(source), listener.line, clock, cancel)
+            return _watch(process, _Lines(source), listener, clock, cancel)
         except BaseException:
             # A defect of ours must not leave Terraform at work unseen.
             process.send_signal(signal.SIGINT)
@@ -97,24 +109,51 @@ def capture(command: Command, deadline: float) -> subprocess.CompletedProcess[st
 def _watch(
     process: subprocess.Popen[bytes],
     lines: _Lines,
-    on_line: Callable[[str], None],
+    listener: Listener,
     clock: Clock,
     cancel: threading.Event,
 ) -> Ended:
     asked = False
     never = threading.Event()
+    insist: Iterator[None] | None = None
     while True:
         # Asked first, read second: what was written before the end is still read.
         code = process.poll()
         for line in lines.complete():
-            on_line(line)
+            listener.line(line)
         if code is not None:
             if rest := lines.rest():
-                on_line(rest)
-            return Ended(code, asked)
+                listener.line(rest)
+            return Ended(code, asked, insist is not None)
+        if insist is None and not asked and listener.enough():
+            insist = _insist(process, clock)
+        if insist is not None:
+            next(insist)
         if clock.wait(TICK, never if asked else cancel):
             process.send_signal(signal.SIGINT)
             asked = True
+
+
+def _insist(process: subprocess.Popen[bytes], clock: Clock) -> Iterator[None]:
+    """Stop a program that may be deaf: the provider does not hear a SIGINT while it waits to try again.
+
+    Terraform saves its state at the first signal, and is gone soon after the second. Never ends by itself.
+    """
+    for tell in (process.send_signal, process.send_signal, _kill_group(process)):
+        tell(signal.SIGINT)
+        start = clock.monotonic()
+        while clock.monotonic() - start < PATIENCE:
+            yield
+    while True:
+        yield
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> Callable[[int], None]:
+    def kill(_: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    return kill
 
 
 class _Lines:

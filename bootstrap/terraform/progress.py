@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bootstrap.context import Context
 from bootstrap.events import ResourceChanged
-from bootstrap.terraform.messages import Failed, Finished, Message, Started, Still, Summary
+from bootstrap.terraform.messages import Failed, Finished, Hidden, Message, Started, Still, Summary
 
 
 @dataclass
@@ -15,6 +15,7 @@ class Reporter:
 
     context: Context
     _running: dict[str, float] = field(default_factory=dict)  # address → seconds
+    _hidden: str = ""
 
     def __call__(self, message: Message) -> None:
         match message:
@@ -29,6 +30,9 @@ class Reporter:
             case Failed():
                 self._running.pop(message.address, None)
                 self.context.progress(f"{message.address} failed to {message.action}")
+            case Hidden():
+                self._hidden = message.what
+                self.context.progress(f"{message.what}: {message.why}")
             case Summary(operation="plan"):
                 self.context.progress(counts(message))
 
@@ -39,7 +43,8 @@ class Reporter:
         if longest == message.address:
             others = len(self._running) - 1
             more = f" and {others} more" if others else ""
-            self.context.progress(f"still at {message.action} of {longest} ({message.seconds:.0f} s){more}")
+            still = f"still at {message.action} of {longest} ({message.seconds:.0f} s){more}"
+            self.context.progress(f"{still}; {self._hidden}" if self._hidden else still)
 
 
 def counts(summary: Summary, *, done: bool = False) -> str:

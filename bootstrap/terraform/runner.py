@@ -11,7 +11,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
 from bootstrap.clock import Clock
-from bootstrap.errors import Interrupted, ToolError
+from bootstrap.errors import BootstrapError, Interrupted, ToolError
 from bootstrap.terraform.creations import Creations, creations
 from bootstrap.terraform.explain import explain
-from bootstrap.terraform.messages import Diagnostic, Message, Plain, Planned, Summary, parse
+from bootstrap.terraform.messages import Diagnostic, Hidden, Message, Plain, Planned, Summary, parse
 from bootstrap.terraform.process import Command, Ended, Listener, capture, follow
+from bootstrap.terraform.provider_log import ProviderLog, provider_log
+from bootstrap.terraform.shortage import NO_ROOM, Shortage, Shortages
 from bootstrap.terraform.workspace import ERRORED_STATE, IMPORTS
 
 CURE_TOOL = "install Terraform 1.10 or later, then run: bootstrap doctor"
@@ -45,7 +47,7 @@ class Terraform:
     """One root module in its working copy. Every method raises ToolError, TemporaryError, LockedError or,
 
     after a clean stop, Interrupted. `listen` hears every message while it comes, `started` each process id;
-    `log` keeps the raw stream.
+    `log` keeps the raw stream. `descriptors` are inherited, `enough` says when to give up.
     """
 
     binary: Path
@@ -56,6 +58,8 @@ class Terraform:
     cancel: threading.Event
     listen: Callable[[Message], None]
     started: Callable[[int], None]
+    descriptors: tuple[int, ...] = ()
+    enough: Callable[[], bool] = lambda: False
 
     def init(self, backend: Mapping[str, str]) -> None:
         """Providers, modules and the backend. `-reconfigure`: the state is never moved between backends."""
@@ -98,12 +102,33 @@ class Terraform:
         summaries = [message for message in heard if isinstance(message, Summary)]
         return Planning(changes, summaries[-1] if summaries else Summary("plan", 0, 0, 0), code == 2)
 
-    def apply(self, parallelism: int) -> None:
-        """Make exactly the changes of the last `plan`. The plan holds values, so it does not stay."""
+    def apply(self, parallelism: int, shortages: Shortages) -> None:
+        """Make exactly the changes of the last `plan`. The plan holds values, so it does not stay.
+
+        Raises Shortage, after a stop with the state saved, when EC2 has had no room for a machine for long.
+        """
         try:
-            self._stream("apply", None, (0,), _PLAN, parallelism=parallelism)
+            with provider_log() as log:
+                self._apply(parallelism, shortages, log)
         finally:
             (self.folder / _PLAN).unlink(missing_ok=True)
+
+    def _apply(self, parallelism: int, shortages: Shortages, log: ProviderLog) -> None:
+        def enough() -> bool:
+            for spot in shortages.hear(log.news(), self.clock.monotonic()):
+                self.listen(Hidden(f"EC2 has no capacity for {spot}, it is asked again", shortages.message))
+            return bool(shortages.lasting)
+
+        environment = {**self.environment, **log.environment}
+        told = replace(self, environment=environment, descriptors=(log.descriptor,), enough=enough)
+        try:
+            told._stream("apply", None, (0,), _PLAN, parallelism=parallelism)
+        except BootstrapError as error:
+            enough()
+            short = shortages.lasting or (shortages.any if NO_ROOM in str(error) else frozenset())
+            if not short or isinstance(error, Interrupted):
+                raise
+            raise Shortage(short, shortages.message) from error
 
     def destroy(self, parallelism: int) -> int:
         """Remove everything in the state; how many resources that were."""
@@ -153,7 +178,7 @@ class Terraform:
             self.listen(message)
 
         command = self._command(operation, *arguments, json=IsFlagged, input=False, **options)
-        ended = self._follow(command, on_line)
+        ended = self._follow(command, Listener(on_line, self.started, self.enough))
         if ended.code in ok and not (ended.interrupted and operation == "plan"):
             return ended.code
         if ended.interrupted:
@@ -162,9 +187,9 @@ class Terraform:
             )
         raise explain(operation, diagnostics, plain, self.folder, self.clock.now())
 
-    def _follow(self, command: Command, on_line: Callable[[str], None]) -> Ended:
+    def _follow(self, command: Command, listener: Listener) -> Ended:
         try:
-            return follow(command, self.log, Listener(on_line, self.started), self.clock, self.cancel)
+            return follow(command, self.log, listener, self.clock, self.cancel)
         except OSError as error:
             raise self._cannot_start(error) from error
 
@@ -185,7 +210,7 @@ class Terraform:
         # No working folder: the constructor would read a state file there.
         builder = PythonTerraform(working_dir=os.devnull, terraform_bin_path=str(self.binary))
         built = builder.generate_cmd_string(operation, *arguments, no_color=IsFlagged, **options)
-        return Command(tuple(built), self.folder, self.environment)
+        return Command(tuple(built), self.folder, self.environment, self.descriptors)
 
     def _cannot_start(self, error: OSError) -> ToolError:
         return ToolError(f"cannot run {self.binary}", error.strerror or str(error), CURE_TOOL)

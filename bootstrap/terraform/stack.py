@@ -12,6 +12,7 @@ from bootstrap.context import Context
 from bootstrap.terraform.environment import terraform_environment
 from bootstrap.terraform.progress import Reporter
 from bootstrap.terraform.runner import Terraform
+from bootstrap.terraform.shortage import Place
 from bootstrap.terraform.survivor import note, wait_for_survivor
 from bootstrap.terraform.variables import variables
 from bootstrap.terraform.workspace import Content, prepare
@@ -25,16 +26,19 @@ def notes(config: Environment) -> Path:
     return config.state / "terraform.pid"
 
 
-def open_stack(context: Context, backend: Mapping[str, str] | None) -> Terraform:
+def open_stack(
+    context: Context, backend: Mapping[str, str] | None, places: Mapping[str, Place] | None = None
+) -> Terraform:
     """Prepare the working copy and initialise it; without a `backend` against an empty state.
 
+    `places` are those of machines that have alternatives.
     Raises ConfigError, ToolError, TemporaryError, LockedError, Interrupted.
     """
     config, target = context.config, context.target
     override = target.terraform_override
     if backend is None:
         override = (override or "") + _NO_BACKEND
-    content = Content(config.terraform.stack, override, variables(config))
+    content = Content(config.terraform.stack, override, variables(config, places))
     running = notes(config)
     wait_for_survivor(context, running)
     folder = prepare(config.terraform.folder, config.state / "terraform", content)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bootstrap.config.model import Environment, Node
+from bootstrap.terraform.shortage import Place
 
 
-def variables(config: Environment) -> dict[str, object]:
-    """For `bootstrap.auto.tfvars.json`; `terraform.variables` of the configuration has the last word."""
+def variables(config: Environment, places: Mapping[str, Place] | None = None) -> dict[str, object]:
+    """For `bootstrap.auto.tfvars.json`; `terraform.variables` of the configuration has the last word.
+
+    `places` are those of nodes that have alternatives.
+    """
     network = config.network
     return {
         "project": config.project,
@@ -19,15 +25,17 @@ def variables(config: Environment) -> dict[str, object]:
         "domain": config.domain,
         "zone_id": config.zone_id,
         "kubernetes_version": config.kubernetes_version,
-        "nodes": {node.name: _node(node) for node in config.nodes},
+        "nodes": {node.name: _node(node, (places or {}).get(node.name)) for node in config.nodes},
         **config.terraform.variables,
     }
 
 
-def _node(node: Node) -> dict[str, object]:
+def _node(node: Node, place: Place | None) -> dict[str, object]:
+    zone = place.zone if place else node.zone
     return {
         "role": node.role,
-        "instance_type": node.instance_type,
+        "instance_type": place.instance_type if place else node.instance_type,
+        **({} if zone is None else {"zone": zone}),
         "volume_gb": node.volume_gb,
         "subnet": node.subnet,
         "labels": dict(node.labels),

@@ -6,30 +6,22 @@ Each kill hits at a chosen call: AWS has done it, Terraform has not heard of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ToolError
+from bootstrap.errors import StuckError, ToolError
+from bootstrap.events import Notice
 from bootstrap.steps import destroy, leftovers
 from tests.aws_edge import Cut, Edge, Fault, edge
 from tests.platform.dev_world import Dev, dev, local_aws
 
 pytestmark = pytest.mark.platform
 
-# In the order in which the stack comes to them; `skip` lets as many through.
-KILLS = (
-    ("kms", "CreateKey", 0),
-    ("iam", "CreateRole", 3),
-    ("ec2", "CreateVpc", 0),
-    ("ec2", "CreateSubnet", 2),
-    ("ec2", "AssociateRouteTable", 1),
-    ("ec2", "AuthorizeSecurityGroupIngress", 2),
-    ("ec2", "RunInstances", 0),
-    ("ec2", "RunInstances", 1),
-    ("ec2", "AssociateAddress", 0),
-    ("ssm", "PutParameter", 4),
-)
+CREATIONS = "(Create|Run|Allocate|Associate|Authorize|Attach|Put[A-Z]|Request|Add)[A-Za-z]+"
+# After how many creations each run is killed. Terraform works on many things at once, so a kill hits many.
+KILLS = (0, 3, 7, 1, 5)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +45,9 @@ def here(aws: Edge, tmp_path: Path, neighbour: Dev) -> Iterator[Dev]:
     aws.faults.clear()
 
 
-def killed(here: Dev, service: str, action: str, skip: int = 0) -> None:
-    fault = Fault(service, action, Cut(here.kill), skip=skip)
+def killed(here: Dev, action: str, skip: int) -> None:
+    """A run that is killed once AWS has done the call number `skip` + 1 of its kind."""
+    fault = Fault(".+", action, Cut(here.kill), skip=skip)
     here.aws.faults[:] = [fault]
     with pytest.raises(ToolError):
         here.up()
@@ -62,15 +55,63 @@ def killed(here: Dev, service: str, action: str, skip: int = 0) -> None:
     here.aws.faults.clear()
 
 
-def test_killed_ten_times_it_is_what_it_is_without(here: Dev, neighbour: Dev) -> None:
-    for service, action, skip in KILLS:
-        killed(here, service, action, skip)
-    assert here.up()
-    assert here.inventory() == neighbour.inventory()
-    assert not here.up(), "and it stays so"
-    destroy_all(here)
+def instances(here: Dev) -> list[str]:
+    filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in here.config.tags.items()]
+    pages = here.client("ec2").describe_instances(Filters=filters)["Reservations"]
+    return sorted(
+        machine["InstanceId"]
+        for reservation in pages
+        for machine in reservation["Instances"]
+        if machine["State"]["Name"] == "running"
+    )
+
+
+def notices(here: Dev) -> str:
+    return "\n".join(notice.message for notice in here.world.of(Notice))
 
 
 def destroy_all(here: Dev) -> None:
     here.run(destroy, leftovers)
     assert here.inventory().total() == 0
+
+
+def test_killed_again_and_again_it_is_what_it_is_without(here: Dev, neighbour: Dev) -> None:
+    before = neighbour.inventory()
+    for skip in KILLS:
+        killed(here, CREATIONS, skip)
+    assert here.up()
+    assert here.inventory() == before, "nothing twice, nothing lost"
+    assert not here.up(), "and it stays so"
+    destroy_all(here)
+    assert neighbour.inventory() == before
+
+
+def test_machines_that_no_state_knows_are_taken_over(here: Dev) -> None:
+    """kill -9 right after RunInstances: they cost money from then on, and nobody knows of them."""
+    killed(here, "RunInstances", 1)
+    made = instances(here)
+    assert made
+    refusing = replace(here.config, terraform=replace(here.config.terraform, orphans="refuse"))
+    with pytest.raises(StuckError, match=made[0]):
+        Dev(refusing, here.aws, here.world).up()
+    assert here.up()
+    assert set(made) <= set(instances(here))
+    assert len(instances(here)) == len(here.config.nodes)
+    assert "takes over" in notices(here)
+
+
+def test_a_run_that_was_killed_half_way_is_taken_down_whole(here: Dev) -> None:
+    """`down` right after the kill: what no state knows goes with the rest."""
+    killed(here, "RunInstances", 1)
+    assert instances(here)
+    destroy_all(here)
+
+
+def test_by_configuration_they_are_made_anew(here: Dev) -> None:
+    killed(here, "RunInstances", 1)
+    made = instances(here)
+    here.config = replace(here.config, terraform=replace(here.config.terraform, orphans="remove"))
+    assert here.up()
+    assert not set(made) & set(instances(here))
+    assert len(instances(here)) == len(here.config.nodes)
+    assert not here.up()

@@ -14,6 +14,7 @@ from bootstrap.clock import SystemClock
 from bootstrap.errors import TemporaryError, ToolError
 from bootstrap.terraform.messages import Message, Planned, Summary
 from bootstrap.terraform.runner import Terraform
+from bootstrap.terraform.shortage import Shortages
 
 # Not the interpreter itself on the first line: its path may hold spaces.
 START = """#!/bin/sh
@@ -115,7 +116,7 @@ def test_apply_takes_the_plan_and_removes_it_even_after_a_failure(stage: Stage) 
     plan.touch()
     stage.play(apply={"code": 1})
     with pytest.raises(ToolError, match="terraform apply failed"):
-        stage.terraform.apply(7)
+        stage.terraform.apply(7, Shortages(30))
     (call,) = stage.calls()
     assert call[-1] == "bootstrap.tfplan"
     assert not plan.exists()

@@ -1,0 +1,29 @@
+"""What Terraform's state knows, read off the object itself: before Terraform may even be there."""
+
+from __future__ import annotations
+
+import json
+
+from bootstrap.aws.api import Api
+from bootstrap.aws.errors import AwsError
+
+
+def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
+    """The ids of all resources in the state; none when there is no state yet."""
+    try:
+        body = s3.call("get_object", Bucket=bucket, Key=key)["Body"].read()
+    except AwsError as error:
+        if error.missing:
+            return frozenset()
+        raise
+    return ids(body)
+
+
+def ids(state: bytes) -> frozenset[str]:
+    """Of a state in format 4. Pure."""
+    return frozenset(
+        str(instance["attributes"]["id"])
+        for resource in json.loads(state).get("resources", ())
+        for instance in resource.get("instances", ())
+        if (instance.get("attributes") or {}).get("id")
+    )
