@@ -382,7 +382,7 @@ def test_go_templates_are_filled_as_in_go(reader: Reader) -> None:
         made,
         goTemplate=True,
         goTemplateOptions=["missingkey=error"],
-        templatePatch='{{ if eq .is "big" }}\nspec: {destination: {namespace: "big-{{ .path.basename }}"}}{{ end }}',
+        templatePatch='{{ if eq .is "big" }}spec: {destination: {namespace: "{{ .is }}-a"}}{{ end }}',
     )
     files: Files = {
         "teams/a/app.yaml": {"name": "Team_A", "is": "big", "sizes": [1, 2]},
