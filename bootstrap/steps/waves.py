@@ -209,6 +209,7 @@ class Watcher:
         before its waves."""
         there = {name(item): item for item in world.items(APPLICATION)}
         pending = [state.root.name, *(member.name for wave in state.waves for member in wave.pending)]
+        pending += [which for which, item in there.items() if terminating(item) and which not in pending]
         awaited = state.current.pending if state.current else (state.root,)
         return list(
             needed(
