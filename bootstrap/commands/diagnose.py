@@ -100,6 +100,6 @@ def _saved(path: Path) -> Picture:
     """Raises UsageError for a file that is no picture."""
     try:
         return decode(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         cure = "make one: bootstrap diagnose --save-picture FILE"
         raise UsageError(f"{path} is no picture of a cluster", str(error), cure) from error

@@ -36,6 +36,10 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
         *("bootstrap.steps", "bootstrap.plan", "bootstrap.runner", "bootstrap.targets", "bootstrap.aws"),
         *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.report"),
     ),
+    "bootstrap.diagnosis": (
+        *("bootstrap.steps", "bootstrap.plan", "bootstrap.runner", "bootstrap.targets", "bootstrap.aws"),
+        *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.report", "bootstrap.lint"),
+    ),
     "bootstrap.aws": (
         *(
             "bootstrap.steps",
