@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from bootstrap.local.toolchain import Toolchain
+from tests.bench import watching
 from tests.end_to_end.product import REPOSITORY, Product, clone, processes
 
 
@@ -98,6 +99,9 @@ def main() -> None:
     print(f"{'figure':<44}{'median':>9} {'(least … most)':<20}{'bar':>8}     {'ratio':>7}")  # noqa: T201
     for figure in figures:
         print(figure.row())  # noqa: T201
+    print(f"\n{'watching':<60}{'measured':>9} {'bar':>8}     {'ratio':>7}  ratio to the peers")  # noqa: T201
+    for line in watching.rows(watching.measure()):
+        print(line)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -369,9 +369,15 @@ def test_what_is_waited_for_is_asked_to_look_again_without_a_word(bench: Bench) 
     assert "look-again" not in bench.said()
 
 
+LEAVING = {
+    "deletionTimestamp": "2025-01-01T00:00:00Z",
+    "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+}
+
+
 def test_the_sync_of_one_that_is_on_its_way_out_is_ended_though_it_is_no_member(bench: Bench) -> None:
     stage = Stage(bench)
-    gone = application("gone", phase="Running", metadata={"deletionTimestamp": "2025-01-01T00:00:00Z"})
+    gone = application("gone", phase="Running", metadata=LEAVING)
     stage.put(root({"a": 0}, phase="Running"), application("a", health="Progressing"), gone)
     stage.look()
     live = bench.server.stored[Key(APPLICATION, "argocd", "gone")]
