@@ -24,6 +24,7 @@ Stand-in definitions (`standins/*.yaml`, one or more documents a file; keys as i
         kind: Deployment                # or StatefulSet, DaemonSet, Job
         replicas: 1
         service_account: "{{fullname}}"
+        rights: [{group: g.io, resources: [things, things/status]}]    # a ClusterRole and its binding
         env_from_secret: some-secret    # or a list; not optional, so the pod waits for it
         labels: {}                      # of the workload and its pods
         annotations: {}                 # of the workload

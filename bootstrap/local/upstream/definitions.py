@@ -63,6 +63,13 @@ class Container(_Strict):
     env: Mapping[str, str] = Field(default_factory=dict)
 
 
+class Right(_Strict):
+    """What a workload may write, cluster-wide."""
+
+    group: str
+    resources: tuple[str, ...] = Field(min_length=1)
+
+
 class Workload(_Strict):
     """`values`: dotted path of this workload's settings in the values; the first one's is the top."""
 
@@ -71,6 +78,7 @@ class Workload(_Strict):
     containers: tuple[Container, ...] = Field(min_length=1)
     replicas: int = Field(default=1, ge=0)
     service_account: str | None = None
+    rights: tuple[Right, ...] = ()
     env_from_secret: str | tuple[str, ...] = ()
     namespace: str | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)

@@ -52,7 +52,10 @@ def build_chart(definition: Definition, name: str, version: str) -> bytes:
             _own(entry, workload(entry), first=number == 0)
             for number, entry in enumerate(definition.workloads)
         ],
-        "others": [service(entry, definition) for entry in definition.services],
+        "others": [
+            *(item for entry in definition.workloads for item in rights(entry, definition)),
+            *(service(entry, definition) for entry in definition.services),
+        ],
     }
     files = {
         "Chart.yaml": _yaml(chart),
@@ -73,6 +76,7 @@ def build_file(definition: Definition, name: str = "stand-in", namespace: str = 
         *(custom_resource(crd) for crd in definition.crds),
         *(account(entry) for entry in definition.service_accounts),
         *(workload(entry) for entry in definition.workloads),
+        *(item for entry in definition.workloads for item in rights(entry, definition)),
         *(service(entry, definition) for entry in definition.services),
     ]
     filled = {"fullname": name, "namespace": namespace, "release": name, "chart": name, "version": "0"}
@@ -149,6 +153,38 @@ def workload(entry: Workload) -> Json:
         "kind": entry.kind,
         "metadata": _metadata(entry.name, entry.namespace, entry.labels, entry.annotations),
         "spec": spec,
+    }
+
+
+def rights(entry: Workload, definition: Definition) -> Iterator[Json]:
+    """The ClusterRole of a workload and its binding; none for a workload without rights."""
+    if not entry.rights or not entry.service_account:
+        return
+    home = next(
+        (one.namespace for one in definition.service_accounts if one.name == entry.service_account), None
+    )
+    group = "rbac.authorization.k8s.io"
+    metadata = {key: value for key, value in _metadata(entry.name, None).items() if key != "namespace"}
+    yield {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRole",
+        "metadata": metadata,
+        "rules": [
+            {"apiGroups": [one.group], "resources": list(one.resources), "verbs": ["*"]}
+            for one in entry.rights
+        ],
+    }
+    subject = {
+        "kind": "ServiceAccount",
+        "name": entry.service_account,
+        "namespace": home or entry.namespace or "{{namespace}}",
+    }
+    yield {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": entry.name},
+        "subjects": [subject],
     }
 
 
