@@ -14,6 +14,10 @@ from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, metada
 LEFT_OUT = "x-left-out"
 
 
+# How the `via` of manifests begins that the step `eso` installs before the root Application adopts them.
+BY_ESO = "installed from outside by the step eso"
+
+
 class Severity(StrEnum):
     """`error` blocks or breaks a real cluster, `warning` may, `info` is advice."""
 

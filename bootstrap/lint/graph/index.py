@@ -16,7 +16,7 @@ from bootstrap.lint.graph.rbac import Access, acts_on
 from bootstrap.lint.graph.secrets import Secrets
 from bootstrap.lint.graph.selectors import matches
 from bootstrap.lint.graph.timeline import Timeline
-from bootstrap.lint.model import App, Manifest, Tree
+from bootstrap.lint.model import BY_ESO, App, Manifest, Tree
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -29,7 +29,10 @@ class Index:
         self._operators: dict[Kind, tuple[Manifest, ...]] = {}
         self.users = tuple(item for item in tree.manifests if phase(item) is not Phase.NEVER)
         made = (namespace_made_by(app) for app in tree.apps)
-        self.all = (*tree.installed, *self.users, *(item for item in made if item))
+        # What is installed early only to be adopted counts from the Application on that adopts it: Git has to
+        # be in order for whoever builds the cluster from it in another way.
+        installed = (item for item in tree.installed if not item.via.startswith(BY_ESO))
+        self.all = (*installed, *self.users, *(item for item in made if item))
 
     @cached_property
     def by_key(self) -> Mapping[Key, tuple[Manifest, ...]]:

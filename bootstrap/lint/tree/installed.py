@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from bootstrap.config.model import Environment
 from bootstrap.kubernetes import eso as eso_objects
 from bootstrap.kubernetes.objects import CRD, Kind
+from bootstrap.lint.model import BY_ESO as BY_ESO
 from bootstrap.lint.model import App, Broken, Location, Manifest, Unchecked
 from bootstrap.lint.tree.checkout import Checkout
 from bootstrap.lint.tree.closure import kustomization
@@ -19,7 +20,6 @@ from bootstrap.lint.tree.problems import Unknown, Wrong
 from bootstrap.lint.tree.render import Renderer
 from bootstrap.lint.tree.walk import manifest
 
-BY_ESO = "installed from outside by the step eso"
 _OPTIONS = re.compile(r"^\s+kustomize\.buildOptions:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
 
 

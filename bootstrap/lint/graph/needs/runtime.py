@@ -36,6 +36,14 @@ _METRICS = {
 }
 
 
+# Who serves them, by image: some register their API themselves instead of by an APIService in their chart.
+_ADAPTERS = {
+    "metrics.k8s.io": ("metrics-server",),
+    "custom.metrics.k8s.io": ("prometheus-adapter", "datadog-cluster-agent"),
+    "external.metrics.k8s.io": ("prometheus-adapter", "keda-metrics-apiserver", "datadog-cluster-agent"),
+}
+
+
 def monitors(index: Index) -> Iterator[Need]:
     """What a monitor scrapes: Services or pods by label; else what operators make in its namespaces."""
     for item in index.users:
@@ -76,10 +84,20 @@ def autoscalers(index: Index) -> Iterator[Need]:
         key = Key(Kind.of(target).unversioned, item.namespace, str(target.get("name")))
         yield from index.need(Topic.SCALE_TARGET, item, key, "spec.scaleTargetRef")
         for group in dict.fromkeys(_groups(item)):
-            providers = tuple(
-                one for one in index.by_kind.get(API_SERVICE, ()) if spec(one.item).get("group") == group
-            )
+            providers = (*_registered(index, group), *_adapters(index, group))
             yield Need(Topic.METRICS, item, f"the API {group}", "spec.metrics", providers)
+
+
+def _registered(index: Index, group: str) -> Iterator[Manifest]:
+    services = index.by_kind.get(API_SERVICE, ())
+    return (one for one in services if spec(one.item).get("group") == group)
+
+
+def _adapters(index: Index, group: str) -> Iterator[Manifest]:
+    for one in index.workloads:
+        images = [str(container.get("image")) for _, container in one.containers()]
+        if one.lasting and any(name in image for name in _ADAPTERS[group] for image in images):
+            yield one.manifest
 
 
 def _groups(item: Manifest) -> Iterator[str]:

@@ -51,7 +51,7 @@ BEFORE_CRD = Rule(
 does not know cannot fill its caches: it ends with 'no matches for kind "…"' and restarts for ever
 (CrashLoopBackOff). Its wave never gets Healthy, so the CRD's never begins.
 Cure: CRDs in the first wave.
-Source: https://github.com/kubernetes-sigs/controller-runtime (source.Kind: "if kind is a CRD, it should be installed before calling Start")""",
+Source: https://github.com/kubernetes-sigs/controller-runtime (source.Kind)""",
     failing=joined(app("dev-operators", 1), _OPERATOR, app("dev-crds", 2), _CRD),
     passing=joined(app("dev-crds", 0), _CRD, app("dev-operators", 1), _OPERATOR),
 )
@@ -136,8 +136,7 @@ POLICIES: tuple[Policy, ...] = (
         WATCHED_MISSING,
         BEFORE_CRD,
         why_missing="the operator may crash with 'no matches for kind'",
-        why_late="the operator crashes with 'no matches for kind' until it is there, and its own wave has to be "
-        "Healthy before that",
+        why_late="before that the operator crashes with 'no matches for kind', and its own wave waits for it",
         cure="add {wanted}, of the operator's own version, to the CRDs' wave",
     ),
     Policy(

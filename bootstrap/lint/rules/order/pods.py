@@ -62,8 +62,8 @@ CONFIG_MISSING, CONFIG_ORDER = _pair(
     "ConfigMap",
     "config-map",
     (
-        'The container is not started: CreateContainerConfigError, configmap "web" not found; a volume of it\n'
-        "is not mounted (FailedMount).",
+        'The container is not started: CreateContainerConfigError, configmap "web" not found;\n'
+        "a volume of it is not mounted (FailedMount).",
         "add the ConfigMap, correct the name, or mark the reference optional.",
     ),
     user=deployment("web", container="envFrom: [{configMapRef: {name: web}}]"),
@@ -107,10 +107,10 @@ SECRET_MISSING, SECRET_ORDER = _pair(
     "Secret",
     "secret",
     (
-        'The container is not started: CreateContainerConfigError, secret "web" not found; a volume of it is\n'
-        "not mounted. A controller that reads it itself crashes (the ALB controller before its Secret).\n"
-        "Looked for are Secrets and what makes them: ExternalSecrets, SealedSecrets, Certificates, operators\n"
-        "by their documented names, Jobs that name it.",
+        'The container is not started: CreateContainerConfigError, secret "web" not found; a volume\n'
+        "of it is not mounted. A controller that reads it itself crashes (the ALB controller before its Secret).\n"
+        "Looked for are Secrets and what makes them: ExternalSecrets, SealedSecrets, Certificates,\n"
+        "operators by their documented names, Jobs that name it.",
         "add the ExternalSecret that makes it, correct the name, or mark the reference optional.",
     ),
     user=deployment("web", container="envFrom: [{secretRef: {name: web}}]"),
@@ -176,9 +176,9 @@ ENDPOINT_MISSING, ENDPOINT_ORDER = _pair(
     "Service",
     "endpoint",
     (
-        "Containers are told of it by its full name (<service>.<namespace>.svc), on their command line or in\n"
-        "their environment. The name does not resolve: they crash or never get Ready. Services that operators\n"
-        "make are known by the custom resource's name in theirs.",
+        "Containers are told of it by its full name (<service>.<namespace>.svc), on their command line or\n"
+        "in their environment. The name does not resolve: they crash or never get Ready. Services that\n"
+        "operators make are known by the custom resource's name in theirs.",
         "add the Service or the resource whose operator makes it, or correct the name.",
     ),
     user=deployment("web", container=_TOLD),
