@@ -13,12 +13,12 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from bootstrap.clock import SystemClock
-from bootstrap.config.model import Environment
+from bootstrap.config.model import OFF, Environment
 from bootstrap.context import Context
 from bootstrap.errors import BootstrapError
 from bootstrap.events import PlannedStep
 from bootstrap.history import learn
-from bootstrap.render.text import duration, plural, table
+from bootstrap.render.text import one_line, duration, plural, table
 from bootstrap.runfolder import runs_of
 from bootstrap.targets.base import Target
 
@@ -68,6 +68,7 @@ class Preview:
     waves: tuple[PlannedWave, ...] = ()
     notices: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    lint: tuple[str, ...] = ()  # how many findings, then a line each; empty where it is switched off
 
 
 def collect(config: Environment, target: Target) -> Preview:
@@ -107,9 +108,26 @@ def collect(config: Environment, target: Target) -> Preview:
         waves=tuple(
             PlannedWave(wave, tuple(app.name for app in apps), usual.get(wave)) for wave, apps in waves
         ),
+        lint=_lint(config, target, unknown),
         notices=target.notices(),
         unknown=tuple(unknown),
     )
+
+
+def _lint(config: Environment, target: Target, unknown: list[str]) -> tuple[str, ...]:
+    from bootstrap.lint.model import Severity  # noqa: PLC0415 - as above
+    from bootstrap.lint.report.lines import tally, told  # noqa: PLC0415
+    from bootstrap.lint.run import lint  # noqa: PLC0415
+
+    if config.lint == OFF:
+        return ()
+    try:
+        report = lint(config, target).report
+    except BootstrapError as error:
+        unknown.append(one_line(f"lint: {error}"))
+        return ()
+    serious = (finding for finding in report.sorted if finding.severity is not Severity.INFO)
+    return (tally(report), *(f"{one.severity} {one.where}: {told(one)}" for one in serious))
 
 
 def _context(config: Environment, target: Target) -> Context:
@@ -143,6 +161,9 @@ def render(preview: Preview) -> str:
             table(_wave(wave) for wave in preview.waves),
         ),
     ]
+    if preview.lint:
+        head, *findings = preview.lint
+        sections.append((f"lint: {head}", [f"  {line}" for line in findings]))
     if preview.unknown:
         sections.append(("not known yet:", [f"  {line}" for line in preview.unknown]))
     if preview.notices:

@@ -168,7 +168,7 @@ class Environment:
     eso: Eso = field(default_factory=Eso)
     run_lock: RunLock = field(default_factory=RunLock)
     teardown: Teardown = field(default_factory=Teardown)
-    lint: str = WARN  # what errors of the linter do to `up`: error (it refuses), warn, off
+    lint: str = FAIL  # what errors of the linter do to `up`: error (it refuses), warn, off
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds
 
     @property

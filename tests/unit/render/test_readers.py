@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from bootstrap import events as ev
 from bootstrap import gitops, preview
 from bootstrap.clock import FakeClock
+from bootstrap.config.model import OFF
 from bootstrap.errors import Problem
 from bootstrap.events import PlannedStep
 from bootstrap.preview import PlannedWave, Preview, ResourceChange, SeedChange
@@ -245,6 +247,7 @@ PREVIEW = Preview(
     (PlannedWave(0, ("dev-crds",), 3.2), PlannedWave(60, ("dev-auth", "dev-chat"))),
     ("2 uncommitted changes are rehearsed",),
     ("instances' addresses: Terraform has not run yet",),
+    ("2 Applications in 2 waves, 1 error", "error apps/9.yaml:3: crd-late: it fails"),
 )
 
 
@@ -268,10 +271,17 @@ def test_where_nothing_is_there_yet_nobody_is_asked(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(gitops, "load", lambda _: ())
     asked: list[str] = []
     nowhere = fakes.target(exists=lambda: False, client=asked.append)
-    found = preview.collect(fakes.environment(tmp_path), nowhere)
+    found = preview.collect(replace(fakes.environment(tmp_path), lint=OFF), nowhere)
     why = "nothing is there yet, `bootstrap up` makes everything"
     assert found.unknown == (f"Terraform: {why}", f"SSM: {why}")
     assert asked == []
+
+
+def test_what_cannot_be_linted_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gitops, "load", lambda _: ())
+    found = preview.collect(fakes.environment(tmp_path), fakes.target(exists=lambda: False))
+    assert found.lint == ()
+    assert found.unknown[-1].startswith("lint: the GitOps repository cannot be read")
 
 
 def test_a_preview_does_not_call_unchanged_what_it_could_not_look_at() -> None:
