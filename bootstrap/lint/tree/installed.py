@@ -11,8 +11,7 @@ from pathlib import PurePosixPath
 from bootstrap.config.model import Environment
 from bootstrap.kubernetes import eso as eso_objects
 from bootstrap.kubernetes.objects import CRD, Kind
-from bootstrap.lint.model import BY_ESO as BY_ESO
-from bootstrap.lint.model import App, Broken, Location, Manifest, Unchecked
+from bootstrap.lint.model import BY_ESO, App, Broken, Location, Manifest, Unchecked
 from bootstrap.lint.tree.checkout import Checkout
 from bootstrap.lint.tree.closure import kustomization
 from bootstrap.lint.tree.piece import Piece

@@ -108,7 +108,7 @@ SECRET_MISSING, SECRET_ORDER = _pair(
     "secret",
     (
         'The container is not started: CreateContainerConfigError, secret "web" not found; a volume\n'
-        "of it is not mounted. A controller that reads it itself crashes (the ALB controller before its Secret).\n"
+        "of it is not mounted. A controller that reads it itself crashes (as the ALB controller does).\n"
         "Looked for are Secrets and what makes them: ExternalSecrets, SealedSecrets, Certificates,\n"
         "operators by their documented names, Jobs that name it.",
         "add the ExternalSecret that makes it, correct the name, or mark the reference optional.",
