@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import posixpath
@@ -25,6 +26,7 @@ class Checkout:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._real = os.path.realpath(root)
         self._read: dict[str, bytes] = {}
         self._listed: dict[str, tuple[str, ...]] = {}
 
@@ -32,7 +34,10 @@ class Checkout:
         """Raises OSError."""
         found = self._read.get(path)
         if found is None:
-            found = self._read[path] = (self.root / path).read_bytes()
+            file = os.path.realpath(self.root / path)
+            if os.path.commonpath((file, self._real)) != self._real:
+                raise PermissionError(errno.EACCES, "a link out of the repository", path)
+            found = self._read[path] = Path(file).read_bytes()
         return found
 
     def text(self, path: str) -> str:
@@ -97,10 +102,14 @@ def join(folder: str, path: str) -> str | None:
 
 def said(error: yaml.YAMLError) -> str:
     """What is wrong and where, without the text itself, which may be a secret."""
+    problem = getattr(error, "problem", None) or type(error).__name__
+    return f"{problem} in line {line_in(error)}"
+
+
+def line_in(error: yaml.YAMLError) -> int:
+    """From 1."""
     mark = getattr(error, "problem_mark", None)
-    return f"{getattr(error, 'problem', None) or type(error).__name__}" + (
-        f" in line {mark.line + 1}" if mark else ""
-    )
+    return int(mark.line) + 1 if mark else 1
 
 
 def _walk(root: Path, folder: str) -> Iterable[str]:

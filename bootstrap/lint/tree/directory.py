@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Iterator
 
@@ -11,7 +10,7 @@ import yaml
 
 from bootstrap.kubernetes.documents import items
 from bootstrap.lint.model import Location
-from bootstrap.lint.tree.checkout import Checkout, said
+from bootstrap.lint.tree.checkout import Checkout, join, line_in, said
 from bootstrap.lint.tree.patterns import glob
 from bootstrap.lint.tree.piece import Piece, Source
 from bootstrap.lint.tree.problems import Unknown, Wrong
@@ -33,7 +32,7 @@ def read(checkout: Checkout, source: Source) -> Iterator[Piece]:
 def wanted(checkout: Checkout, source: Source) -> list[str]:
     """The files that `directory.recurse`, `include` and `exclude` leave."""
     options = source.options("directory")
-    folder = posixpath.normpath(source.path).strip("/").removeprefix(".")
+    folder = join("", source.path or ".") or ""
     include, exclude = str(options.get("include") or ""), str(options.get("exclude") or "")
     found = []
     for path in checkout.files(folder):
@@ -59,7 +58,8 @@ def _pieces(checkout: Checkout, path: str) -> Iterator[Piece]:
         documents = checkout.documents(path)
     except yaml.YAMLError as error:
         if all(word in content for word in _LOOKS_LIKE_ONE):
-            raise Wrong(f"{path} is no valid YAML: {said(error)}", "correct it") from error
+            where = Location(path, line_in(error))
+            raise Wrong(f"{path} is no valid YAML: {said(error)}", "correct it", where) from error
         return  # Argo CD takes it for something that is no manifest
     objects = [(line, item) for line, document in documents for item in items(document)]
     strange = next(
@@ -68,14 +68,17 @@ def _pieces(checkout: Checkout, path: str) -> Iterator[Piece]:
     if strange is None:
         yield from (Piece(item, Location(path, line)) for line, item in objects)
     elif any(item.get("kind") for _, item in objects) or all(word in content for word in _LOOKS_LIKE_ONE):
-        raise Wrong(f"the document in line {strange} of {path} has no kind or apiVersion", "add them")
+        why = f"the document in line {strange} of {path} has no kind or apiVersion"
+        raise Wrong(why, "add them", Location(path, strange))
 
 
 def _from_json(path: str, content: bytes) -> Piece:
     try:
         item = json.loads(content)
     except ValueError as error:
-        raise Wrong(f"{path} is no single JSON object", "correct it; one object a file") from error
+        why = f"{path} is no single JSON object"
+        raise Wrong(why, "correct it; one object a file", Location(path)) from error
     if not isinstance(item, dict) or not item.get("kind"):
-        raise Wrong(f"{path} is no Kubernetes object", "correct it, or set directory.exclude")
+        why = f"{path} is no Kubernetes object"
+        raise Wrong(why, "correct it, or set directory.exclude", Location(path))
     return Piece(item, Location(path, 1))

@@ -93,7 +93,7 @@ class Kustomize:
         with tempfile.TemporaryDirectory(dir=self._programs.home) as copy:
             place = Path(copy) / folder
             sources = self._copy(Path(copy), folder, closure, fetched)
-            remote = closure.charts or closure.foreign
+            remote = closure.foreign or (closure.charts and "--enable-helm" in self._build_options)
             try:
                 for edit in edits:
                     self._programs.kustomize(["edit", *edit], cwd=place)
@@ -176,7 +176,18 @@ class Kustomize:
             return max(near, key=lambda one: (one[0], -one[1]))[1]
         if len(found) == 1:
             return found[0][0]
-        return line_of(self._checkout.text(path), name(item).rpartition("-")[0] or name(item))
+        return self._generated(path, item)
+
+    def _generated(self, path: str, item: Json) -> int:
+        """The line of the generator in a kustomization that makes a ConfigMap or Secret."""
+        content = next((one for _, one in self._checkout.documents(path) if isinstance(one, dict)), {})
+        made = [
+            str(one["name"])
+            for key in ("configMapGenerator", "secretGenerator")
+            for one in content.get(key) or ()
+            if isinstance(one, dict) and one.get("name") and str(one["name"]) in name(item)
+        ]
+        return line_of(self._checkout.text(path), f"name: {max(made, key=len)}") if made else 1
 
 
 def _edits(options: Mapping[str, Any], variables: Mapping[str, str]) -> list[list[str]]:

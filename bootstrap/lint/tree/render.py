@@ -8,6 +8,7 @@ from typing import Any
 
 from bootstrap.config.model import Environment
 from bootstrap.kubernetes.argo import same_repository
+from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
 from bootstrap.lint.tree import directory
 from bootstrap.lint.tree.bench import Bench
 from bootstrap.lint.tree.checkout import join
@@ -31,6 +32,12 @@ class Renderer:
 
     def render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
         """`kinds` as in `Helm.chart`. Raises AsksForKinds, Unknown, Wrong, ToolError."""
+        pieces = self._render(source, kinds)
+        for piece in pieces:
+            _require_sound(piece)
+        return pieces
+
+    def _render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
         if source.chart:
             return self._helm.chart(source, kinds)
         if not source.path and source.spec.get("ref"):
@@ -98,6 +105,26 @@ class Renderer:
         pieces = list(directory.read(checkout, source))
         store.put(key, [piece.dump() for piece in pieces])
         return pieces
+
+
+def _require_sound(piece: Piece) -> None:
+    """What everybody may rely on. Raises Wrong, as the API server would refuse it."""
+    item = piece.item
+    data = item.get("metadata")
+    called = (
+        f"{item.get('kind')} {data.get('name', '')}" if isinstance(data, Mapping) else str(item.get("kind"))
+    )
+    parts = {"metadata": data}
+    if isinstance(data, Mapping):
+        parts |= {
+            "metadata.labels": data.get("labels") or {},
+            "metadata.annotations": data.get("annotations") or {},
+        }
+    if Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET}:
+        parts["spec"] = item.get("spec")
+    for path, part in parts.items():
+        if not isinstance(part, Mapping):
+            raise Wrong(f"{path} of {called} is no mapping", "correct it", piece.where)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Walk:
                 continue
             given = list(sources(node.app, self.checkout))
             if not given:
-                self._note(node.app, "", Wrong("it has no source", "give it spec.source"))
+                self._note(node.app, "", _without_source(node.app))
             for number, source in enumerate(given):
                 future = self.pool.submit(self.renderer.render, source, None)
                 jobs.append((node, number, source, future))
@@ -126,7 +126,7 @@ class Walk:
     def _note(self, app: App, what: str, problem: Unknown | Wrong, where: Location | None = None) -> None:
         who = f"Application {app.name}" + (f": {what}" if what else "")
         if isinstance(problem, Wrong):
-            self.broken.append(Broken(who, problem.why, where or app.where, problem.cure))
+            self.broken.append(Broken(who, problem.why, problem.where or where or app.where, problem.cure))
         else:
             self.unchecked.append(Unchecked(who, problem.why, where or app.where, problem.cure))
 
@@ -162,7 +162,7 @@ class Walk:
             return
         except Wrong as problem:
             who = f"ApplicationSet {one.name}"
-            self.broken.append(Broken(who, problem.why, one.where, problem.cure))
+            self.broken.append(Broken(who, problem.why, problem.where or one.where, problem.cure))
             return
         for item, step in made.applications:
             yield App(item, one.where, one.position, one.parent, one.name, step)
@@ -258,6 +258,12 @@ def _elsewhere(app: App) -> str | None:
     if (server and server not in _IN_CLUSTER) or (cluster and cluster != "in-cluster"):
         return f"it goes to another cluster, {cluster or server}"
     return None
+
+
+def _without_source(app: App) -> Unknown | Wrong:
+    if spec(app.item).get("sourceHydrator"):
+        return Unknown("its source is hydrated into another branch", "lint that branch by itself")
+    return Wrong("it has no source", "give it spec.source")
 
 
 def _named(source: Source) -> str:

@@ -145,7 +145,8 @@ def test_clusters_are_the_own_one_and_those_of_secrets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["scmProvider", "pullRequest", "clusterDecisionResource", "plugin"])
 def test_what_is_only_known_live_is_unknown(tmp_path: Path, kind: str) -> None:
     matrix = {"matrix": {"generators": [listed({"a": "1"}), {kind: {}}]}}
-    for generator in ({kind: {}}, matrix):
+    both: tuple[Json, ...] = ({kind: {}}, matrix)
+    for generator in both:
         with pytest.raises(Unknown, match=kind):
             generators(tmp_path).params(generator)
 
