@@ -46,6 +46,8 @@ def _block(block: tuple[Verdict, ...]) -> list[str]:
 
 def _root(verdict: Verdict) -> tuple[object, ...]:
     """What makes two verdicts one: cause, the object that shows it, and what to do about it."""
+    if verdict.cause == SLOW and len(verdict.chain) < 2:
+        return verdict.wave, verdict.cause, verdict.reason
     alone = len(verdict.chain) < 2 or verdict.cause in {SLOW, UNKNOWN}
     return verdict.wave, verdict.cause, verdict.chain[-1], verdict.command, verdict.app if alone else ""
 

@@ -57,6 +57,7 @@ CAUSES = (
     Cause("missing-parameter", _B, 8, "a parameter that does not exist"),
     Cause("wrong-property", _H, 5, "a property that the parameter's value does not have"),
     Cause("claim-deadlock", _H, 12, "a volume claim and a pod that wait for each other"),
+    Cause("claim-elsewhere", _B, 12, "a volume in a place where no node fits"),
     Cause("claim-pending", _B, 8, "a volume claim that gets no volume"),
     Cause("unschedulable-resources", _B, 10, "a pod for which no node has room"),
     Cause("unschedulable-taint", _B, 10, "a pod that does not tolerate the taint of its node"),

@@ -134,7 +134,7 @@ def _drift(scene: Scene, view: View) -> Iterator[Finding]:
     looping = heals >= HEALS and bool(late or view.busy or view.sync == "OutOfSync")
     left = view.phase == "Succeeded" and not view.busy and bool(late) and view.sync == "OutOfSync"
     resting = left and ended is not None and compared is not None and compared > ended
-    if not looping and not resting:
+    if sync.outdated(view) or not (looping or resting):
         return
     entry = next(iter(late), None)
     path: tuple[str, ...] = ()

@@ -14,10 +14,12 @@ from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, turned
 from bootstrap.kubernetes.argo import ERRORS, seconds
 from bootstrap.kubernetes.objects import APPLICATION_SET, condition, name, status
 
-# The repo-server itself does not answer: Argo CD is starting, nothing is wrong with the source.
+# The repo-server itself does not answer, or is short of time or memory: Argo CD is starting or busy, and
+# nothing is wrong with the source.
 _STARTING = re.compile(
     r"code = Unavailable|connection error: desc|code = Canceled|error reading server preface"
     r"|failed to (dial|connect)|:8081|code = DeadlineExceeded desc = context deadline"
+    r"|signal: killed|failed timeout after"
 )
 _WORDS = tuple(
     (cause, re.compile(pattern, re.IGNORECASE))
@@ -43,7 +45,8 @@ _WORDS = tuple(
             r"failed to list refs|repository not found|authentication (required|failed)"
             r"|could not read from remote|could not resolve host|no such host|unable to access '"
             r"|could not read username|permission denied \("
-            r"|failed to fetch|error (fetching|getting) (index|helm)|is not a valid chart repository"
+            r"|timeout running|failed to fetch|error (fetching|getting) (index|helm)"
+            r"|is not a valid chart repository"
             r"|ssh: handshake failed|error testing repository|dial tcp|proxyconnect|i/o timeout"
             r"|invalid username or|authorization failed|failed to get index|error creating helm registry"
             r"|unexpected status code .*: \d{3}|failed to (do request|authorize)",

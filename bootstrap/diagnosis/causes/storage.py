@@ -33,7 +33,7 @@ def rule(scene: Scene) -> Iterator[Finding]:
             command = scene.kubectl("get", "persistentvolumes,nodes", "-L", "topology.kubernetes.io/zone")
             below = [f"PersistentVolumeClaim {namespace(pod)}/{which}" for which in claims(pod)][:1]
             since = turned(pod, "PodScheduled")
-            yield Finding("claim-deadlock", scene.path(pod, *below), brief(text), command, since)
+            yield Finding("claim-elsewhere", scene.path(pod, *below), brief(text), command, since)
         elif re.search(r"persistentvolumeclaim \"[^\"]+\" not found", text):
             command, since = scene.kubectl("get", "pvc", space=namespace(pod)), turned(pod, "PodScheduled")
             yield Finding("claim-pending", scene.path(pod), brief(text), command, since)

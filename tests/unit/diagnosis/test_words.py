@@ -62,7 +62,13 @@ def test_the_order_is_always_the_same(mixed: list[Verdict]) -> None:
 def test_unknown_and_slow_are_told_one_by_one() -> None:
     unknown = replace(STORE, cause="unknown", chain=("Application auth", "X"))
     assert len(groups([unknown, replace(unknown, app="my")])) == 2
-    assert len(groups([SLOW, replace(SLOW, app="other")])) == 2
+    showing = replace(SLOW, chain=("Application late", "Deployment x"))
+    assert len(groups([showing, replace(showing, app="other")])) == 2
+
+
+def test_slow_members_that_wait_for_the_same_are_told_once() -> None:
+    assert len(groups([SLOW, replace(SLOW, app="other", chain=("Application other",))])) == 1
+    assert len(groups([SLOW, replace(SLOW, app="other", reason="is not created yet")])) == 2
 
 
 def test_many_applications_are_counted() -> None:
