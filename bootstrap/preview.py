@@ -18,7 +18,7 @@ from bootstrap.context import Context
 from bootstrap.errors import BootstrapError
 from bootstrap.events import PlannedStep
 from bootstrap.history import learn
-from bootstrap.render.text import one_line, duration, plural, table
+from bootstrap.render.text import duration, one_line, plural, table
 from bootstrap.runfolder import runs_of
 from bootstrap.targets.base import Target
 

@@ -44,7 +44,7 @@ def run(options: LintOptions) -> int:
     if options.fix and _fix(options, linted):
         linted = _lint(options)
     for path in options.graph:
-        _write(path, draw.form_of(path)(draw.drawing(linted.tree, linted.graph, _title(linted.report))))
+        _write(path, draw.form_of(path)(_drawing(linted)))
     _tell(linted.report, options)
     return 0 if linted.report.ok else LintError.exit_code
 
@@ -55,9 +55,11 @@ def _lint(options: LintOptions) -> Linted:
     return procedure.lint(config, targets.open_target(config), choice, strict=options.strict)
 
 
-def _title(report: Report) -> str:
+def _drawing(linted: Linted) -> draw.Drawing:
+    report = linted.report
     apps, waves = plural(report.applications, "Application"), plural(report.waves, "wave")
-    return f"{report.environment}: {apps} in {waves}"
+    orders = rules.constraints(linted.tree, linted.graph)
+    return draw.drawing(linted.tree, linted.graph, orders, f"{report.environment}: {apps} in {waves}")
 
 
 def _explain(rule: str) -> None:

@@ -1,8 +1,9 @@
 """Which neighbouring waves could be one, and the time that would save: advice, never a finding. Pure.
 
 Every wave costs a gate: all of it has to be Healthy before the next one begins. Waves that nothing orders
-could share one. Where an order has a reason besides a dependency, the rules name it, and it is among the
-orders; that applications start only once all infrastructure stands (platform rule 6) is kept in any case.
+could share one; an order that allows one wave (gap 0) stands for a need all the same. Where an order has a
+reason besides a need, the rules name it, and it is among the orders; that applications start only once all
+infrastructure stands (platform rule 6) is kept in any case.
 """
 
 from __future__ import annotations
@@ -26,18 +27,22 @@ GATE = 3.0
 
 @dataclass(frozen=True)
 class Merge:
-    """Neighbouring waves that could be one. `seconds` is what that saves, `learnt` whether runs told it;
-    `stand_ins`: what took the place of a chart may need less than the chart does."""
+    """Neighbouring waves that could be one. `seconds` is what that saves, `learnt` whether runs told it."""
 
     waves: tuple[int, ...]
     seconds: float
     learnt: bool
-    stand_ins: bool = False
 
 
 def advice(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> tuple[str, ...]:
-    """A line each."""
-    return tuple(_line(merge, learnt) for merge in merges(tree, orders, learnt))
+    """A line each, and one about what cannot be told here."""
+    units = Units(tree)
+    dark = {units.places[unit].wave for unit in _unknown(tree, units) if units.top(unit)}
+    lines = [_line(merge, learnt) for merge in merges(tree, orders, learnt)]
+    if dark:
+        shown = ", ".join(map(str, sorted(dark)))
+        lines.append(f"not known here of waves with stand-ins or gaps, whether they could be one: {shown}")
+    return tuple(lines)
 
 
 def merges(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> Iterator[Merge]:
@@ -47,18 +52,11 @@ def merges(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> Iterato
     for unit, place in units.places.items():
         if units.top(unit):
             waves[place.wave].add(unit)
-    ordered = {(order.first, order.then) for order in units.lift(orders) if order.gap}
+    ordered = {(order.first, order.then) for order in units.lift(orders)}
     unknown = _unknown(tree, units)
-    feigned = {
-        unit
-        for app in tree.apps
-        if any(item.via.endswith(STAND_IN) for item in app.manifests)
-        for unit in units.way(app.name)[:1]
-    }
     for group in _groups(waves, ordered, unknown):
         if len(group) > 1:
-            stand_ins = any(waves[wave] & feigned for wave in group)
-            yield Merge(tuple(group), *_saving(group, learnt), stand_ins)
+            yield Merge(tuple(group), *_saving(group, learnt))
 
 
 def _groups(
@@ -82,12 +80,20 @@ def _groups(
 
 
 def _unknown(tree: Tree, units: Units) -> set[Unit]:
-    """Units of which not everything could be rendered: they may need what nobody has seen."""
-    files = {one.where.file for one in tree.unchecked} | {one.where.file for one in tree.broken}
+    """Units of which not everything could be rendered: they may need what nobody has seen, and a stand-in
+    needs less than the chart that it is for."""
     told = (*(one.what for one in tree.unchecked), *(one.what for one in tree.broken))
     words = {word for what in told for word in what.split()}
-    silent = [app for app in tree.apps if not app.manifests or app.where.file in files or app.name in words]
-    return {unit for app in silent for unit in units.way(app.name)[:1]}
+    files = {one.where.file for one in tree.unchecked} | {one.where.file for one in tree.broken}
+    dark = (
+        app
+        for app in tree.apps
+        if not app.manifests
+        or app.where.file in files
+        or app.name in words
+        or any(item.via.endswith(STAND_IN) for item in app.manifests)
+    )
+    return {unit for app in dark for unit in units.way(app.name)[:1]}
 
 
 def _saving(group: list[int], learnt: Learnt) -> tuple[float, bool]:
@@ -108,5 +114,4 @@ def _line(merge: Merge, learnt: Learnt) -> str:
     return (
         f"waves {', '.join(first)} and {last} could be one: nothing in them needs another of them; "
         f"about {duration(merge.seconds)} less ({source})"
-        + ("; stand-ins among them may need less than the real charts do" if merge.stand_ins else "")
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from bootstrap.lint.graph import Graph, Order, Timeline
 from bootstrap.lint.model import App, Tree
+from bootstrap.lint.order import Before
 
 MOST_REASONS = 12  # in a tool tip
-
-_IN_TIME = (Order.BEFORE, Order.TOGETHER)
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Box:
 @dataclass(frozen=True)
 class Arrow:
     """From what is needed to who needs it. `topics` is that in short; `broken`: what is needed comes too
-    late, or nobody knows when."""
+    late, or perhaps too late."""
 
     provider: str
     user: str
@@ -60,8 +59,13 @@ class _Pair:
     broken: bool = False
 
 
-def drawing(tree: Tree, graph: Graph, title: str = "sync waves") -> Drawing:
-    """Needs between Applications. What follows from a chain of others is left out, broken ones never are."""
+def drawing(
+    tree: Tree, graph: Graph, orders: Iterable[Before[str]] = (), title: str = "sync waves"
+) -> Drawing:
+    """Needs between Applications. What follows from a chain of others is left out, broken ones never are.
+
+    `orders` says what must not even start together (a gap of 1); what comes too late is broken in any case.
+    """
     apps = [app for app in tree.apps if app.position]
     positions = sorted({app.position for app in apps})
     rows = {position: number for number, position in enumerate(positions)}
@@ -69,7 +73,8 @@ def drawing(tree: Tree, graph: Graph, title: str = "sync waves") -> Drawing:
     for app in apps:
         members[_box_of(app)].append(app)
     boxes = tuple(_box(name, made, rows) for name, made in members.items())
-    arrows = tuple(_arrows(tree, graph))
+    apart = {(order.first, order.then) for order in orders if order.gap}
+    arrows = tuple(_arrows(tree, graph, apart))
     kept = _essential(arrows, {box.name: box.row for box in boxes})
     return Drawing(boxes, kept, tuple(map(wave_name, positions)), len(arrows) - len(kept), title)
 
@@ -93,7 +98,7 @@ def _box(name: str, members: list[App], rows: Mapping[tuple[int, ...], int]) -> 
     return Box(name, rows[first.position], wave_name(first.position), (*made, objects, str(first.where)))
 
 
-def _arrows(tree: Tree, graph: Graph) -> Iterator[Arrow]:
+def _arrows(tree: Tree, graph: Graph, apart: Collection[tuple[str, str]]) -> Iterator[Arrow]:
     timeline = Timeline(tree)
     boxes = {app.name: _box_of(app) for app in tree.apps if app.position}
     pairs: defaultdict[tuple[str, str], _Pair] = defaultdict(_Pair)
@@ -101,7 +106,11 @@ def _arrows(tree: Tree, graph: Graph) -> Iterator[Arrow]:
         owners = {provider.app for provider in need.providers}
         if need.user.app in owners or "" in owners:
             continue  # its own, or there before the first wave
-        early = {one.app: timeline.order(one, need.user) in _IN_TIME for one in need.providers}
+        early = {
+            one.app: (order := timeline.order(one, need.user)) is not Order.AFTER
+            and (order is not Order.RACE or (one.app, need.user.app) not in apart)
+            for one in need.providers
+        }
         for owner, in_time in early.items():
             if in_time or not any(early.values()):  # an alternative that comes late harms nobody
                 pair = pairs[boxes.get(owner, ""), boxes.get(need.user.app, "")]

@@ -18,6 +18,7 @@ from bootstrap.lint.draw.layout import BOX_HEIGHT, GAP, lay_out
 from bootstrap.lint.draw.model import Arrow, Box, Drawing, drawing
 from bootstrap.lint.graph import Graph, Need, Topic
 from bootstrap.lint.model import Manifest, Tree
+from bootstrap.lint.order import Before
 from tests.conftest import Golden
 from tests.unit.lint.trees import application, manifest, tree
 
@@ -50,7 +51,9 @@ def test_what_follows_from_others_is_left_out() -> None:
 def test_what_comes_too_late_is_broken_and_never_left_out() -> None:
     graph = Graph((need("a", "b"), need("b", "c"), need("a", "c"), need("d", "c")))
     found = drawing(platform(a=0, b=1, c=2, d=2), graph)
-    assert ends(found) == [("b", "a", True), ("c", "a", True), ("c", "b", True), ("c", "d", True)]
+    assert ends(found) == [("b", "a", True), ("c", "a", True), ("c", "b", True), ("c", "d", False)]
+    apart = drawing(platform(a=0, b=1, c=2, d=2), graph, [Before("c", "d")])
+    assert ends(apart)[-1] == ("c", "d", True)
 
 
 def test_one_of_several_providers_is_enough() -> None:
@@ -60,7 +63,8 @@ def test_one_of_several_providers_is_enough() -> None:
 
 def test_what_a_set_makes_together_is_one_box() -> None:
     files = {"a.yaml": application("a", 0), "s.yaml": application("s", 5, "ApplicationSet")}
-    found = drawing(tree(files), Graph((need("s-one", "a"), need("s-two", "a"), need("s-two", "s-one"))))
+    graph = Graph((need("s-one", "a"), need("s-two", "a"), need("s-two", "s-one")))
+    found = drawing(tree(files), graph, [Before("s-one", "s-two")])
     assert [(box.name, box.notes[0]) for box in found.boxes if box.row] == [("s", "s-one, s-two")]
     assert ends(found) == [("a", "s", False), ("s", "s", True)]
 

@@ -49,9 +49,8 @@ def test_neighbours_that_nothing_orders(
     assert [merge.waves for merge in merges(platform(**waves), orders, NOTHING)] == groups
 
 
-def test_what_may_share_a_wave_is_merged() -> None:
-    (merge,) = found_merges(platform(a=0, b=2), [Before("a", "b", 0)], NOTHING)
-    assert merge.waves == (0, 2)
+def test_what_may_share_a_wave_is_not_advised_to() -> None:
+    assert list(found_merges(platform(a=0, b=2), [Before("a", "b", 0)], NOTHING)) == []
 
 
 def test_what_is_not_known_is_not_merged() -> None:
@@ -87,12 +86,13 @@ def test_the_longest_of_them_is_what_remains() -> None:
     assert list(merges(platform(a=0, b=2, d=7), [], learnt)) == [Merge((0, 2, 7), 2 * GATE, False)]
 
 
-def test_stand_ins_are_told() -> None:
-    found = platform(a=0, b=2)
+def test_of_stand_ins_nothing_is_known() -> None:
+    found = platform(a=0, b=2, c=3, d=4)
     item = replace(manifest("b", "ConfigMap", "x"), via="chart b 1.0 (stand-in)")
     apps = tuple(replace(app, manifests=(item,)) if app.name == "b" else app for app in found.apps)
-    (line,) = advice(replace(found, apps=apps), [], NOTHING)
-    assert line.endswith("stand-ins among them may need less than the real charts do")
+    merge, gap = advice(replace(found, apps=apps), [], NOTHING)
+    assert merge.startswith("waves 3 and 4 could be one")
+    assert gap == "not known here of waves with stand-ins or gaps, whether they could be one: 2"
 
 
 def test_words() -> None:
