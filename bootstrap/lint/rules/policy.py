@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bootstrap.kubernetes.objects import NAMESPACE, Json, annotations_of, dig, spec
+from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Kind, annotations_of, dig, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.model import LEFT_OUT, App, Finding, Manifest, Rule, Severity, Tree
@@ -272,9 +272,9 @@ def applied_size(item: Json) -> int:
     CRD's schemas count with the least that they take."""
     stored = json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode()
     own = (f"{key}{value}".encode() for key, value in annotations_of(item).items() if key != LAST_APPLIED)
-    versions = spec(item).get("versions") or ()
-    left_out = (dig(one, "schema", "openAPIV3Schema", LEFT_OUT) for one in versions if isinstance(one, dict))
-    return len(LAST_APPLIED) + len(stored) + 1 + sum(map(len, own)) + sum(filter(None, left_out))
+    versions = (spec(item).get("versions") or ()) if Kind.of(item).unversioned == CRD else ()
+    left_out = (int(dig(one, "schema", "openAPIV3Schema", LEFT_OUT) or 0) for one in versions)
+    return len(LAST_APPLIED) + len(stored) + 1 + sum(map(len, own)) + sum(left_out)
 
 
 def _lengths(app: App) -> Iterator[Finding]:
