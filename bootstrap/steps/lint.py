@@ -12,6 +12,7 @@ from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report.lines import tally, told
 from bootstrap.lint.run import lint
 from bootstrap.plan import Done
+from bootstrap.steps.planned import from_tree
 
 MOST = 5  # notices of a run; `bootstrap lint` tells all
 
@@ -22,7 +23,8 @@ def run(context: Context) -> Done:
     if config.lint == OFF:
         return Done("switched off in the configuration", changed=False)
     context.progress("rendering every Application")
-    report = lint(config, context.target, clock=context.clock).report
+    linted = lint(config, context.target, clock=context.clock)
+    report = linted.report
     errors = [finding for finding in report.sorted if finding.severity is Severity.ERROR]
     if errors and config.lint != WARN:
         problems = [Problem(str(one.where), told(one), one.cure) for one in errors]
@@ -30,7 +32,7 @@ def run(context: Context) -> Done:
             "what is in Git cannot come up; nothing was made (see `bootstrap lint`)", problems
         )
     _notice(context, [one for one in report.sorted if one.severity is not Severity.INFO])
-    return Done(tally(report), changed=False)
+    return Done(tally(report), from_tree(linted.tree, config.gitops.root_app), changed=False)
 
 
 def _notice(context: Context, findings: Sequence[Finding]) -> None:

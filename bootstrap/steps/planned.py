@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from bootstrap import gitops
@@ -10,9 +11,16 @@ from bootstrap.context import Context
 from bootstrap.errors import ConfigError
 from bootstrap.gitops import AppManifest
 from bootstrap.kubernetes.waves import Planned
-from bootstrap.lint.model import App, Tree
+from bootstrap.lint.model import Tree
 
 RENDERED = ("Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization")  # no plain folder
+
+
+@dataclass(frozen=True)
+class GitPlan:
+    """What the rendered tree has, for the step that watches the waves: much less than the tree itself."""
+
+    members: tuple[Planned, ...]
 
 
 def planned(context: Context) -> tuple[Planned, ...]:
@@ -21,7 +29,7 @@ def planned(context: Context) -> tuple[Planned, ...]:
     Empty where neither tells: the root is a chart, say, and was not rendered.
     """
     try:
-        return from_tree(context.results.get(Tree), context.config.gitops.root_app)
+        return context.results.get(GitPlan).members
     except KeyError:
         pass
     where = context.config.gitops
@@ -39,30 +47,19 @@ def from_files(apps: Iterable[AppManifest], folder: PurePath) -> tuple[Planned, 
     return tuple(Planned(app.name, app.kind, (app.wave,)) for app in apps if app.file.parent == folder)
 
 
-def from_tree(tree: Tree, root: str) -> tuple[Planned, ...]:
-    sets = {one.name: one for one in tree.sets}
-    apps = [app for app in tree.apps if app.position]
+def from_tree(tree: Tree, root: str) -> GitPlan:
+    """`root` is the root Application's name."""
 
-    def position(app: App) -> tuple[int, ...]:
-        return sets[app.set].position if app.set in sets else app.position
+    def above(parent: str) -> str:
+        return "" if parent == root else parent
 
-    return (
-        *(
-            Planned(one.name, "ApplicationSet", one.position, "" if one.parent == root else one.parent)
-            for one in tree.sets
-        ),
-        *(
-            Planned(
-                app.name,
-                "Application",
-                position(app),
-                "" if app.parent == root or app.set else app.parent,
-                app.set,
-                app.step,
-            )
-            for app in apps
-        ),
-    )
+    sets = [Planned(one.name, "ApplicationSet", one.position, above(one.parent)) for one in tree.sets]
+    apps = [
+        Planned(app.name, "Application", app.position, above(app.parent), app.set, app.step)
+        for app in tree.apps
+        if app.position
+    ]
+    return GitPlan((*sets, *apps))
 
 
 def announced(plan: Iterable[Planned]) -> tuple[tuple[int, tuple[str, ...]], ...]:

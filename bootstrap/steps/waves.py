@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bootstrap.context import Context
@@ -30,7 +31,7 @@ from bootstrap.wait import Observation
 
 MOST_RELAPSES = 3  # times that a finished wave gets its deadline anew
 AFTERWARDS = ("verify",)  # steps that follow, for the time that is left
-AT_ONCE = 8  # repairs between two looks: each is a request, and meanwhile nobody looks
+AT_ONCE = 8  # repairs that are begun together
 CARE = 50.0  # times as long as it took: the pause until pending Applications are cared for again
 SLOWER = 1.5  # times what nine of ten earlier runs took: then a wave is said to be slower than usual
 
@@ -98,6 +99,8 @@ class Watcher:
         self._current: tuple[int, str] | None = None  # the wave that is worked on, and how far into it
         self._since = context.clock.monotonic()
         self._next_care = 0.0
+        self._start_beside, self._helping = start, False
+        self._failure: Exception | None = None  # of a repair
         self.waited = False
 
     def prepare(self, plan: tuple[Planned, ...], learnt: Learnt) -> None:
@@ -224,14 +227,26 @@ class Watcher:
         )
 
     def _nudge(self, repairs: list[Repair]) -> None:
+        """Beside the watching, some at a time: each is a request, and meanwhile a wave may end."""
+        if self._failure is not None:
+            raise self._failure
+        if self._helping:
+            return
+        if chosen := self._ledger.due(repairs, self._context.clock.monotonic(), AT_ONCE):
+            self._helping = True
+            self._start_beside(lambda: self._help(chosen))
+
+    def _help(self, chosen: Sequence[Repair]) -> None:
         now = self._context.clock.now()
-        for repair in self._ledger.due(repairs, self._context.clock.monotonic(), AT_ONCE):
-            try:
-                perform(self._cluster, repair, now)
-            except (TemporaryError, NotFound):
-                continue  # it was changed or removed meanwhile: the next look decides anew
-            if not repair.routine:
-                self._context.progress(str(repair))
+        try:
+            for repair in chosen:
+                with suppress(TemporaryError, NotFound):  # changed or gone meanwhile: the next look decides
+                    perform(self._cluster, repair, now)
+                    if not repair.routine:
+                        self._context.progress(str(repair))
+        except Exception as error:  # raised again in the thread that watches
+            self._failure = error
+        self._helping = False
 
     def _inquire(self, state: WaveState, world: World) -> None:
         """Say why something is not getting on as soon as that is known."""

@@ -16,6 +16,7 @@ from bootstrap.lint.model import Finding, Location, Severity, Tree
 from bootstrap.lint.report import Report
 from bootstrap.lint.run import Linted
 from bootstrap.steps import lint
+from bootstrap.steps.planned import GitPlan
 from tests.fakes import Log, context, environment, target
 
 LATE = Finding(
@@ -53,7 +54,7 @@ def test_errors_refuse_before_anything_is_made(tmp_path: Path, monkeypatch: pyte
 
 def test_errors_are_only_said_where_that_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done, notices = run(tmp_path, monkeypatch, WARN, LATE)
-    assert done == plan.Done("2 Applications in 1 wave, 1 error, 0 warnings", changed=False)
+    assert done == plan.Done("2 Applications in 1 wave, 1 error, 0 warnings", GitPlan(()), changed=False)
     assert notices == ["lint: apps/9.yaml:3: crd-late: RedisFailover a and its CRD: it fails at once"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.kubernetes.waves import Planned
 from bootstrap.lint.model import App, AppSet, Location, Tree
-from bootstrap.steps.planned import announced, planned
+from bootstrap.steps.planned import announced, from_tree, planned
 from tests.argo_objects import application, application_set
 from tests.kubernetes_bench import Bench
 
@@ -63,16 +63,16 @@ def test_the_rendered_tree_tells_more(bench: Bench, apps: Path) -> None:
             app("root"),
             app("infra", 10, parent="root"),
             app("db", 10, 2, parent="infra"),
-            App(application("auth"), where, (60, 11), "root", "apis", 2),
+            App(application("auth"), where, (60,), "root", "apis", 2),
         ),
         (AppSet(application_set("apis"), where, (60,), "root"),),
     )
-    bench.context.results.put(tree)
+    bench.context.results.put(from_tree(tree, "root"))
     found = planned(bench.context)
     assert set(found) == {
         Planned("infra", "Application", (10,)),
         Planned("db", "Application", (10, 2), "infra"),
         Planned("apis", "ApplicationSet", (60,)),
-        Planned("auth", "Application", (60,), "", "apis", 2),
+        Planned("auth", "Application", (60,), owner="apis", step=2),
     }
     assert announced(found) == ((10, ("db", "infra")), (60, ("apis",)))

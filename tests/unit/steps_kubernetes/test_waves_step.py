@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -14,6 +14,7 @@ from bootstrap.diagnosis import Outlook, Verdict
 from bootstrap.errors import DeadlineError, StuckError
 from bootstrap.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
 from bootstrap.history import Learnt, Stats
+from bootstrap.kubernetes.errors import Forbidden
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind
 from bootstrap.kubernetes.waves import Planned, WaveState
 from bootstrap.steps import inquiry as waves_inquiry
@@ -382,6 +383,32 @@ def test_the_sync_of_one_that_is_on_its_way_out_is_ended_though_it_is_no_member(
     stage.look()
     live = bench.server.stored[Key(APPLICATION, "argocd", "gone")]
     assert live["status"]["operationState"]["phase"] == "Terminating"
+
+
+def test_a_repair_that_is_refused_ends_the_run(bench: Bench) -> None:
+    stage = Stage(bench)
+    stage.put(root({"a": 0}, phase="Running"), application("a", commit=OLD))
+    bench.server.refuse = lambda request: Forbidden("no") if request.method == "PATCH" else None
+    stage.look()
+    with pytest.raises(Forbidden):
+        stage.look(1)
+
+
+def test_repairs_go_on_beside_the_watching_one_batch_after_the_other(bench: Bench) -> None:
+    begun: list[Callable[[], None]] = []
+    watcher = Watcher(bench.context, bench.server.cluster, EXPECTED, begun.append)
+    apps = {f"a-{number}": 0 for number in range(10)}
+    for item in (root(apps, phase="Running"), *(application(which, commit=OLD) for which in apps)):
+        bench.server.put(item)
+    for _ in range(3):
+        watcher.decide(Snapshot(bench))
+    assert bench.server.writes() == []
+    assert len(begun) == 1
+    begun.pop()()
+    assert len(bench.server.writes()) == waves.AT_ONCE
+    watcher.decide(Snapshot(bench))
+    begun.pop()()
+    assert len(bench.server.writes()) == len(apps)
 
 
 def test_a_sync_that_keeps_failing_is_tried_again_and_then_given_up(bench: Bench) -> None:
