@@ -345,7 +345,7 @@ def _replicas(
     count = spec(manifest.item).get("replicas")
     if count is None or manifest.key.kind not in _SCALABLE:
         return
-    where = manifest.where if manifest.via else line_with(tree.files, manifest.where, r"^\s*replicas:")
+    where = manifest.where if manifest.via else line_with(tree.files, manifest.where, r"^[^#]*\breplicas:")
     if not ignores.covers(manifest, "/spec/replicas"):
         fight = (
             "sets it back at once, for ever"
