@@ -17,6 +17,8 @@ from bootstrap.lint.model import BY_ESO, App, Tree
 from bootstrap.lint.tree import read
 from bootstrap.lint.tree.programs import Programs
 from bootstrap.local.toolchain import Toolchain
+from bootstrap.local.upstream.config import Config
+from bootstrap.local.upstream.offline import serve
 from bootstrap.targets import open_target
 from bootstrap.targets.base import Outside, Rendering, Source, Tools
 from tests import lint_tree as trees
@@ -589,3 +591,104 @@ def test_the_way_outside_is_opened_only_when_something_is_fetched(reader: Reader
     line = (reader.root / unchecked.where.file).read_text().splitlines()[unchecked.where.line - 1]
     assert line.strip() == "chart: c"
     assert opened == ["opened", "closed"]
+
+
+# -- stand-ins ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offline(reader: Reader, tmp_path: Path) -> tuple[Rendering, list[str]]:
+    """The local platform's way outside where there is no network; and how often it was opened."""
+    share = Toolchain.locate(ROOT).share
+    config = Config(0, tmp_path / "state", tmp_path / "upstream", share, REPO, offline=True)
+    opened: list[str] = []
+
+    @contextmanager
+    def outside() -> Iterator[Outside]:
+        opened.append("opened")
+        with serve(config, trees.configuration(reader.root).gitops) as way:
+            yield way
+
+    return Rendering(outside, config.kind_of_answers), opened
+
+
+_METRICS: Json = {
+    "name": "metrics-server",
+    "repository": "https://kubernetes-sigs.github.io/metrics-server/",
+    "version": "3.13.0",
+}
+REMOTE: Files = {
+    f"{APPS}/a.yaml": application(
+        "karpenter",
+        {
+            "repoURL": "public.ecr.aws/karpenter",
+            "chart": "karpenter",
+            "targetRevision": "1.11.1",
+            "helm": {"valueFiles": ["$values/karpenter.yaml"]},
+        },
+        {"ref": "values"},
+        namespace="kube-system",
+    ),
+    f"{APPS}/b.yaml": application(
+        "metrics",
+        {
+            "repoURL": "https://kubernetes-sigs.github.io/metrics-server/",
+            "chart": "metrics-server",
+            "targetRevision": "3.13.0",
+        },
+        namespace="kube-system",
+    ),
+    f"{APPS}/c.yaml": application("definitions", {"path": "definitions"}),
+    f"{APPS}/d.yaml": application("own", {"path": "own"}),
+    "karpenter.yaml": {"replicaCount": 7},
+    "definitions/kustomization.yaml": {
+        "resources": [
+            "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.6/manifests/crds/application-crd.yaml",
+            "https://github.com/rabbitmq/cluster-operator/releases/download/v2.17.0/cluster-operator.yml",
+        ]
+    },
+    **below("own", chart("own", {}, dependencies=[_METRICS])),
+}
+
+
+def test_what_cannot_be_fetched_is_a_stand_in_and_said_to_be_one(
+    reader: Reader, offline: tuple[Rendering, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendering, opened = offline
+    trees.write(reader.root, REMOTE)
+    tree = whole(reader.again(rendering))
+    (karpenter,) = [one for one in tree.by_name["karpenter"].manifests if one.item["kind"] == "Deployment"]
+    assert karpenter.via == "chart karpenter 1.11.1 (stand-in)"
+    assert karpenter.item["spec"]["replicas"] == 7
+    assert {one.via for one in tree.by_name["metrics"].manifests} == {
+        "chart metrics-server 3.13.0 (stand-in)"
+    }
+    own = {(one.via, str(one.where)) for one in tree.by_name["own"].manifests}
+    assert own == {("chart metrics-server 3.13.0 (stand-in)", "own/Chart.yaml:5")}
+    real, made_up = sorted({one.via for one in tree.by_name["definitions"].manifests}, key=len)
+    assert made_up.endswith("cluster-operator.yml (stand-in)") or real.endswith("(stand-in)")
+    assert {one.where.line for one in tree.by_name["definitions"].manifests} == {2, 3}
+    runs = count_runs(monkeypatch)
+    assert reader.again(rendering) == tree
+    assert (opened, runs) == (["opened"], [])
+
+
+def test_another_stand_in_is_not_taken_for_the_first(
+    reader: Reader, offline: tuple[Rendering, list[str]]
+) -> None:
+    rendering, opened = offline
+    trees.write(reader.root, {f"{APPS}/b.yaml": REMOTE[f"{APPS}/b.yaml"]})
+    whole(reader.again(rendering))
+    whole(reader.again(replace(rendering, key="other")))
+    assert opened == ["opened"] * 2
+
+
+def test_a_range_of_versions_is_asked_for_each_time(
+    reader: Reader, offline: tuple[Rendering, list[str]]
+) -> None:
+    rendering, opened = offline
+    metrics = {"repoURL": _METRICS["repository"], "chart": "metrics-server", "targetRevision": "3.*"}
+    trees.write(reader.root, {f"{APPS}/b.yaml": application("metrics", metrics)})
+    whole(reader.again(rendering))
+    whole(reader.again(rendering))
+    assert opened == ["opened"] * 2

@@ -29,7 +29,7 @@ from bootstrap.lint.tree.piece import Piece, Source
 from bootstrap.lint.tree.problems import Unknown, Wrong
 from bootstrap.lint.tree.programs import Failed
 from bootstrap.lint.tree.release import Files, Release, release
-from bootstrap.lint.tree.store import FORMAT, digest
+from bootstrap.lint.tree.store import digest, ours
 
 _SOURCE = re.compile(rb"^# Source: (.+)$")
 
@@ -65,7 +65,7 @@ class Helm:
         files = _ChartFiles(self._checkout, source, self._check_ref, archive)
         made = release(source, files, self._kubernetes_version)
         made = _with_kinds(made, kinds, asks=lambda: archive.asks_for_kinds)
-        key = digest("chart", FORMAT, made.key(), digest(fetched.content), self._programs.identity)
+        key = digest("chart", ours(), made.key(), digest(fetched.content), self._programs.identity)
         via = f"chart {source.chart} {fetched.version}{fetched.suffix}"
         if (plain := self._store.get(key)) is None:
             with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
@@ -85,7 +85,7 @@ class Helm:
         made = _with_kinds(made, kinds, asks=tree.asks_for_kinds)
         fetched = tree.missing()
         key = digest(
-            *("folder", FORMAT, folder, made.key(), self._programs.identity),
+            *("folder", ours(), folder, made.key(), self._programs.identity),
             *(
                 self._checkout.digests(tree.files()),
                 [[str(one), digest(got.content)] for one, got in fetched.items()],

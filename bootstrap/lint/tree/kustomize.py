@@ -28,7 +28,7 @@ from bootstrap.lint.tree.patterns import substitute
 from bootstrap.lint.tree.piece import Piece, Source
 from bootstrap.lint.tree.problems import Unknown, Wrong
 from bootstrap.lint.tree.programs import Failed
-from bootstrap.lint.tree.store import FORMAT, digest
+from bootstrap.lint.tree.store import digest, ours
 
 ORIGIN = "config.kubernetes.io/origin"
 _OPTIONS = frozenset(
@@ -61,7 +61,7 @@ class Kustomize:
         fetched = {remote: self._world.file(remote.url) for remote in closure.remotes}
         edits = [*_edits(options, source.variables()), *(["add", "component", one] for one in components)]
         key = digest(
-            *("kustomize", FORMAT, folder, self._checkout.digests(closure.files), edits),
+            *("kustomize", ours(), folder, self._checkout.digests(closure.files), edits),
             *(options.get("patches"), self._build_options, self._programs.identity, self._world.key),
             *((remote.url, digest(one.content), one.origin) for remote, one in fetched.items()),
         )
@@ -97,7 +97,7 @@ class Kustomize:
             try:
                 for edit in edits:
                     self._programs.kustomize(["edit", *edit], cwd=place)
-                ours = _prepare(place, patches)
+                noted = _prepare(place, patches)
                 way = self._world.way().environment if remote else {}
                 output = self._programs.kustomize(["build", str(place), *self._flags()], way)
             except Failed as error:
@@ -107,7 +107,7 @@ class Kustomize:
             items = manifests(schemas.without(output))
         except yaml.YAMLError as error:
             raise Wrong(f"kustomize's output for {folder} is no YAML: {said(error)}") from error
-        return [self._piece(item, folder, sources, ours=ours) for item in items]
+        return [self._piece(item, folder, sources, noted=noted) for item in items]
 
     def _refuse(self, folder: str, words: str, *, certain: bool) -> None:
         cure = f"try it by hand: kustomize build {folder or '.'}"
@@ -146,10 +146,10 @@ class Kustomize:
         ) or b"/schema/" in content
 
     def _piece(
-        self, item: Json, folder: str, sources: Mapping[str, tuple[Remote, Fetched]], *, ours: bool
+        self, item: Json, folder: str, sources: Mapping[str, tuple[Remote, Fetched]], *, noted: bool
     ) -> Piece:
         origin = next(documents(annotations_of(item).get(ORIGIN, "")), None) or {}
-        if ours:
+        if noted:
             item = _without(item, ORIGIN)
         file = origin.get("path") or origin.get("configuredIn") or ""
         path = join(folder, file) if file else None
@@ -237,11 +237,11 @@ def _prepare(place: Path, patches: Iterable[Any]) -> bool:
     if patches:
         content["patches"] = [*(content.get("patches") or ()), *patches]
     metadata_wanted = content.get("buildMetadata") or []
-    ours = "originAnnotations" not in metadata_wanted
-    if ours:
+    noted = "originAnnotations" not in metadata_wanted
+    if noted:
         content["buildMetadata"] = [*metadata_wanted, "originAnnotations"]
     file.write_text(json.dumps(content))
-    return ours
+    return noted
 
 
 def _replace(file: Path, url: str, by: str) -> None:

@@ -17,7 +17,7 @@ from bootstrap.lint.tree.helm import Helm
 from bootstrap.lint.tree.kustomize import Kustomize
 from bootstrap.lint.tree.piece import Piece, Source
 from bootstrap.lint.tree.problems import Unknown, Wrong
-from bootstrap.lint.tree.store import FORMAT, digest
+from bootstrap.lint.tree.store import digest, ours
 
 _EXPLICIT = ("helm", "kustomize", "directory", "plugin")
 
@@ -99,7 +99,7 @@ class Renderer:
     def _plain(self, source: Source) -> list[Piece]:
         checkout, store = self._bench.checkout, self._bench.store
         paths = directory.wanted(checkout, source)
-        key = digest("directory", FORMAT, checkout.digests(paths))
+        key = digest("directory", ours(), checkout.digests(paths))
         if (plain := store.get(key)) is not None:
             return [Piece.load(one) for one in plain]
         pieces = list(directory.read(checkout, source))

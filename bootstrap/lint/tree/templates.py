@@ -16,7 +16,7 @@ from typing import Any
 from bootstrap.kubernetes.documents import documents
 from bootstrap.lint.tree.problems import Unknown, Wrong
 from bootstrap.lint.tree.programs import Failed, Programs
-from bootstrap.lint.tree.store import FORMAT, Store, digest
+from bootstrap.lint.tree.store import Store, digest, ours
 
 Params = Mapping[str, Any]
 
@@ -72,7 +72,7 @@ class Templates:
         if not jobs:
             return []
         values = json.dumps({"jobs": [{"text": _ours(text), "params": params} for text, params in jobs]})
-        key = digest("template", FORMAT, values, self._programs.identity)
+        key = digest("template", ours(), values, self._programs.identity)
         kept: list[str] | None = self._store.get(key)
         if kept is not None:
             return kept
