@@ -62,7 +62,7 @@ def as_text(config: Environment, picture: Picture, verdicts: Sequence[Verdict]) 
     """A verdict on the whole, then a block a cause, then what could not be read."""
     held = len(stuck(verdicts))
     if held:
-        head = f"{config.name}: {held} of {len(verdicts)} pending will not get on by themselves"
+        head = f"{config.name}: held up: {held} of {len(verdicts)} that are not Healthy"
     elif verdicts:
         head = f"{config.name}: nothing is stuck; waiting for"
     else:

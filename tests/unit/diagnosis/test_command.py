@@ -50,7 +50,7 @@ def ask(**options: Any) -> int:
 def test_what_is_stuck_ends_with_five(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(picture=saved(tmp_path, STUCK)) == 5
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "dev: 1 of 1 pending will not get on by themselves"
+    assert told[0] == "dev: held up: 1 of 1 that are not Healthy"
     assert "store-not-ready" in told[1]
     assert told[-1] == "runbook of wave 60: look at the pods"
 
