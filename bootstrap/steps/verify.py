@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, Problem, ProblemsError, TemporaryError
 from bootstrap.events import Notice
-from bootstrap.kubernetes.argo import REFRESH, SET_REFRESH, Expected, seconds
+from bootstrap.kubernetes.argo import REFRESH, SET_REFRESH, Expected, seconds, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import NotFound
 from bootstrap.kubernetes.evidence import Evidence, Findings, gather, problems
@@ -58,7 +58,7 @@ def run(context: Context) -> Done:
     """Raises ProblemsError naming all that is not as it should be."""
     cluster, namespace = context.results.get(ClusterAccess).cluster, context.config.gitops.namespace
     verifier = Verifier(context, cluster, expected(context))
-    argo = [Scope(kind, namespace) for kind in (APPLICATION, APPLICATION_SET)]
+    argo = [Scope(APPLICATION, namespace, trim=slim), Scope(APPLICATION_SET, namespace)]
     waiter = replace(context, deadline=min(PATIENCE, context.deadline))
     with Mirror(cluster, *argo, *map(Scope, (EXTERNAL_SECRET, INGRESS, JOB, NODE))) as world:
         try:
