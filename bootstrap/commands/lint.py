@@ -18,9 +18,10 @@ from bootstrap.commands.options import LintOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.errors import LintError, UsageError
-from bootstrap.lint import draw, files, fix, rules
+from bootstrap.lint import draw, files, fix, graph, rules
 from bootstrap.lint import run as procedure
 from bootstrap.lint.model import Tree
+from bootstrap.lint.order import Before
 from bootstrap.lint.report import Report, as_json, junit, sarif, text
 from bootstrap.lint.run import Choice, Linted
 from bootstrap.render.text import plural
@@ -104,7 +105,7 @@ def _fix(options: LintOptions, linted: Linted) -> bool:
     config = load(options.config, options.environment, values=False)
     root = gitops.repository_root(config.gitops.checkout)
     tree = _exact(linted.tree, root)
-    planned = fix.plan(tree, rules.constraints(tree, linted.graph), _settings(config, options.config, root))
+    planned = fix.plan(tree, _orders, _settings(config, options.config, root))
     if not planned.moves:
         click.echo("every wave number is in a valid order: nothing to renumber", err=True)
         return False
@@ -117,6 +118,10 @@ def _fix(options: LintOptions, linted: Linted) -> bool:
     confirm(options, f"This gives {moved} another wave and changes {plural(len(planned.changes), 'file')}.")
     files.write(root, planned.changes)
     return True
+
+
+def _orders(tree: Tree) -> tuple[Before[str], ...]:
+    return rules.constraints(tree, graph.build(tree))
 
 
 def _exact(tree: Tree, root: Path) -> Tree:

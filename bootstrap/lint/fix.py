@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from posixpath import basename, dirname, join, normpath, splitext
 
 import yaml
 
 from bootstrap.errors import LintError
+from bootstrap.kubernetes.argo import WAVE
+from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
 from bootstrap.lint.edit import CannotEdit, Splice, apply, line_of, scalars, set_wave, splice
-from bootstrap.lint.model import Location, Tree
+from bootstrap.lint.model import App, AppSet, Location, Tree
 from bootstrap.lint.order import Before, Cycle, NoRoom, renumber
 from bootstrap.lint.units import Place, Unit, Units
 
@@ -65,14 +67,54 @@ class Settings:
     eso: str = ""
 
 
-def plan(tree: Tree, orders: Iterable[Before[str]], settings: Settings | None = None) -> Fix:
+def plan(
+    tree: Tree, orders: Callable[[Tree], Iterable[Before[str]]], settings: Settings | None = None
+) -> Fix:
     """What to change so that every order between Applications (by name) holds.
 
+    What has to be in order depends on the order: a webhook is asked only by what comes after it. So `orders`
+    is asked again for the tree as it would be, until nothing new comes up.
     Raises LintError when no numbers can do it: a cycle, or units whose numbers cannot be edited here.
     """
     units = Units(tree)
-    moves = _moves(units.places, units.lift(orders), _fixed(tree, units.places))
+    fixed = _fixed(tree, units.places)
+    wanted: dict[Before[Unit], None] = {}
+    moves: tuple[Move, ...] = ()
+    while more := [one for one in units.lift(orders(moved(tree, units, moves))) if one not in wanted]:
+        wanted.update(dict.fromkeys(more))
+        moves = _moves(units.places, wanted, fixed)
     return _Fixer(tree, units, moves, settings).fix()
+
+
+def moved(tree: Tree, units: Units, moves: Iterable[Move]) -> Tree:
+    """The tree as it would be with these numbers."""
+    new = {move.unit: move.new for move in moves}
+    if not new:
+        return tree
+    named = {(unit.kind, unit.name): wave for unit, wave in new.items()}
+
+    def place(position: tuple[int, ...], way: tuple[Unit, ...]) -> tuple[int, ...]:
+        changed = (new.get(unit, wave) for unit, wave in zip(way, position, strict=False))
+        return (*changed, *position[len(way) :])
+
+    def renumbered(item: Json) -> Json:
+        wave = named.get((str(item.get("kind")), name(item)))
+        if wave is None:
+            return item
+        notes = {**annotations_of(item), WAVE: str(wave)}
+        return {**item, "metadata": {**metadata(item), "annotations": notes}}
+
+    def of_app(app: App) -> App:
+        manifests = tuple(replace(one, item=renumbered(one.item)) for one in app.manifests)
+        position = place(app.position, units.way(app.name))
+        return replace(app, item=renumbered(app.item), position=position, manifests=manifests)
+
+    def of_set(one: AppSet) -> AppSet:
+        way = (*units.way(one.parent), Unit("ApplicationSet", one.name, one.parent))
+        return replace(one, item=renumbered(one.item), position=place(one.position, way))
+
+    apps = sorted(map(of_app, tree.apps), key=lambda app: (app.position, app.name))
+    return replace(tree, apps=tuple(apps), sets=tuple(map(of_set, tree.sets)))
 
 
 def _fixed(tree: Tree, places: Mapping[Unit, Place]) -> dict[Unit, str]:

@@ -17,8 +17,9 @@ from bootstrap.kubernetes.objects import name
 from bootstrap.lint import fix
 from bootstrap.lint.files import diff, read, write
 from bootstrap.lint.fix import Change, Fix, Settings, environments_of
-from bootstrap.lint.model import Tree
+from bootstrap.lint.model import Location, Tree
 from bootstrap.lint.order import Before
+from bootstrap.lint.units import Unit, Units
 from tests.conftest import Golden
 from tests.unit.lint.trees import application, tree
 
@@ -53,7 +54,8 @@ environments:
 
 
 def plan(found: Tree, pairs: Iterable[tuple[str, str]], known: Settings | None = None) -> Fix:
-    return fix.plan(found, [Before(*pair) for pair in pairs], known)
+    orders = [Before(*pair) for pair in pairs]
+    return fix.plan(found, lambda _: orders, known)
 
 
 def settings(text: str = CONFIG) -> Settings:
@@ -130,6 +132,39 @@ def test_two_files_may_swap_their_names() -> None:
     files = {"1-x.yaml": application("a", 1), "2-x.yaml": application("b", 2)}
     done = plan(tree({**files, "c.yaml": application("c", 1)}), [("b", "c"), ("c", "a")])
     assert waves(after(files, done)) == {"b": 2, "a": 4} | {"c": 3}
+
+
+def test_orders_that_come_up_on_the_way_hold_too() -> None:
+    """As with a webhook: who comes before it does not ask it, who shares its wave does."""
+    files = {"hook.yaml": application("hook", 12), "x.yaml": application("x", 11)}
+
+    def orders(found: Tree) -> list[Before[str]]:
+        waves = {app.name: app.wave for app in found.apps}
+        return [Before("hook", "x", 1 if waves["x"] >= waves["hook"] else 0)]
+
+    done = fix.plan(tree(files), orders)
+    assert [(move.unit.name, move.new) for move in done.moves] == [("x", 13)]
+
+
+def test_the_tree_as_it_would_be() -> None:
+    files = {
+        "p.yaml": application("p", 1),
+        "px.yaml": application("px", 5),
+        "s.yaml": application("s", 2, "ApplicationSet"),
+    }
+    found = tree(files, parents={"px": "p", "s": "p"})
+    moves = (fix.Move(Unit("Application", "p", "root"), 1, 9, Location("p.yaml")),)
+    after_it = fix.moved(found, Units(found), moves)
+    assert {app.name: app.position for app in after_it.apps} == {
+        "root": (),
+        "p": (9,),
+        "px": (9, 5),
+        "s-one": (9, 2),
+        "s-two": (9, 2),
+    }
+    assert [one.position for one in after_it.sets] == [(9, 2)]
+    assert wave_of(after_it.by_name["p"].item) == 9
+    assert wave_of(found.by_name["p"].item) == 1
 
 
 def test_a_set_moves_as_one() -> None:
