@@ -117,6 +117,8 @@ def wrong(manifest: Manifest) -> str:
     if called and kind.group not in _FREE and not (pattern.fullmatch(called) and len(called) <= longest):
         return f"{called!r} is no valid name of a {kind.name} (at most {longest} characters)"
     for key, value in labels_of(manifest.item).items():
+        if value is None:
+            continue  # as good as absent
         if not isinstance(value, str) or len(value) > 63 or not _VALUE.fullmatch(value):
             return f"label {key} is no valid label value"
     return ""

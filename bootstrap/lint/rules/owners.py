@@ -10,6 +10,7 @@ from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
 from bootstrap.lint.rules.facts import finding, of_app, of_manifest
+from bootstrap.lint.rules.projects import destination
 
 SHARED = Rule(
     "shared-object",
@@ -136,11 +137,14 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
             yield _shared(first, shared)
 
 
-def _owners(tree: Tree) -> dict[Key, list[Manifest]]:
-    found: dict[Key, list[Manifest]] = defaultdict(list)
+def _owners(tree: Tree) -> dict[tuple[str, Key], list[Manifest]]:
+    """By cluster and key, what stands there more than once."""
+    found: dict[tuple[str, Key], list[Manifest]] = defaultdict(list)
+    clusters = {app.name: destination(app) for app in tree.apps}
     for manifest in tree.manifests:
         if name(manifest.item) and manifest.key.kind != APPLICATION and phase(manifest) is not Phase.NEVER:
-            found[manifest.key].append(manifest)
+            there = clusters[manifest.app]
+            found[there.server or there.name, manifest.key].append(manifest)
     return {key: several for key, several in found.items() if len(several) > 1}
 
 

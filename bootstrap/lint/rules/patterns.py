@@ -23,6 +23,10 @@ _CONFIGURATION = re.compile(
     r".*(Class|ClassParams|Policy|Rule|Monitor|Probe|Config|Configuration|Template|Profile|Schedule|Dashboard"
     r"|Route|Pool|Store|Exception|Provider|Peer|Project|Filter|Entry|Set|Tier)s?"
 )
+_CONFIGURATION_GROUPS = re.compile(
+    r"(.*\.)?(istio\.io|cilium\.io|projectcalico\.org|kyverno\.io|gatekeeper\.sh|linkerd\.io|traefik\.(io|containo\.us)"
+    r"|gateway\.networking\.k8s\.io|external-secrets\.io|aquasecurity\.github\.io)"
+)
 
 MONOLITH = Rule(
     "monolithic-application",
@@ -394,7 +398,8 @@ def _telling(kind: Kind, found: Mapping[str, str]) -> bool:
 
 def _has_state(kind: Kind) -> bool:
     """Whether a custom resource stands for something that has to come up."""
-    return not cluster.serves(kind) and not _CONFIGURATION.fullmatch(kind.name)
+    configures = _CONFIGURATION.fullmatch(kind.name) or _CONFIGURATION_GROUPS.fullmatch(kind.group)
+    return not cluster.serves(kind) and not configures
 
 
 def _pipelines(files: Mapping[str, str]) -> Iterator[Finding]:
