@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, turned
 from bootstrap.kubernetes.argo import ERRORS, seconds
-from bootstrap.kubernetes.objects import APPLICATION_SET, condition, name, status
+from bootstrap.kubernetes.objects import APPLICATION_SET, condition, name, spec, status
 
 # The repo-server itself does not answer, or is short of time or memory: Argo CD is starting or busy, and
 # nothing is wrong with the source.
@@ -110,7 +110,7 @@ def _path(scene: Scene, cause: str) -> tuple[str, ...]:
     if view is None:
         return ()
     if cause == "project-refuses":
-        return (f"AppProject {view.item['spec'].get('project', 'default')}",)
+        return (f"AppProject {spec(view.item).get('project', 'default')}",)
     sources = [source for source in view.wanted_sources if not source.get("ref") or source.get("path")]
     source = next(iter(sources or view.wanted_sources), {})
     repository = f"repository {source.get('repoURL')}"
@@ -127,7 +127,7 @@ def _path(scene: Scene, cause: str) -> tuple[str, ...]:
 def _command(scene: Scene, cause: str) -> str:
     view = scene.view
     if cause == "project-refuses" and view is not None:
-        project = str(view.item["spec"].get("project", "default"))
+        project = str(spec(view.item).get("project", "default"))
         return scene.kubectl("get", "appproject", project, "-o", "yaml", space=scene.config.gitops.namespace)
     source = next(iter(view.wanted_sources), {}) if view is not None else {}
     if cause in {"repo-unreachable", "revision-missing"} and source.get("repoURL"):

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from bootstrap.config.model import Environment
 from bootstrap.diagnosis import words
 from bootstrap.diagnosis.causes import judge
 from bootstrap.diagnosis.causes.catalogue import BY_ID
-from bootstrap.diagnosis.picture import Picture, decode, encode
+from bootstrap.diagnosis.picture import Picture, decode, encode, stripped
 from tests.argo_objects import application
 from tests.fakes import environment
 
@@ -83,3 +84,24 @@ def test_all_at_once_each_is_still_named(config: Environment = CONFIG) -> None:
 def test_a_picture_of_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 99"):
         decode({"version": 99})
+
+
+def _thinned(value: Any, roll: random.Random) -> Any:
+    """Without a part of its fields, at any depth: what another version does not write, or writes later."""
+    if isinstance(value, dict):
+        return {key: _thinned(inner, roll) for key, inner in value.items() if roll.random() > 0.1}
+    if isinstance(value, list):
+        return [_thinned(inner, roll) for inner in value if roll.random() > 0.1]
+    return value
+
+
+@pytest.mark.parametrize("cause", BY_NAME)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers())
+def test_fields_that_are_missing_end_no_diagnosis(cause: str, seed: int) -> None:
+    picture, roll = BY_NAME[cause], random.Random(seed)  # noqa: S311 - no secret
+    thin = stripped(
+        {**_thinned(item, roll), "kind": item["kind"], "apiVersion": item["apiVersion"]}
+        for item in picture.objects
+    )
+    assert len(judge(replace(picture, objects=thin), CONFIG)) == 1
