@@ -21,6 +21,7 @@ from bootstrap.commands.options import (
     DiagnoseOptions,
     LintOptions,
     Options,
+    ReapOptions,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,6 +111,7 @@ def _changing(function: F) -> F:
     metavar="NAME[@WAVE]",
     help="Rehearse what goes wrong in the field (local platform only); `--fault list` shows what there is.",
 )
+@click.option("--ttl", default="", help="How long it is to live, such as 8h; then `reap` removes it.")
 @click.pass_obj
 def up(config: Path, /, **options: Any) -> int:
     """Bring the environment up, or prove that it is up, wave by wave to Healthy.
@@ -130,6 +132,19 @@ def up(config: Path, /, **options: Any) -> int:
 def down(config: Path, /, **options: Any) -> int:
     """Remove everything of the environment, and nothing else."""
     return _run("down", Options(config, **options))
+
+
+@cli.command()
+@_common
+@click.option("--dry-run", is_flag=True, help="Only show what there is and what has expired.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")
+@click.pass_obj
+def reap(config: Path, /, **options: Any) -> int:
+    """Remove every environment of the account and region whose time (`up --ttl`) is over.
+
+    Works from anywhere: it knows environments by their tags and their record in SSM, not by this machine.
+    """
+    return _run("reap", ReapOptions(config, **options))
 
 
 @cli.command()

@@ -38,6 +38,12 @@ class Results:
         assert isinstance(found, kind)  # noqa: S101 - narrows the type; put() keys by type
         return found
 
+    def find(self, kind: type[R]) -> R | None:
+        """The result of that type, None before there is one."""
+        with self._lock:
+            found = self._by_type.get(kind)
+        return found if isinstance(found, kind) else None
+
 
 @dataclass(frozen=True)
 class Force:
@@ -61,7 +67,8 @@ class Context:
 
     Every value added to `secrets` is blacked out in whatever the run says from then on. What is put on
     `closing` is done when the run ends, however it ends. `abort` fails the run, from any thread, also after
-    the step is done. `command` is the command line that goes on with the run.
+    the step is done. `command` is the command line that goes on with the run. `ttl` is the lifetime that the
+    user named now, such as "8h".
     """
 
     config: Environment
@@ -78,6 +85,7 @@ class Context:
     abort: Callable[[BootstrapError], None] = _nobody_listens
     force: Force = field(default_factory=Force)
     command: str = ""
+    ttl: str = ""
 
     def progress(self, message: str) -> None:
         """Say what is waited for and why, or what has just been done."""

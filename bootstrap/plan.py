@@ -13,12 +13,17 @@ Steps never print, exit or keep a journal; each asks the world what is left to d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.context import Context
 from bootstrap.targets.base import Target
+
+if TYPE_CHECKING:
+    from bootstrap.aws.environments import Record
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def build_up(config: Environment, target: Target) -> Plan:
         backend,
         checks,
         eso,
+        lifetime,
         lint,
         lock,
         nodes,
@@ -79,7 +85,8 @@ def build_up(config: Environment, target: Target) -> Plan:
         Step("lint", "Check the order of waves", lint.run),
         Step("backend", "State bucket", backend.run, ("preflight", "lint")),
         Step("lock", "Run lock", lock.run, ("backend",)),
-        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("lock",), deadline=3600),
+        Step("lifetime", "Record in SSM, with expiry", lifetime.run, ("lock",)),
+        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("lifetime",), deadline=3600),
         Step("seeds", "Seed SSM parameters", seeds.run, ("terraform",)),
         Step("access", "Kubeconfig and API server", access.run, ("terraform",), deadline=1200),
         Step("nodes", f"{len(config.nodes)} nodes Ready", nodes.run, ("access",), deadline=1200),
@@ -110,6 +117,17 @@ def build_down(config: Environment, target: Target) -> Plan:
         steps = _without("keep", steps)
     mine = tuple(_with_deadline(step, config) for step in steps) if target.exists() else ()
     return Plan("down", _after(_after(target.wake, mine) if mine else (), target.after))
+
+
+def build_reap(expired: Sequence[Record], target: Target) -> Plan:
+    """Environments whose time is over, one after the other; one that fails keeps no other from going."""
+    from bootstrap.steps import reap  # noqa: PLC0415 - as above
+
+    steps = tuple(
+        Step(title, f"Remove {title}", partial(reap.run, record=record), deadline=2700)
+        for title, record in ((record.title, record) for record in expired)
+    )
+    return Plan("reap", _after(target.wake, steps))
 
 
 def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:

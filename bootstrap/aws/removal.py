@@ -189,10 +189,10 @@ def _bucket(connect: Connect, which: str) -> None:
 
 
 _REMOVALS: Mapping[str, Remove] = {
+    "ec2 instance": _instances,  # first: controllers that run there would make anew what goes
     RECORD: _record,
     "elb load balancer": _load_balancer,
     "elb target group": partial(_call, "elbv2", "delete_target_group", "TargetGroupArn"),
-    "ec2 instance": _instances,
     "ec2 NAT gateway": _ec2("delete_nat_gateway", "NatGatewayId"),
     "ec2 VPC endpoint": _endpoint,
     "ec2 network interface": _ec2("delete_network_interface", "NetworkInterfaceId"),

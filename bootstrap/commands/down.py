@@ -11,7 +11,7 @@ from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
-from bootstrap.config.model import KEEP, Environment
+from bootstrap.config.model import Environment
 from bootstrap.errors import BootstrapError
 from bootstrap.targets.base import Target
 
@@ -31,6 +31,7 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
     from bootstrap.aws.api import Api  # noqa: PLC0415 - not before the configuration has been read
     from bootstrap.aws.audit import audit  # noqa: PLC0415
     from bootstrap.aws.inventory import Proof, owner  # noqa: PLC0415
+    from bootstrap.steps import keeping  # noqa: PLC0415
 
     if not target.exists():
         return
@@ -43,8 +44,7 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
     if ours:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ours.items()))
         yield f"to go in {config.region}: {counts}"
-    policy = config.teardown
-    kept = [name for name in ("secrets", "volumes", "backups", "zones") if getattr(policy, name) == KEEP]
+    kept = [*keeping.kept(config.teardown)]
     kept += ["the Terraform state bucket"] if target.keep_state_bucket else []
     if kept:
         yield f"to stay: {', '.join(kept)}"

@@ -112,6 +112,7 @@ def _run(run: _Run) -> int:
             secrets=secrets,
             force=Force(run.options.take_over, run.options.force_unlock),
             command=run.again,
+            ttl=run.options.ttl,
         )
         runner = Runner(run.plan, context, run=run.folder.name, resume=run.again)
         with on_interrupt(runner.interrupt, lambda: _stop_at_once(run.again)), context.closing:

@@ -14,6 +14,7 @@ DEFAULT_ENVIRONMENT = "local"
 class Options:
     """`output` is text or json; `save_screen` is where the final picture goes as SVG.
 
+    `ttl` is how long what `up` makes is to live, such as "8h".
     `fault` are the faults that `up` rehearses, NAME or NAME@WAVE.
     `take_over` and `force_unlock` (the id of a Terraform lock) are the user's word where proof is missing.
     """
@@ -26,6 +27,7 @@ class Options:
     fault: tuple[str, ...] = ()
     take_over: bool = False
     force_unlock: str = ""
+    ttl: str = ""
 
     def command(self, name: str) -> str:
         """The command line that runs another command on the same environment."""
@@ -66,3 +68,10 @@ class DiagnoseOptions(Options):
     app: str = ""
     save_picture: Path | None = None
     picture: Path | None = None
+
+
+@dataclass(frozen=True)
+class ReapOptions(Options):
+    """`dry_run` only shows what there is."""
+
+    dry_run: bool = False

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
 
+from bootstrap import duration
 from bootstrap.aws.passwords import ALPHABETS
 from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, name_problem
 from bootstrap.config.decode import Decoder, suggest
@@ -30,8 +31,8 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
-    *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "terraform", "seeds"),
-    *("access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify"),
+    *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "terraform"),
+    *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
 )
 
@@ -198,6 +199,14 @@ def run_lock(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
         yield Problem(where, "run_lock.stale must be at least five heartbeats", cure)
 
 
+def ttl(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
+    if text := parts.get("ttl"):
+        try:
+            duration.parse(text)
+        except ValueError as error:
+            yield Problem(decoder.where(parts["root"], "ttl"), f"ttl {error}", "for example `ttl: 8h`")
+
+
 def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
     settings = parts.get("teardown")
     if settings is not None and "teardown" in parts["root"].items:
@@ -206,7 +215,7 @@ def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
             yield from _one_of(where, f"teardown.{name}", getattr(settings, name), (KEEP, REMOVE))
 
 
-RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock, teardown)
+RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock, teardown, ttl)
 
 
 def _cidr(text: str) -> IPv4Network | None:

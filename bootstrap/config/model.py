@@ -168,6 +168,7 @@ class Environment:
     eso: Eso = field(default_factory=Eso)
     run_lock: RunLock = field(default_factory=RunLock)
     teardown: Teardown = field(default_factory=Teardown)
+    ttl: str = ""  # how long it lives from its first `up`, such as 8h; then `reap` removes it
     lint: str = FAIL  # what errors of the linter do to `up`: error (it refuses), warn, off
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
-from bootstrap.aws.inventory import Connect, Found, Resource, owner
+from bootstrap.aws.inventory import Connect, Found, Owner, Resource, owner
 from bootstrap.aws.removal import order, removable, remove
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, PermanentError, TemporaryError
@@ -15,18 +15,23 @@ from bootstrap.events import ResourceChanged
 from bootstrap.wait import Observation, until
 
 
-def clear(context: Context, ours: Callable[[Found], bool], patience: float) -> tuple[Found, ...]:
+def clear(
+    context: Context, ours: Callable[[Found], bool], patience: float, whose: Owner | None = None
+) -> tuple[Found, ...]:
     """Remove whatever the audit finds and `ours` says yes to; what is left of it after `patience` seconds.
+
+    `whose`: another environment than the context's own.
 
     A round asks for the removal of everything, what holds others first, and looks again: AWS takes its time,
     and what was held yesterday is free today. Every removal that the audit confirms is an event.
     """
+    whose = whose or owner(context.config)
     began, asked, refused = context.clock.monotonic(), dict[Resource, float](), dict[Resource, str]()
     left: tuple[Found, ...] = ()
 
     def probe() -> Observation[bool]:
         nonlocal left
-        left = tuple(found for found in audit(connection(context), owner(context.config)) if ours(found))
+        left = tuple(found for found in audit(connection(context), whose) if ours(found))
         there = {found.resource for found in left}
         for resource in sorted(asked.keys() - there):
             context.emit(ResourceChanged(context.step, "delete", str(resource), _since(asked.pop(resource))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 
-from bootstrap.aws import ssm, state_bucket
+from bootstrap.aws import environments, ssm, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.identity import identity
@@ -30,39 +30,33 @@ PATIENCE = 300.0  # seconds that AWS gets to remove what it was asked to
 
 def run(context: Context) -> Done:
     """Raises LeftoverError naming everything that is left, with a command for each."""
-    removed = _remove_parameters(context)
+    config, record = context.config, environments.name(context.config)
+    removed = _remove_parameters(context, record)
     bucket = backend.find(context)
-    kept = _Policy(context, bucket.bucket if bucket else "")
-    left = clear(context, kept.goes, PATIENCE)
-    last = audit(connection(context), owner(context.config))
+    account = identity(_api(context, "sts")).account
+    policy = keeping.policy(config, account, bucket.bucket if bucket else "")
+    left = clear(context, lambda found: _goes(found, policy, record), PATIENCE)
+    last = audit(connection(context), owner(config))
     strangers = (found for found in last if found.proof is Proof.INSIDE)
     if problems := [_problem(context, found) for found in (*left, *strangers)]:
-        raise LeftoverError(f"{len(problems)} resources of {context.config.name} are left", problems)
-    for found in last:
-        if why := kept.reason(found):
-            context.emit(ResourceKept(context.step, str(found.resource), why))
-    _forget(context.config)
+        raise LeftoverError(f"{len(problems)} resources of {config.name} are left", problems)
+    kept = {str(found.resource): why for found in last if (why := policy.reason(found))}
+    for resource, why in kept.items():
+        context.emit(ResourceKept(context.step, resource, why))
+    ssm.delete(_api(context, "ssm"), [record])  # while anything was left, it could be found
+    _forget(config)
     if bucket and not context.target.keep_state_bucket:
         # Last of all: while anything was left, its state was worth keeping.
         lock.let_go(context)
         state_bucket.remove(_api(context, "s3"), bucket.bucket)
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
-    staying = f"; kept {', '.join(str(found.resource) for found in last)}" if last else ""
+    staying = f"; kept {', '.join(kept)}" if kept else ""
     return Done(f"{removed} parameters removed, nothing left{staying}", changed=removed > 0)
 
 
-class _Policy:
-    """What stays, and what goes: only what is proved to be ours."""
-
-    def __init__(self, context: Context, state: str) -> None:
-        self._config, self._state = context.config, state
-        self._account = identity(_api(context, "sts")).account
-
-    def reason(self, found: Found) -> str:
-        return keeping.reason(found, self._config, state_bucket=self._state, account=self._account)
-
-    def goes(self, found: Found) -> bool:
-        return found.proof is not Proof.INSIDE and not self.reason(found)
+def _goes(found: Found, policy: keeping.Policy, record: str) -> bool:
+    """Only what is proved to be ours, and is not kept; the record goes after everything else."""
+    return found.proof is not Proof.INSIDE and not policy.reason(found) and found.resource.id != record
 
 
 def _problem(context: Context, found: Found) -> Problem:
@@ -89,12 +83,12 @@ def written_by_machines(name: str, prefix: str) -> bool:
     )
 
 
-def _remove_parameters(context: Context) -> int:
+def _remove_parameters(context: Context, record: str) -> int:
     config, api = context.config, _api(context, "ssm")
     below = ssm.names(api, config.ssm_prefix)
     ours = ssm.names(api, config.ssm_prefix, config.tags)
     ours |= {name for name in below if written_by_machines(name, config.ssm_prefix)}
-    staying = ours & keeping.seeds(config) if config.teardown.secrets == KEEP else set()
+    staying = {record} | (keeping.seeds(config) if config.teardown.secrets == KEEP else frozenset())
     ssm.delete(api, ours - staying)
     if foreign := sorted(below - ours):
         context.emit(Notice(f"left alone, not tagged as ours: {', '.join(foreign)}"))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from bootstrap.aws import environments
+from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.terraform.environment import terraform_environment
@@ -38,7 +40,7 @@ def open_stack(
     override = target.terraform_override
     if backend is None:
         override = (override or "") + _NO_BACKEND
-    content = Content(config.terraform.stack, override, variables(config, places))
+    content = Content(config.terraform.stack, override, variables(config, places, _expiry(context)))
     running = notes(config)
     wait_for_survivor(context, running)
     folder = prepare(config.terraform.folder, config.state / "terraform", content)
@@ -55,3 +57,12 @@ def open_stack(
     context.progress("terraform init")
     terraform.init(backend or {})
     return terraform
+
+
+def _expiry(context: Context) -> str:
+    """As the run has decided it; a look without a run goes by the record."""
+    decided = context.results.find(environments.Lifetime)
+    if decided is not None:
+        return decided.record.expires_at
+    found = environments.read(Api(context.target.client("ssm")), context.config)
+    return found.expires_at if found else ""

@@ -8,10 +8,12 @@ from bootstrap.config.model import Environment, Node
 from bootstrap.terraform.shortage import Place
 
 
-def variables(config: Environment, places: Mapping[str, Place] | None = None) -> dict[str, object]:
+def variables(
+    config: Environment, places: Mapping[str, Place] | None = None, expires_at: str = ""
+) -> dict[str, object]:
     """For `bootstrap.auto.tfvars.json`; `terraform.variables` of the configuration has the last word.
 
-    `places` are those of nodes that have alternatives.
+    `places` are those of nodes that have alternatives; `expires_at` is RFC 3339, empty for no expiry.
     """
     network = config.network
     return {
@@ -19,6 +21,7 @@ def variables(config: Environment, places: Mapping[str, Place] | None = None) ->
         "environment": config.name,
         "region": config.region,
         "ssm_prefix": config.ssm_prefix,
+        **({"expires_at": expires_at} if expires_at else {}),
         "vpc_cidr": network.vpc_cidr,
         "public_subnets": list(network.public_subnets),
         "private_subnets": list(network.private_subnets),

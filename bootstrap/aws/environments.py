@@ -1,0 +1,141 @@
+"""The environments of an account and region, known from AWS alone: a record in SSM, and tags.
+
+The record is written before anything else is made and removed after everything else is gone, so a machine
+that dies in between leaves an environment that can be found, with its expiry, from anywhere. An environment
+whose record is lost is still known by the tags of what it made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bootstrap.aws import ssm
+from bootstrap.aws.api import Api
+from bootstrap.aws.inventory import Connect, Owner
+from bootstrap.config.model import Environment
+
+FORMAT = 1
+NAME = "bootstrap/environment"  # below the environment's prefix
+MARK = {"bootstrap:record": "environment"}
+EXPIRES = "bootstrap:expires-at"
+_PROJECT, _ENVIRONMENT = "bootstrap:project", "bootstrap:environment"
+
+
+@dataclass(frozen=True)
+class Record:
+    """`expires_at` is RFC 3339 in UTC, empty for an environment that stays; `keep` names what `teardown`
+    keeps. Without an SSM record `prefix` and `domain` are empty: then only tags tell what is its own."""
+
+    project: str
+    environment: str
+    region: str
+    prefix: str = ""
+    domain: str = ""
+    expires_at: str = ""
+    created_at: str = ""
+    seeds: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"{self.project}/{self.environment}"
+
+    @property
+    def owner(self) -> Owner:
+        tags = {_PROJECT: self.project, _ENVIRONMENT: self.environment}
+        return Owner(tags, f"{self.project}-{self.environment}", self.prefix, self.domain)
+
+    def left(self, now: float) -> float | None:
+        """Seconds until it expires, negative when it has; None when it stays. Raises ValueError."""
+        return datetime.fromisoformat(self.expires_at).timestamp() - now if self.expires_at else None
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """What a run has decided and written down."""
+
+    record: Record
+
+
+def stamp(unix_seconds: float) -> str:
+    """RFC 3339, UTC, whole seconds: as Terraform's variable and the tags have it."""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def name(config: Environment) -> str:
+    return f"{config.ssm_prefix}/{NAME}"
+
+
+def encode(record: Record) -> str:
+    return json.dumps({"version": FORMAT, **asdict(record)}, sort_keys=True)
+
+
+def decode(text: str) -> Record | None:
+    """None for what no version of ours wrote."""
+    try:
+        data: Mapping[str, Any] = json.loads(text)
+        known = {key: data[key] for key in Record.__dataclass_fields__ if key in data}
+        return Record(**{**known, "keep": tuple(known["keep"]), "seeds": tuple(known["seeds"])})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def read(api: Api, config: Environment) -> Record | None:
+    """The environment's own record. `api` is SSM."""
+    text = ssm.read(api, [name(config)]).get(name(config))
+    return decode(text) if text is not None else None
+
+
+def write(api: Api, config: Environment, record: Record) -> None:
+    expiry = {EXPIRES: record.expires_at} if record.expires_at else {}
+    tags = {**config.tags, **MARK, **expiry}
+    api.call("put_parameter", Name=name(config), Value=encode(record), Type="String", Overwrite=True)
+    api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=name(config), Tags=ssm.pairs(tags))
+    if not record.expires_at:
+        ssm.untag(api, name(config), [EXPIRES])
+
+
+def find(connect: Connect, region: str) -> tuple[Record, ...]:
+    """Every environment of the account in that region, sorted. Raises TemporaryError or AwsError."""
+    found = {record.title: record for record in _records(connect("ssm"))}
+    for record in _tagged(connect("ec2"), region):
+        found.setdefault(record.title, record)
+    return tuple(found[title] for title in sorted(found))
+
+
+def _records(api: Api) -> Iterator[Record]:
+    for value in ssm.read(api, sorted(ssm.names(api, tags=MARK))).values():
+        if record := decode(value):
+            yield record
+
+
+def _tagged(api: Api, region: str) -> Iterator[Record]:
+    """By the tags of VPCs and instances: what costs, and what everything else hangs on."""
+    filters = [{"Name": "tag-key", "Values": [_ENVIRONMENT]}]
+    machines = api.pages("describe_instances", "Reservations", Filters=filters)
+    living = (
+        item for group in machines for item in group["Instances"] if item["State"]["Name"] != "terminated"
+    )
+    for item in (*api.pages("describe_vpcs", "Vpcs", Filters=filters), *living):
+        tags = {pair["Key"]: pair["Value"] for pair in item.get("Tags") or ()}
+        if _PROJECT in tags and _ENVIRONMENT in tags:
+            prefix = tags.get("bootstrap:ssm-prefix", "")
+            expiry = tags.get(EXPIRES, "")
+            yield Record(tags[_PROJECT], tags[_ENVIRONMENT], region, prefix, expires_at=expiry)
+
+
+def expired(records: Iterable[Record], now: float) -> tuple[Record, ...]:
+    """Those whose time is over. One with an expiry that cannot be read is never among them. Pure."""
+    return tuple(record for record in records if _over(record, now))
+
+
+def _over(record: Record, now: float) -> bool:
+    try:
+        left = record.left(now)
+    except ValueError:
+        return False
+    return left is not None and left <= 0

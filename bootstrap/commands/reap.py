@@ -1,0 +1,74 @@
+"""`bootstrap reap`: remove environments whose time is over, from anywhere, knowing only the account."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+
+from bootstrap import plan, targets
+from bootstrap.aws import environments
+from bootstrap.aws.api import Api
+from bootstrap.clock import SystemClock
+from bootstrap.commands.ask import confirm
+from bootstrap.commands.execute import execute
+from bootstrap.commands.options import ReapOptions
+from bootstrap.config.load import load
+
+FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+
+
+def run(options: ReapOptions) -> int:
+    """The environment of the configuration says which account and region; every project's are looked at."""
+    config = load(options.config, options.environment, values=False)
+    target = targets.open_target(config)
+    found = environments.find(lambda service: Api(target.client(service)), config.region)
+    now = SystemClock().now()
+    over = environments.expired(found, now)
+    if options.dry_run:
+        _show(options, found, over, now)
+        return 0
+    for line in _lines(found, over, now):
+        print(line, file=sys.stderr)  # noqa: T201 - what the question is about
+    if not over:
+        return 0
+    confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")
+    return execute(plan.build_reap(over, target), config, target, options, ())
+
+
+def _show(
+    options: ReapOptions,
+    found: tuple[environments.Record, ...],
+    over: tuple[environments.Record, ...],
+    now: float,
+) -> None:
+    if options.output == "json":
+        listed = [{**asdict(record), "expired": record in over} for record in found]
+        click.echo(json.dumps({"version": FORMAT, "environments": listed}))
+    else:
+        for line in _lines(found, over, now):
+            click.echo(line)
+
+
+def _lines(
+    found: tuple[environments.Record, ...], over: tuple[environments.Record, ...], now: float
+) -> Iterator[str]:
+    if not found:
+        yield "there is no environment"
+    for record in found:
+        yield f"{record.title:<32} {_state(record, record in over, now)}"
+
+
+def _state(record: environments.Record, over: bool, now: float) -> str:
+    from bootstrap.render.text import duration  # noqa: PLC0415 - rich; not for the JSON form
+
+    try:
+        left = record.left(now)
+    except ValueError:
+        return f"expires at '{record.expires_at}', which is no time: left alone"
+    if left is None:
+        return "stays"
+    return f"expired {duration(-left)} ago" if over else f"expires in {duration(left)}"

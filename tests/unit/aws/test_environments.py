@@ -1,0 +1,101 @@
+"""What AWS tells of environments: records and tags, and whose time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from bootstrap import duration
+from bootstrap.aws import environments
+from bootstrap.aws.api import Api
+from bootstrap.aws.environments import Record, decode, encode, expired, find, stamp
+from tests.aws_context import REGION, client, environment
+
+NOW = 1_790_000_000.0
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    with mock_aws():
+        yield
+
+
+def connect(service: str) -> Api:
+    return Api(client(service))
+
+
+def vpc(**tags: str) -> None:
+    pairs = [{"Key": f"bootstrap:{key.replace('_', '-')}", "Value": text} for key, text in tags.items()]
+    client("ec2").create_vpc(
+        CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": pairs}]
+    )
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("8h", 28800), ("2d", 172800), ("1h30m", 5400)])
+def test_spans(text: str, seconds: float) -> None:
+    assert duration.parse(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "8", "h", "8 h", "-1h", "0m", "1y", "8h!"])
+def test_what_is_no_span(text: str) -> None:
+    with pytest.raises(ValueError, match="time"):
+        duration.parse(text)
+
+
+names = st.text("abc-", min_size=1, max_size=8)
+
+
+@given(names, names, st.lists(names).map(tuple), st.sampled_from(["", stamp(NOW)]))
+def test_a_record_survives_writing(project: str, which: str, seeds: tuple[str, ...], expiry: str) -> None:
+    record = Record(project, which, REGION, "/p", "d", expiry, stamp(NOW), seeds, ("backups",))
+    assert decode(encode(record)) == record
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"project": 1}', "not json"])
+def test_what_is_no_record(text: str) -> None:
+    assert decode(text) is None
+
+
+@given(st.floats(-1e6, 1e6))
+def test_only_what_is_over_is_over(offset: float) -> None:
+    record = Record("p", "e", REGION, expires_at=stamp(NOW + offset))
+    over = expired([record], NOW)
+    assert bool(over) is (int(NOW + offset) <= NOW)
+
+
+@pytest.mark.parametrize("expiry", ["", "soon", "2026-99-99T00:00:00Z"])
+def test_without_a_time_nothing_is_ever_over(expiry: str) -> None:
+    assert expired([Record("p", "e", REGION, expires_at=expiry)], 1e12) == ()
+
+
+def test_records_and_tags_are_found_and_the_record_wins(aws: None, tmp_path: Path) -> None:
+    config = environment(tmp_path)
+    api = connect("ssm")
+    mine = Record("eco2", "dev", REGION, "/eco2/dev", "dev.example.com", stamp(NOW))
+    environments.write(api, config, mine)
+    vpc(project="eco2", environment="dev", expires_at=stamp(NOW + 9))
+    vpc(project="eco2", environment="lost", expires_at=stamp(NOW + 5))
+    vpc(project="eco2")
+    found = find(connect, REGION)
+    assert found == (mine, Record("eco2", "lost", REGION, expires_at=stamp(NOW + 5)))
+    assert environments.read(api, config) == mine
+
+
+def test_a_record_is_rewritten_in_place(aws: None, tmp_path: Path) -> None:
+    config, api = environment(tmp_path), connect("ssm")
+    first = Record("eco2", "dev", REGION, "/eco2/dev", expires_at=stamp(NOW))
+    environments.write(api, config, first)
+    environments.write(api, config, replace(first, expires_at=""))
+    tags: list[Any] = client("ssm").list_tags_for_resource(
+        ResourceType="Parameter", ResourceId="/eco2/dev/bootstrap/environment"
+    )["TagList"]
+    assert environments.EXPIRES not in {tag["Key"] for tag in tags}
+    assert environments.read(api, config) == replace(first, expires_at="")
