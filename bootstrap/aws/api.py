@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from bootstrap.aws.errors import translate
 from bootstrap.errors import BootstrapError
@@ -27,7 +28,7 @@ class Api:
         """One call by its Python name, e.g. `put_parameter`. Raises TemporaryError or AwsError."""
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise self._ours(error, operation, parameters) from self._cause(error, parameters)
         return answer
 
@@ -39,7 +40,7 @@ class Api:
         try:
             for page in self.client.get_paginator(operation).paginate(**parameters):
                 yield from page.get(key) or ()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise self._ours(error, operation, parameters) from error
 
     def _ours(self, error: Exception, operation: str, parameters: Mapping[str, Any]) -> BootstrapError:

@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore import exceptions as botocore
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from bootstrap.errors import BootstrapError, PermanentError, TemporaryError
 
@@ -160,7 +161,8 @@ def translate(error: Exception, what: str, action: str = "", secrets: Sequence[s
         return AwsError(what, why, CURE_CREDENTIALS)
     if isinstance(error, botocore.NoRegionError | botocore.InvalidRegionError):
         return AwsError(what, why, "set `region` of the environment in the configuration file")
-    return AwsError(what, why, CURE_VALUES)
+    # An answer that cannot be read is not AWS's, or is that of one who does not know the call.
+    return AwsError(what, why, CURE_NETWORK if isinstance(error, ResponseParserError) else CURE_VALUES)
 
 
 def _answered(error: ClientError, what: str, action: str, secrets: Sequence[str]) -> BootstrapError:

@@ -12,11 +12,12 @@ import botocore
 import pytest
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.retries import standard
 
 import bootstrap
 from bootstrap.aws.api import Api
-from bootstrap.aws.errors import AwsBusy, AwsError, Throttled, translate
+from bootstrap.aws.errors import CURE_NETWORK, AwsBusy, AwsError, Throttled, translate
 from bootstrap.errors import BootstrapError, PermanentError, TemporaryError
 
 # What a network or an overloaded service does; everything else would only fail again.
@@ -205,3 +206,9 @@ def test_pages_are_translated_too() -> None:
     with pytest.raises(Throttled) as raised:
         list(Api(Failing(answer("Throttling", 400))).pages("put_parameter", "Items"))
     assert raised.value.what == "ssm:PutParameter failed"
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_of_aws() -> None:
+    found = translate(ResponseParserError("no XML: <html>"), "iam:SimulatePrincipalPolicy failed")
+    assert isinstance(found, AwsError)
+    assert found.cure == CURE_NETWORK
