@@ -6,7 +6,7 @@ A unit is what carries a number in Git: an Application or an ApplicationSet, bes
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Generic, TypeVar
 
@@ -42,9 +42,24 @@ def renumber(
     """The units that have to move, with their new numbers; empty when every order holds already.
 
     As many units as possible keep theirs, all `pinned` ones in any case; what moves goes to the nearest
-    number that is valid. Of two in the wrong order the later one moves, where there is a choice.
+    number that is valid. Of two in the wrong order the later one moves, where there is a choice; what moves
+    gets a number apart from those that it might share one with, where there is room.
     Raises Cycle, or NoRoom when the pinned ones contradict each other.
     """
+    orders = tuple(orders)
+    moved = _renumber(waves, orders, pinned)
+    kept = waves.keys() - moved.keys()
+    apart = (
+        order if order.first in kept and order.then in kept else replace(order, gap=max(order.gap, 1))
+        for order in orders
+    )
+    try:
+        return _renumber(waves, apart, kept)
+    except (Cycle, NoRoom):
+        return moved
+
+
+def _renumber(waves: Mapping[U, int], orders: Iterable[Before[U]], pinned: Collection[U]) -> dict[U, int]:
     paths = _Paths(waves, orders)
     kept = _keep(waves, paths, pinned)
     numbers = {unit: waves[unit] for unit in kept}
@@ -109,13 +124,18 @@ def _keep(waves: Mapping[U, int], paths: _Paths[U], pinned: Collection[U]) -> se
         unit: {then for then, far in paths.out_of(unit, waves) if waves[then] < waves[unit] + far}
         for unit in paths.sorted
     }
-    if any(clash[unit] & set(pinned) for unit in pinned):
+    within = {
+        unit
+        for unit in paths.sorted
+        if LOWEST + paths.depth(unit) <= waves[unit] <= HIGHEST - paths.height(unit)
+    }
+    if any(unit not in within or clash[unit] & set(pinned) for unit in pinned):
         raise NoRoom
     free = {
         unit
         for unit in paths.sorted
         if unit not in pinned
-        and LOWEST + paths.depth(unit) <= waves[unit] <= HIGHEST - paths.height(unit)
+        and unit in within
         and not any(one in clash[unit] or unit in clash[one] for one in pinned)
     }
     order = [unit for unit in paths.sorted if unit in free]

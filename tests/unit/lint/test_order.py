@@ -33,6 +33,9 @@ def chain(*names: str) -> Orders:
         ({"a": 1, "b": 9, "c": 2}, chain("a", "b", "c"), {"c": 10}),
         ({"a": 3, "b": 3, "c": 3}, chain("a", "b", "c"), {"b": 4, "c": 5}),
         ({"a": 0, "b": 3}, [Before("a", "b", 5)], {"b": 5}),
+        # What may share a number gets its own, if it moves and there is room.
+        ({"a": 9, "b": 5}, [Before("a", "b", 0)], {"b": 10}),
+        ({"a": 9, "b": 5, "c": 9}, [Before("a", "b", 0), Before("b", "c", 0)], {"b": 9}),
         ({"a": HIGHEST, "b": HIGHEST}, chain("a", "b"), {"a": HIGHEST - 1}),
         ({"a": LOWEST, "b": LOWEST}, chain("a", "b"), {"b": LOWEST + 1}),
     ],
