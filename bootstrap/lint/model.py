@@ -64,7 +64,7 @@ class Manifest:
     @property
     def hooks(self) -> tuple[str, ...]:
         """Phases it is a hook of (PreSync, Sync, PostSync, SyncFail, Skip …); empty for any other object."""
-        said = annotations_of(self.item).get("argocd.argoproj.io/hook", "")
+        said = str(annotations_of(self.item).get("argocd.argoproj.io/hook") or "")
         return tuple(part.strip() for part in said.split(",") if part.strip())
 
 

@@ -40,7 +40,7 @@ def phases(manifest: Manifest) -> tuple[Phase, ...]:
     """All phases in which it is applied, the first one first; (NEVER,) for what no sync applies."""
     if manifest.hooks:
         return tuple(sorted({_PHASES.get(hook, Phase.NEVER) for hook in manifest.hooks}))
-    helm = annotations_of(manifest.item).get(HELM_HOOK, "")
+    helm = str(annotations_of(manifest.item).get(HELM_HOOK) or "")
     if not helm or helm == "crd-install":
         return (Phase.SYNC,)
     return tuple(sorted({_HELM.get(word.strip(), Phase.NEVER) for word in helm.split(",")}))
@@ -63,6 +63,6 @@ def wave(item: Json) -> int:
     if WAVE in notes:
         return wave_of(item)
     try:
-        return int(notes.get(HELM_WEIGHT, 0))
-    except ValueError:
+        return int(notes.get(HELM_WEIGHT) or 0)
+    except (TypeError, ValueError):
         return 0
