@@ -14,6 +14,7 @@ from bootstrap.errors import BootstrapError, LockedError, TemporaryError, ToolEr
 from bootstrap.terraform.messages import Diagnostic
 
 _SHOWN_LINES, _SHOWN_WIDTH = 4, 240
+_HELD = "Error acquiring the state lock"
 
 # Seen from the provider while AWS makes a new role, profile or key visible everywhere, or is overloaded.
 _PASSES = re.compile(
@@ -66,8 +67,11 @@ class StateLocked(LockedError):
 
 
 def lock(diagnostic: Diagnostic) -> Lock | None:
-    """The lock that a diagnostic complains of, or None when it is about something else."""
-    if "state lock" not in diagnostic.summary or "Lock Info" not in diagnostic.detail:
+    """The lock that a diagnostic says is held, or None when it is about something else.
+
+    That a lock could not be given back is told with the same words, and is no reason to break it.
+    """
+    if _HELD not in diagnostic.summary or "Lock Info" not in diagnostic.detail:
         return None
     fields = dict(
         re.findall(r"^\s*(ID|Path|Operation|Who|Created):[ \t]*(.*?)[ \t]*$", diagnostic.detail, re.M)
@@ -89,7 +93,7 @@ def explain(
     Without diagnostics the last `plain` lines have to do. `now` is Unix seconds.
     """
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
-    told = Diagnostic("error", "Error acquiring the state lock", "\n".join(plain))
+    told = Diagnostic("error", _HELD, "\n".join(plain))
     complaints = errors or ([told] if any(told.summary in line for line in plain) else [])
     for held in filter(None, map(lock, complaints)):
         return _locked(held, folder, now)

@@ -22,7 +22,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.inventory import inventory, owner
 from bootstrap.clock import SystemClock
 from bootstrap.config.load import load
-from bootstrap.config.model import Environment
+from bootstrap.config.model import Environment, TerraformConfig
 from bootstrap.local.aws import override
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.plan import Done
@@ -68,9 +68,8 @@ def environment(home: Path, name: str, **changes: Any) -> Environment:
         home=home,
         ssm_prefix=f"/eco2/{name}",
         nodes=nodes,
-        seeds=(),
         domain=f"{name}.example.com",
-        **changes,
+        **{"seeds": (), **changes},
     )
 
 
@@ -112,6 +111,38 @@ class Dev:
         """How many of each kind there are."""
         found = inventory(lambda service: Api(self.client(service)), owner(self.config))
         return Counter(resource.kind for resource in found)
+
+
+SMALL = """
+terraform {
+  required_providers { aws = { source = "hashicorp/aws", version = ">= 3.39.0, < 7.0.0" } }
+  backend "s3" {}
+}
+provider "aws" {
+  region = var.region
+  default_tags { tags = { "bootstrap:project" = var.project, "bootstrap:environment" = var.environment } }
+}
+variable "project" {}
+variable "environment" {}
+variable "region" {}
+variable "ssm_prefix" {}
+resource "aws_kms_key" "main" { description = "small" }
+resource "aws_ssm_parameter" "fact" {
+  name       = "${var.ssm_prefix}/network/vpc-id"
+  type       = "String"
+  value      = "vpc-1"
+  depends_on = [aws_kms_key.main]
+}
+output "kms_key_arn" { value = aws_kms_key.main.arn }
+"""
+
+
+def small(home: Path, name: str, aws: Edge, more: str = "", **changes: Any) -> Dev:
+    """An environment whose stack is made in no time: a key, then a parameter, then what `more` says."""
+    folder = home / "terraform"
+    (folder / "dev").mkdir(parents=True)
+    (folder / "dev" / "main.tf").write_text(SMALL + more)
+    return dev(home, name, aws, terraform=TerraformConfig(folder), **changes)
 
 
 def make_world(config: Environment, aws: Edge) -> World:

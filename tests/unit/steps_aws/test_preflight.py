@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import Session
 from moto import mock_aws
 
+from bootstrap.aws.state_file import ids
 from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.errors import PreflightError, Problem, TemporaryError
+from bootstrap.events import Notice
 from bootstrap.steps import preflight
 from tests.aws_context import ACCOUNT, NODE, REGION, World, client, environment, world
 
@@ -130,3 +134,109 @@ def test_no_network_is_no_verdict(config: Environment) -> None:
 
     with pytest.raises(TemporaryError):
         preflight.run(world(config, client=connect).context)
+
+
+def said(here: World) -> str:
+    return "\n".join(notice.message for notice in here.of(Notice))
+
+
+def pairs(config: Environment) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in config.tags.items()]
+
+
+def test_a_role_of_our_name_in_other_hands_is_refused(config: Environment) -> None:
+    client("iam").create_role(RoleName="eco2-dev-worker", AssumeRolePolicyDocument="{}")
+    client("iam").create_role(
+        RoleName="eco2-dev-control-plane", AssumeRolePolicyDocument="{}", Tags=pairs(config)
+    )
+    found = problems(world(config))
+    assert found.keys() == {"names"}
+    assert "role/eco2-dev-worker exists and is not ours" in found["names"].what
+
+
+def test_an_alias_of_our_name_in_other_hands_is_refused(config: Environment) -> None:
+    key = client("kms").create_key()["KeyMetadata"]["KeyId"]
+    client("kms").create_alias(AliasName="alias/eco2-dev", TargetKeyId=key)
+    assert "alias/eco2-dev exists" in problems(world(config))["names"].what
+    tags = [{"TagKey": name, "TagValue": value} for name, value in config.tags.items()]
+    client("kms").tag_resource(KeyId=key, Tags=tags)
+    assert preflight.run(world(config).context).summary
+
+
+def test_what_is_denied_is_refused_by_name(config: Environment) -> None:
+    def connect(service: str) -> Any:
+        made = client(service)
+        if service == "iam":
+            made.meta.events.register_first("before-call.iam.SimulatePrincipalPolicy", deny)
+        return made
+
+    def deny(**_: Any) -> Any:
+        results = [{"EvalActionName": "ec2:RunInstances", "EvalDecision": "implicitDeny"}]
+        return AWSResponse("", 200, {}, None), {"EvaluationResults": results}
+
+    found = problems(world(config, client=connect))
+    assert "may not ec2:RunInstances" in found["permissions"].what
+
+
+def test_what_cannot_be_looked_at_is_told_and_refuses_nothing(config: Environment) -> None:
+    def connect(service: str) -> Any:
+        made = client(service)
+        if service == "iam":
+            made.meta.events.register_first("before-call.iam.SimulatePrincipalPolicy", refuse)
+        return made
+
+    def refuse(**_: Any) -> None:
+        error = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(error, "SimulatePrincipalPolicy")
+
+    here = world(config, client=connect)
+    assert preflight.run(here.context).summary
+    assert "permissions could not be checked beforehand" in said(here)
+    assert "the quota of vCPUs of standard instances could not be checked" in said(here), "moto knows none"
+
+
+def test_too_many_networks_are_refused_with_the_command_that_asks_for_more(config: Environment) -> None:
+    for number in range(5):
+        client("ec2").create_vpc(CidrBlock=f"10.{number}.0.0/16")
+    found = problems(world(config))
+    assert found["quotas"].what.startswith("VPCs: 1 more are needed, 6 of 5 are in use")
+    assert "--quota-code L-F678F1CE --desired-value 7" in found["quotas"].cure
+
+
+def test_credentials_that_end_too_soon_are_refused(
+    config: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "aws_session_token": "t"}
+
+    def connect(service: str) -> Any:
+        return boto3.client(service, region_name=REGION, **keys) if service == "sts" else client(service)
+
+    here = world(config, client=connect)
+    soon = datetime.fromtimestamp(here.context.clock.now() + 120, UTC).isoformat()
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", soon)
+    found = problems(here)
+    assert "expire in 2 min" in found["AWS credentials"].what
+    monkeypatch.delenv("AWS_CREDENTIAL_EXPIRATION")
+    here = world(config, client=connect)
+    assert preflight.run(here.context).summary
+    assert "nothing tells when they expire" in said(here)
+
+
+def test_what_an_earlier_run_left_is_told_with_its_fate(config: Environment) -> None:
+    made = client("ec2").create_vpc(
+        CidrBlock="10.9.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": pairs(config)}]
+    )["Vpc"]["VpcId"]
+    here = world(config)
+    assert preflight.run(here.context).summary
+    assert f"not in Terraform's state: {made}" in said(here)
+    assert "will be taken over" in said(here)
+    refusing = replace(config, terraform=replace(config.terraform, orphans="refuse"))
+    here = world(refusing)
+    assert preflight.run(here.context).summary
+    assert "will be refused" in said(here)
+
+
+def test_what_the_state_knows_was_not_left(config: Environment) -> None:
+    state = b'{"version": 4, "resources": [{"instances": [{"attributes": {"id": "vpc-1"}}, {}]}, {}]}'
+    assert ids(state) == {"vpc-1"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import LockedError, TemporaryError, ToolError
-from bootstrap.terraform.explain import Lock, age, compact, explain, lock
+from bootstrap.terraform.explain import Lock, StateLocked, age, compact, explain, lock
 from bootstrap.terraform.messages import Diagnostic
 
 FOLDER = Path("/home/me/project/terraform/dev")
@@ -36,6 +36,15 @@ def test_a_lock_is_read() -> None:
         path="tfstate/terraform.tfstate",
     )
     assert lock(error("something else", "Lock Info")) is None
+    # What could not be given back is still ours.
+    assert lock(Diagnostic("error", "Error releasing the state lock", LOCKED.detail)) is None
+
+
+def test_a_lock_is_read_from_plain_text_too() -> None:
+    """`state push` and `import` know no JSON."""
+    found = explain("state push", (), [LOCKED.summary, *LOCKED.detail.splitlines()], FOLDER, NOW)
+    assert isinstance(found, StateLocked)
+    assert found.lock == lock(LOCKED)
 
 
 def test_a_lock_is_named_with_owner_and_age() -> None:

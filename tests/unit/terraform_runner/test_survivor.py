@@ -13,7 +13,17 @@ from bootstrap.clock import FakeClock
 from bootstrap.errors import LockedError
 from bootstrap.events import StepProgress
 from bootstrap.terraform import survivor as module
-from bootstrap.terraform.survivor import note, survivor, wait_for_survivor
+from bootstrap.terraform.explain import Lock
+from bootstrap.terraform.survivor import (
+    KEPT,
+    Note,
+    note,
+    notes_in,
+    proof_of_death,
+    survivor,
+    wait_for_survivor,
+    whoami,
+)
 from tests.aws_context import environment, world
 
 
@@ -35,11 +45,13 @@ def test_who_runs_is_known_and_who_ended_is_not(tmp_path: Path, program: subproc
 
 def test_another_process_with_the_same_id_is_not_mistaken(tmp_path: Path) -> None:
     path = tmp_path / "terraform.pid"
-    path.write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    path.write_text(json.dumps([{"pid": os.getpid(), "started": 1.0}]))
     assert survivor(path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": -1, "started": 0}', '{"pid": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "[7]", '[{"pid": -1, "started": 0}]', '[{"pid": "x", "started": 0}]']
+)
 def test_a_torn_note_is_no_note(tmp_path: Path, text: str) -> None:
     path = tmp_path / "terraform.pid"
     path.write_text(text)
@@ -63,3 +75,31 @@ def test_but_not_for_ever(tmp_path: Path, program: subprocess.Popen[bytes]) -> N
         wait_for_survivor(world(environment(tmp_path), clock=clock).context, path)
     assert f"kill -INT {program.pid}" in refused.value.cure
     assert clock.monotonic() == pytest.approx(120)
+
+
+def lock(created: float, who: str | None = None) -> Lock:
+    return Lock("5f1c", who or whoami(), "apply", created, "state")
+
+
+def test_whose_lock_it_is_is_proved_by_when_it_was_taken(
+    tmp_path: Path, program: subprocess.Popen[bytes]
+) -> None:
+    path = tmp_path / "terraform.pid"
+    assert proof_of_death(path, lock(0.0)) == "", "nothing is noted"
+    note(path, program.pid)
+    started = notes_in(path)[0].started
+    assert proof_of_death(path, lock(started + 2)) == "", "it lives"
+    program.communicate(b"\n")
+    assert f"process {program.pid}" in proof_of_death(path, lock(started + 2))
+    assert proof_of_death(path, lock(started + 2, "alice@build-7")) == "", "another machine's"
+    assert proof_of_death(path, lock(started - 60)) == "", "taken before ours was there"
+    assert proof_of_death(path, lock(started + 600)) == "", "taken long after ours was started"
+
+
+def test_notes_do_not_pile_up(tmp_path: Path) -> None:
+    path = tmp_path / "terraform.pid"
+    for _ in range(KEPT + 3):
+        note(path, os.getpid())
+    notes = notes_in(path)
+    assert len(notes) == KEPT
+    assert notes[-1] == Note(os.getpid(), notes[0].started)

@@ -1,0 +1,134 @@
+"""What is there is matched with what is to be made: one to one, and never what the state has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from bootstrap.aws.adoption import FINDERS, HARMLESS, World
+from bootstrap.aws.api import Api
+from bootstrap.steps.orphans import match
+from bootstrap.terraform.creations import Creation, Creations
+from tests.aws_context import client
+
+OURS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
+GROUP: dict[str, Any] = {"type": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 443}
+
+
+def tagged(kind: str, name: str, environment: str = "dev") -> list[dict[str, Any]]:
+    tags = {**OURS, "bootstrap:environment": environment, "Name": name}
+    return [{"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
+
+
+def vpc(name: str = "eco2-dev", environment: str = "dev") -> str:
+    specification = tagged("vpc", name, environment)
+    made = client("ec2").create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=specification)
+    identity: str = made["Vpc"]["VpcId"]
+    return identity
+
+
+def wanted(kind: str, address: str = "x", **values: Any) -> Creation:
+    return Creation(f"{kind}.{address}", kind, values)
+
+
+def found(
+    *items: Creation, managed: frozenset[tuple[str, str]] = frozenset(), **going: str
+) -> dict[str, str]:
+    world = World(lambda service: Api(client(service)), OURS)
+    return match(world, Creations(items, managed, frozenset(going.values())), {**FINDERS, **HARMLESS})
+
+
+VPC = wanted("aws_vpc", cidr_block="10.0.0.0/16", tags={"Name": "eco2-dev"})
+
+
+@mock_aws
+def test_ours_is_found_by_tags_and_name() -> None:
+    vpc(environment="prod")
+    vpc(name="another")
+    assert found(VPC) == {}
+    mine = vpc()
+    assert found(VPC) == {"aws_vpc.x": mine}
+    assert found(VPC, managed=frozenset({("aws_vpc", mine)})) == {}, "the state has it already"
+
+
+@mock_aws
+def test_one_thing_is_given_to_one_address() -> None:
+    vpc()
+    twice = (VPC, wanted("aws_vpc", "y", cidr_block="10.0.0.0/16", tags={"Name": "eco2-dev"}))
+    assert len(found(*twice)) == 1
+
+
+@mock_aws
+def test_a_part_waits_for_the_whole() -> None:
+    mine = vpc()
+    made = client("ec2").create_subnet(
+        VpcId=mine, CidrBlock="10.0.1.0/24", TagSpecifications=tagged("subnet", "a")
+    )["Subnet"]["SubnetId"]
+    subnet: dict[str, Any] = {"cidr_block": "10.0.1.0/24", "tags": {"Name": "a"}}
+    assert found(wanted("aws_subnet", **subnet)) == {}, "its VPC is not known yet"
+    assert found(wanted("aws_subnet", vpc_id="vpc-other", **subnet)) == {}
+    assert found(wanted("aws_subnet", vpc_id=mine, **subnet)) == {"aws_subnet.x": made}
+
+
+@mock_aws
+def test_a_gateway_that_is_not_attached_yet_is_ours_too() -> None:
+    mine = vpc()
+    made = client("ec2").create_internet_gateway(TagSpecifications=tagged("internet-gateway", "eco2-dev"))
+    gateway = made["InternetGateway"]["InternetGatewayId"]
+    values: dict[str, Any] = {"vpc_id": mine, "tags": {"Name": "eco2-dev"}}
+    assert found(wanted("aws_internet_gateway", **values)) == {"aws_internet_gateway.x": gateway}
+
+
+@mock_aws
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        ({"cidr_blocks": ["0.0.0.0/0"]}, "0.0.0.0/0"),
+        ({"self": True}, "self"),
+    ],
+)
+def test_a_rule_is_known_by_all_it_says(rule: dict[str, Any], source: str) -> None:
+    ec2, mine = client("ec2"), vpc()
+    group = ec2.create_security_group(
+        GroupName="g", Description="g", VpcId=mine, TagSpecifications=tagged("security-group", "g")
+    )["GroupId"]
+    item = wanted("aws_security_group_rule", security_group_id=group, **GROUP, **rule)
+    assert found(item) == {}
+    ports = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    other = (
+        {"UserIdGroupPairs": [{"GroupId": group}]} if source == "self" else {"IpRanges": [{"CidrIp": source}]}
+    )
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**ports, **other}])
+    assert found(item) == {"aws_security_group_rule.x": f"{group}_ingress_tcp_443_443_{source}"}
+    assert found(item, going="aws_security_group_rule") == {}, "it may be one that is being moved"
+
+
+@mock_aws
+def test_names_count_only_with_our_tags() -> None:
+    iam = client("iam")
+    role, parameter = wanted("aws_iam_role", name="r"), wanted("aws_ssm_parameter", name="/eco2/dev/x")
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    client("ssm").put_parameter(Name="/eco2/dev/x", Value="x", Type="String")
+    assert found(role, parameter) == {}, "somebody else's: AWS will say so"
+    pairs = [{"Key": key, "Value": value} for key, value in OURS.items()]
+    iam.tag_role(RoleName="r", Tags=pairs)
+    client("ssm").add_tags_to_resource(ResourceType="Parameter", ResourceId="/eco2/dev/x", Tags=pairs)
+    assert found(role, parameter) == {"aws_iam_role.x": "r", "aws_ssm_parameter.x": "/eco2/dev/x"}
+
+
+@mock_aws
+def test_a_log_group_and_a_launch_template_of_a_users_stack() -> None:
+    client("logs").create_log_group(logGroupName="/eco2/dev", tags=OURS)
+    made = client("ec2").create_launch_template(
+        LaunchTemplateName="t", LaunchTemplateData={}, TagSpecifications=tagged("launch-template", "t")
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    assert found(
+        wanted("aws_cloudwatch_log_group", name="/eco2/dev"), wanted("aws_launch_template", name="t")
+    ) == {"aws_cloudwatch_log_group.x": "/eco2/dev", "aws_launch_template.x": made}
+
+
+@mock_aws
+def test_what_nobody_knows_is_left_to_terraform() -> None:
+    assert found(wanted("aws_route53_record", name="x"), wanted("aws_vpc")) == {}

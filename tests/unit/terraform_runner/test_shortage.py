@@ -1,0 +1,140 @@
+"""No room in EC2: when it is told, when it is believed, and where a machine goes then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootstrap.config.model import Environment, Fallback
+from bootstrap.terraform.provider_log import MOST, provider_log
+from bootstrap.terraform.shortage import (
+    Place,
+    Shortage,
+    Shortages,
+    Spot,
+    choose,
+    default_zone,
+    places,
+)
+from bootstrap.terraform.variables import variables
+from tests.aws_context import NODE, environment
+
+ZONES = ("ap-northeast-2a", "ap-northeast-2b", "ap-northeast-2c")
+A, B, C = ZONES
+HERE = Spot("t3.large", A)
+
+
+def answer(kind: str = "t3.large", zone: str = A) -> str:
+    """As provider 3.39 logs it, on a line of its own."""
+    return (
+        "2026-11-21T10:51:26.954Z [INFO]  provider.terraform-provider-aws_v3.39.0_x5: [DEBUG] [aws-sdk-go]"
+        ' <?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error>'
+        "<Code>InsufficientInstanceCapacity</Code><Message>We currently do not have sufficient"
+        f" {kind} capacity in the Availability Zone you requested ({zone}).</Message></Error></Errors>"
+        "<RequestID>1</RequestID></Response>\n"
+    )
+
+
+def test_it_is_told_once_and_believed_after_a_while() -> None:
+    heard = Shortages(30)
+    assert heard.hear(answer(), 0.0) == (HERE,)
+    for now in (0.1, 0.3, 1.0, 3.0, 9.0, 20.0):
+        assert heard.hear(answer(), now) == ()
+        assert not heard.lasting
+    heard.hear(answer(), 41.0)
+    assert heard.lasting == {HERE}
+    assert heard.message.startswith("We currently do not have sufficient t3.large capacity")
+
+
+def test_room_that_was_found_meanwhile_is_no_shortage() -> None:
+    """Refusals come at most twice as far apart as before: a long silence means that it went well."""
+    heard = Shortages(30)
+    for now in (0.0, 0.1, 0.3, 60.0):
+        heard.hear(answer(), now)
+    assert not heard.lasting
+    assert heard.any == {HERE}
+
+
+def test_each_spot_counts_by_itself() -> None:
+    heard = Shortages(5)
+    assert heard.hear(answer() + answer(zone=B), 0.0) == (HERE, Spot("t3.large", B))
+    heard.hear(answer(), 6.0)
+    assert heard.lasting == {HERE}
+
+
+@pytest.mark.parametrize(
+    ("text", "spot"),
+    [
+        (answer().replace("> <Message>", ">\\n<Message>").replace("<Message>", "\\n    <Message>"), HERE),
+        ("<Code>InsufficientInstanceCapacity</Code><Message>No room.</Message>", Spot("", "")),
+        ("<Code>InvalidParameterValue</Code><Message>sufficient x capacity</Message>", None),
+        ("InsufficientInstanceCapacity: something quoted by a log line", None),
+    ],
+)
+def test_other_forms(text: str, spot: Spot | None) -> None:
+    assert Shortages(5).hear(text, 0.0) == (() if spot is None else (spot,))
+
+
+def test_places_are_tried_in_order_each_once() -> None:
+    node = replace(NODE, instance_type="t3.large", zone=1, fallback=Fallback(("m5.large",), (1, 2)))
+    assert places(node) == (
+        Place("t3.large", 1),
+        Place("t3.large", 2),
+        Place("m5.large", 1),
+        Place("m5.large", 2),
+    )
+    assert places(NODE) == (Place(NODE.instance_type, default_zone(NODE.name)),)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Environment:
+    node = replace(NODE, instance_type="t3.large", zone=0, fallback=Fallback(("m5.large",), (1,)))
+    return environment(tmp_path, nodes=(node, replace(NODE, name="plain", zone=2)))
+
+
+def test_a_machine_goes_where_there_is_room(config: Environment) -> None:
+    assert choose(config, ZONES, {}, frozenset()) == {"cp": Place("t3.large", 0)}
+    assert choose(config, ZONES, {}, frozenset({HERE})) == {"cp": Place("t3.large", 1)}
+    assert choose(config, ZONES, {}, frozenset({HERE, Spot("t3.large", B)})) == {"cp": Place("m5.large", 0)}
+
+
+def test_a_living_machine_stays(config: Environment) -> None:
+    living = {"cp": Spot("m5.large", B)}
+    assert choose(config, ZONES, living, frozenset()) == {"cp": Place("m5.large", 1)}
+    assert choose(config, ZONES, living, frozenset({Spot("m5.large", B)})) == {"cp": Place("m5.large", 1)}
+    # What the configuration does not name any more is changed by Terraform, as always.
+    assert choose(config, ZONES, {"cp": Spot("z9.huge", C)}, frozenset()) == {"cp": Place("t3.large", 0)}
+
+
+def test_nowhere_to_go_is_told_with_what_to_write(config: Environment) -> None:
+    with pytest.raises(Shortage, match=r"no capacity for t3\.medium in ap-northeast-2c") as refused:
+        choose(config, ZONES, {}, frozenset({Spot("t3.medium", C)}))
+    assert refused.value.why == "node plain has no other place"
+    assert "fallback: {instance_types:" in refused.value.cure
+
+
+def test_terraform_gets_type_and_zone(config: Environment) -> None:
+    nodes = variables(config, {"cp": Place("m5.large", 1)})["nodes"]
+    assert isinstance(nodes, dict)
+    assert (nodes["cp"]["instance_type"], nodes["cp"]["zone"]) == ("m5.large", 1)
+    assert (nodes["plain"]["instance_type"], nodes["plain"]["zone"]) == ("t3.medium", 2)
+
+
+def test_the_log_has_no_name_and_gives_whole_lines_once() -> None:
+    with provider_log() as log:
+        path = Path(log.environment["TF_LOG_PATH"])
+        with path.open("ab") as writer:  # as Terraform opens it
+            writer.write(b"one\ntw")
+            writer.flush()
+            assert log.news() == "one"
+            writer.write(b"o\n")
+            writer.flush()
+            assert log.news() == "two"
+            assert log.news() == ""
+            writer.write(b"x" * MOST + b"\nend\n")
+            writer.flush()
+            seen = log.news() + "\n" + log.news()
+        assert seen.endswith("end") or path.stat().st_size < MOST, "what was read does not pile up"
+    assert not path.exists()
