@@ -29,7 +29,7 @@ T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between two connections of a watch
 GRACE = 5.0  # seconds for which a lost connection is nobody's business
 QUICK = 0.002  # seconds; decisions that take no longer may follow upon one another
-REST, LONGEST_REST = 2.0, 0.1  # pause after any other: so many times as long as it took, at most seconds
+REST, LONGEST_REST = 1.0, 0.1  # pause after any other: so many times as long as it took, at most seconds
 TICK = 1.0  # seconds between decisions when nothing changes
 
 

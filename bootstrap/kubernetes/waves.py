@@ -246,7 +246,8 @@ class _Walk:
         elif child.kind == "Application" and child.name in self._known:
             found = self._known[child.name]
             yield _member(found, parent=parent, position=position)
-            yield from self.below(found, position)
+            if found.children or found.name in self._planned:  # most have none, and there may be thousands
+                yield from self.below(found, position)
         else:
             yield _missing(child.name, child.kind, parent=parent, position=position)
             yield from self._unborn(child, position)

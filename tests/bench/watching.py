@@ -83,7 +83,7 @@ def measure() -> Measured:
 
 def _measure(server: Server) -> Measured:
     cluster = server.cluster()
-    _prepare(cluster)
+    install(cluster)
     kubeconfig = server.kubeconfig("admin")
     few = _waves(cluster, kubeconfig, 1, "the product")
     kubectl = _peer(cluster, "kubectl wait", lambda which: _kubectl(kubeconfig, which))
@@ -93,7 +93,7 @@ def _measure(server: Server) -> Measured:
     return Measured(few, many, kubectl, argocd, cost)
 
 
-def _prepare(cluster: Cluster) -> None:
+def install(cluster: Cluster) -> None:
     items = manifests((TOOLCHAIN.share / "argocd" / "install.yaml").read_text())
     wanted = {"CustomResourceDefinition", "ConfigMap", "Secret"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -159,8 +159,8 @@ def app(which: str, health: str, resources: int = RESOURCES) -> Json:
     return item
 
 
-def _root(waves: dict[str, int]) -> Json:
-    item = root(waves, phase="Running")
+def top(waves: dict[str, int], phase: str = "Succeeded") -> Json:
+    item = root(waves, phase=phase)
     item["spec"]["project"] = "default"
     del item["metadata"]["uid"]
     state = item["status"]["operationState"]
@@ -250,7 +250,7 @@ def _ends(
 def _waves(cluster: Cluster, kubeconfig: Path, size: int, name: str) -> Latency:
     names = {f"few-{wave}": wave for wave in range(SAMPLES)}
     _create(cluster, [app(which, "Progressing") for which in names])
-    _create(cluster, [_root(names)])
+    _create(cluster, [top(names, "Running")])
     with following(kubeconfig) as follower:
         return Latency(name, _ends(cluster, follower, [(wave, [which]) for which, wave in names.items()]))
 
@@ -263,7 +263,7 @@ def _thousand(cluster: Cluster, kubeconfig: Path) -> tuple[Latency, Cost]:
         cluster,
         [app(which, "Healthy" if wave < healthy else "Progressing") for which, wave in names.items()],
     )
-    _create(cluster, [_root(names)])
+    _create(cluster, [top(names, "Running")])
     lists = _requests(cluster, "LIST")
     waves = [
         (wave, [which for which, at in names.items() if at == wave]) for wave in range(healthy, last + 1)

@@ -432,7 +432,7 @@ def test_until_tells_that_the_connection_is_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("takes", "pauses"), [(0.001, []), (0.01, [0.02]), (3.0, [watch.LONGEST_REST])], ids=str
+    ("takes", "pauses"), [(0.001, []), (0.01, [0.01]), (3.0, [watch.LONGEST_REST])], ids=str
 )
 def test_deciding_never_fills_a_core(takes: float, pauses: list[float]) -> None:
     clock = SlowClock()
