@@ -136,6 +136,8 @@ class Picture:
         if Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET, EVENT}:
             return
         for step in self._climb(item):
+            if any(one.get("kind") == "CronJob" for one in metadata(step).get("ownerReferences") or ()):
+                return  # a run of long ago says nothing about the rollout of now
             app = owners.get(Key.of(step)) or tracked_app(step)
             if app:
                 yield app

@@ -26,7 +26,8 @@ _METADATA = (
     "name", "namespace", "uid", "generation", "labels", "ownerReferences", "finalizers",
     "creationTimestamp", "deletionTimestamp",
 )  # fmt: skip
-_ANNOTATIONS = (TRACKING, WAVE, "argocd.argoproj.io/hook", "helm.sh/hook", "kubernetes.io/ingress.class")
+REVISION = "deployment.kubernetes.io/revision"
+_ANNOTATIONS = (TRACKING, WAVE, "argocd.argoproj.io/hook", "helm.sh/hook", REVISION)
 _STATUS = ("phase", "state", "health", "message", "reason", "conditions", "observedGeneration")
 _TYPES = "string|integer|number|boolean|object|array|null"
 

@@ -20,7 +20,6 @@ from bootstrap.kubernetes.objects import (
     DAEMON_SET,
     EXTERNAL_SECRET,
     JOB,
-    POD,
     STATEFUL_SET,
     Json,
     Kind,
@@ -43,7 +42,7 @@ _NO_KEY = re.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)/(\S+)
 def rule(scene: Scene) -> Iterator[Finding]:
     for item in scene.picture.owned(scene.app):
         yield from _not_made(scene, item)
-    for pod in scene.sick(POD):
+    for pod in scene.pods():
         yield from _mounts(scene, pod)
         for entry in containers(pod):
             yield from _container(scene, pod, entry)
@@ -85,7 +84,7 @@ def _not_made(scene: Scene, item: Json) -> Iterator[Finding]:
 def refusals(scene: Scene, item: Json) -> Iterator[tuple[str, float | None]]:
     """Why a controller cannot make its pods, and since when."""
     kind = Kind.of(item).unversioned
-    if kind == REPLICA_SET and is_true(item, "ReplicaFailure"):
+    if kind == REPLICA_SET and is_true(item, "ReplicaFailure") and not scene.replaced(item):
         found = condition(item, "ReplicaFailure") or {}
         yield str(found.get("message") or ""), turned(item, "ReplicaFailure")
     elif kind in {STATEFUL_SET, DAEMON_SET, JOB} and not assess(item).ok:

@@ -8,10 +8,22 @@ from dataclasses import dataclass
 
 from bootstrap.config.model import Environment
 from bootstrap.diagnosis.picture import Picture
+from bootstrap.diagnosis.strip import REPLICA_SET, REVISION
 from bootstrap.kubernetes.argo import View, seconds
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.health import assess
-from bootstrap.kubernetes.objects import Json, Kind, condition, created, name, namespace
+from bootstrap.kubernetes.objects import (
+    JOB,
+    POD,
+    Json,
+    Kind,
+    annotations_of,
+    condition,
+    created,
+    name,
+    namespace,
+    terminating,
+)
 
 LONGEST = 400  # characters of a reason
 
@@ -45,6 +57,23 @@ class Scene:
         for item in self.picture.owned(self.app):
             if Kind.of(item).unversioned in kinds and not assess(item).ok:
                 yield item
+
+    def pods(self) -> Iterator[Json]:
+        """The Application's pods that are not well and still count: not on their way out, not of a Job that
+        succeeded after all, not of an older revision that is being replaced."""
+        for pod in self.sick(POD):
+            if not terminating(pod) and not any(map(self._over, self.picture.path(pod))):
+                yield pod
+
+    def _over(self, owner: Json) -> bool:
+        kind = Kind.of(owner).unversioned
+        return (kind == JOB and assess(owner).ok) or (kind == REPLICA_SET and self.replaced(owner))
+
+    def replaced(self, replica_set: Json) -> bool:
+        """Whether its Deployment has a newer revision."""
+        mine = annotations_of(replica_set).get(REVISION)
+        newest = {annotations_of(step).get(REVISION) for step in self.picture.path(replica_set)[:-1]}
+        return mine is not None and newest - {None} != set() and mine not in newest
 
     def path(self, item: Json, *below: str) -> tuple[str, ...]:
         """The chain from the Application's object down to this one, and on to what it names."""

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes.nodes import candidates, choosy, lasting, untolerated
 from bootstrap.diagnosis.causes.scene import Finding, Scene, brief, label, turned
-from bootstrap.kubernetes.objects import POD, Json, condition, name, spec
+from bootstrap.kubernetes.objects import Json, condition, name, spec
 
 STARTING = 60.0  # seconds in which the taints of a node that starts may still go
 _ON_ITS_WAY = ("TriggeredScaleUp", "Nominated")  # an autoscaler makes a node for it
 
 
 def rule(scene: Scene) -> Iterator[Finding]:
-    for pod in scene.sick(POD):
+    for pod in scene.pods():
         text = unschedulable(pod)
         if text and not scene.picture.events(pod, *_ON_ITS_WAY):
             yield from _finding(scene, pod, text)

@@ -23,7 +23,7 @@ _ELSEWHERE = re.compile(r"volume node affinity conflict|didn't find available pe
 def rule(scene: Scene) -> Iterator[Finding]:
     for claim in scene.sick(CLAIM):
         yield from _claim(scene, claim, scene.path(claim))
-    for pod in scene.sick(POD):
+    for pod in scene.pods():
         for which in claims(pod):
             mounted = scene.picture.by_key.get(Key(CLAIM, namespace(pod), which))
             if mounted is not None and not assess(mounted).ok:

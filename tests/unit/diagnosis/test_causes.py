@@ -115,6 +115,11 @@ def namespace(name: str, **parts: Any) -> Json:
     return item
 
 
+def revised(item: Json, revision: str) -> Json:
+    notes = {"deployment.kubernetes.io/revision": revision}
+    return {**item, "metadata": {**item["metadata"], "annotations": notes}}
+
+
 TAINT = {"key": "domain", "value": "db", "effect": "NoSchedule"}
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
@@ -610,6 +615,42 @@ SLOW: dict[str, tuple[Json, ...]] = {
         ingress_class(),
     ),
     "ingress, half a minute old": (app(ingress(30)), ingress(30), ingress_class()),
+    "old revision crashes while the new one starts": (
+        app(deployment()),
+        revised(deployment(), "2"),
+        revised(replica_set(), "1"),
+        pod(waiting("CrashLoopBackOff", "", 9, exitCode=1)),
+    ),
+    "crashing pod on its way out": (
+        app(deployment()),
+        deployment(),
+        replica_set(),
+        pod(waiting("CrashLoopBackOff", "", 9, exitCode=1))
+        | {"metadata": pod()["metadata"] | {"deletionTimestamp": ago(60)}},
+    ),
+    "nightly Job that failed": (
+        app(thing("CronJob", "clean", "batch/v1")),
+        thing(
+            "Job",
+            "clean-1",
+            "batch/v1",
+            owner=thing("CronJob", "clean", "batch/v1"),
+            status={"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": ago(9000)}]},
+        ),
+    ),
+    "Job that succeeded at its second try": (
+        app(thing("Job", "load", "batch/v1")),
+        thing("Job", "load", "batch/v1", status={"conditions": [{"type": "Complete", "status": "True"}]}),
+        thing(
+            "Pod",
+            "load-1",
+            owner=thing("Job", "load", "batch/v1"),
+            status={
+                "phase": "Failed",
+                "containerStatuses": [{"name": "x", "state": {"terminated": {"reason": "OOMKilled"}}}],
+            },
+        ),
+    ),
     "job": (app(), thing("Job", "load", "batch/v1", age=80, spec={}, status={"active": 1})),
     "repo-server is starting": (
         condition_error("rpc error: code = Unavailable desc = connection error: dial tcp 10.0.0.1:8081"),
