@@ -462,6 +462,16 @@ def test_an_app_of_apps_of_any_depth_has_a_position_of_that_length(reader: Reade
 BROKEN: dict[str, tuple[Json, Files, str]] = {
     "no folder": ({"path": "nowhere"}, {}, "nowhere is no folder"),
     "kustomize": ({"path": "k"}, {"k/kustomization.yaml": {"resources": ["gone.yaml"]}}, "gone.yaml"),
+    "malformed": (
+        {"path": "k"},
+        {
+            "k/kustomization.yaml": {"resources": ["deep"]},
+            "k/deep/kustomization.yaml": {"resources": ["fine.yaml", "bad.yaml"]},
+            "k/deep/fine.yaml": config_map("fine"),
+            "k/deep/bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n name: b\n",
+        },
+        "bad.yaml",
+    ),
     "helm": (
         {"path": "c"},
         below("c", chart("c", {"x.yaml": '{{ required "no host" .Values.host }}'})),
@@ -489,6 +499,13 @@ BROKEN: dict[str, tuple[Json, Files, str]] = {
 }
 
 
+BLAMED = {
+    "yaml": "y/a.yaml:4",
+    "helm": "c/templates/x.yaml:1",
+    "malformed": "k/deep/bad.yaml:4",
+}
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_argo_cd_cannot_render_is_broken_and_the_rest_is_read(reader: Reader, case: str) -> None:
     source, files, words = BROKEN[case]
@@ -501,7 +518,7 @@ def test_what_argo_cd_cannot_render_is_broken_and_the_rest_is_read(reader: Reade
     assert not tree.unchecked
     assert words in broken.why
     assert str(reader.root) not in broken.why
-    assert broken.where.file == ("y/a.yaml" if case == "yaml" else f"{APPS}/00-one.yaml")
+    assert str(broken.where) == BLAMED.get(case, f"{APPS}/00-one.yaml:{broken.where.line}")
     assert broken.cure
     assert named(tree.by_name["fine"], "ConfigMap") == ["a"]
 

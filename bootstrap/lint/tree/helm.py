@@ -31,6 +31,7 @@ from bootstrap.lint.tree.programs import Failed
 from bootstrap.lint.tree.release import Files, Release, release
 from bootstrap.lint.tree.store import digest, ours
 
+_BLAMED = re.compile(r"[\w.-]+/((?:charts|templates)/[^\s:]+):(\d+)")
 _SOURCE = re.compile(rb"^# Source: (.+)$")
 
 
@@ -95,7 +96,10 @@ class Helm:
             with tempfile.TemporaryDirectory(dir=self._programs.home) as place:
                 chart = tree.place(Path(place), fetched)
                 certain = not any(got.suffix for got in fetched.values())
-                output = self._template(made, chart, Path(place), certain=certain)
+                try:
+                    output = self._template(made, chart, Path(place), certain=certain)
+                except Wrong as problem:
+                    raise Wrong(problem.why, problem.cure, tree.blamed(problem.why)) from None
             plain = [
                 self._located(path, item, tree, fetched).dump() for _, path, item in _objects(output, folder)
             ]
@@ -194,6 +198,14 @@ class _Tree:
                 path = join(self._folder, f"{one.repository.removeprefix('file://')}/{inside[len(head) :]}")
                 if path is not None and self._checkout.is_file(path):
                     return path
+        return None
+
+    def blamed(self, words: str) -> Location | None:
+        """The template, and the line in it, that helm's message names first."""
+        for found in _BLAMED.finditer(words):
+            file = self.find(found[1])
+            if file is not None:
+                return Location(file, int(found[2]))
         return None
 
     def _local(self) -> list[Dependency]:

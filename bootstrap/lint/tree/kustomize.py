@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import shlex
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -30,6 +31,7 @@ from bootstrap.lint.tree.problems import Unknown, Wrong
 from bootstrap.lint.tree.programs import Failed
 from bootstrap.lint.tree.store import digest, ours
 
+_LINE = re.compile(r"\bline (\d+):")
 ORIGIN = "config.kubernetes.io/origin"
 _OPTIONS = frozenset(
     (
@@ -102,17 +104,18 @@ class Kustomize:
                 output = self._programs.kustomize(["build", str(place), *self._flags()], way)
             except Failed as error:
                 words = str(error).replace(f"{copy}/", "").replace(copy, ".")
-                self._refuse(folder, words, certain=not remote and _all_real(fetched))
+                certain = "invalid Kustomization" in words or _all_real(fetched)
+                self._refuse(folder, words, closure, certain=certain and not remote)
         try:
             items = manifests(schemas.without(output))
         except yaml.YAMLError as error:
             raise Wrong(f"kustomize's output for {folder} is no YAML: {said(error)}") from error
         return [self._piece(item, folder, sources, noted=noted) for item in items]
 
-    def _refuse(self, folder: str, words: str, *, certain: bool) -> None:
+    def _refuse(self, folder: str, words: str, closure: Closure, *, certain: bool) -> NoReturn:
         cure = f"try it by hand: kustomize build {folder or '.'}"
         if certain:
-            raise Wrong(words, cure)
+            raise Wrong(words, cure, _blamed(words, closure.files))
         raise Unknown(words, cure)
 
     def _flags(self) -> list[str]:
@@ -256,6 +259,20 @@ def _without(item: Json, note: str) -> Json:
     notes = {key: value for key, value in annotations_of(item).items() if key != note}
     rest = {key: value for key, value in metadata(item).items() if key != "annotations"}
     return {**item, "metadata": {**rest, "annotations": notes} if notes else rest}
+
+
+def _blamed(words: str, files: Sequence[str]) -> Location | None:
+    """The file that kustomize's message names last, by its whole path or by a name that only one has."""
+    named = [
+        (words.rfind(said), path)
+        for path in files
+        for said in (path, posixpath.basename(path))
+        if said in words and (said == path or sum(one.endswith(f"/{said}") for one in files) == 1)
+    ]
+    if not named:
+        return None
+    line = _LINE.search(words)
+    return Location(max(named)[1], int(line[1]) if line else 1)
 
 
 def _all_real(fetched: Mapping[Remote, Fetched]) -> bool:
