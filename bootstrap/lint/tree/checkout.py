@@ -6,7 +6,9 @@ import errno
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterable, Mapping
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,18 @@ from bootstrap.lint.tree.problems import Wrong
 
 # Never published to the cluster: Git's own, and a run's state.
 _HIDDEN = frozenset({".git", ".bootstrap"})
+_SECONDS = 30.0
 _YAML = (".yaml", ".yml")
 
 
 class Checkout:
-    """Paths are POSIX, from the repository's root, normalised; "" is the root. Safe to use from threads."""
+    """Paths are POSIX, from the repository's root, normalised; "" is the root. Safe to use from threads.
+    What Git ignores is not there."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._real = os.path.realpath(root)
         self._read: dict[str, bytes] = {}
-        self._listed: dict[str, tuple[str, ...]] = {}
 
     def content(self, path: str) -> bytes:
         """Raises OSError."""
@@ -63,16 +66,48 @@ class Checkout:
         return found
 
     def is_file(self, path: str) -> bool:
-        return path in self._read or (self.root / path).is_file()
+        """Links inside the repository lead to what they lead to."""
+        return path in self._files or self._behind(path) in self._files
 
     def is_folder(self, path: str) -> bool:
-        return (self.root / path).is_dir()
+        return path in self._folders or self._behind(path) in self._folders
 
-    def files(self, folder: str) -> tuple[str, ...]:
-        """Each file below by name, in the order in which Argo CD walks; links to folders are not followed."""
-        if folder not in self._listed:
-            self._listed[folder] = tuple(_walk(self.root, folder))
-        return self._listed[folder]
+    def files(self, folder: str, *, follow: bool = False) -> tuple[str, ...]:
+        """Each file below by name, in the order in which Argo CD walks; with `follow`, as helm does, those
+        behind links to folders, too."""
+        real = folder if folder in self._folders else self._behind(folder)
+        head = f"{real}/" if real else ""
+        inside = [path[len(head) :] for path in self._listing if path.startswith(head)]
+        found = [f"{folder}/{path}" if folder else path for path in inside]
+        if not follow:
+            return tuple(path for path in found if not (self.root / path).is_dir())
+        return tuple(one for path in found for one in self._followed(path))
+
+    def _followed(self, path: str) -> tuple[str, ...]:
+        if not (self.root / path).is_dir():
+            return (path,)
+        behind = self._behind(path)
+        return (
+            self.files(path, follow=True)
+            if behind in self._folders and not path.startswith(f"{behind}/")
+            else ()
+        )
+
+    def _behind(self, path: str) -> str:
+        real = os.path.relpath(os.path.realpath(self.root / path), self._real)
+        return "" if real == "." else real
+
+    @cached_property
+    def _listing(self) -> tuple[str, ...]:
+        return tuple(sorted(_listing(self.root), key=lambda path: path.split("/")))
+
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        return frozenset(path for path in self._listing if (self.root / path).is_file())
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        return frozenset(folder for path in self._listing for folder in _above(path)) | {""}
 
     def digests(self, paths: Iterable[str]) -> list[tuple[str, str]]:
         """Of files; one that is missing has none."""
@@ -112,9 +147,24 @@ def line_in(error: yaml.YAMLError) -> int:
     return int(mark.line) + 1 if mark else 1
 
 
-def _walk(root: Path, folder: str) -> Iterable[str]:
-    for place, folders, names in os.walk(root / folder):
-        folders[:] = sorted(name for name in folders if name not in _HIDDEN)
+def _listing(root: Path) -> Iterator[str]:
+    """What Git knows or would add: an ignored file never reaches the cluster. Without Git, every file."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        output = subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS).stdout
+        paths: Iterable[str] = dict.fromkeys(os.fsdecode(one) for one in output.split(b"\0") if one)
+    except (OSError, subprocess.SubprocessError):
+        paths = _walk(root)
+    return (path for path in paths if not _HIDDEN & set(path.split("/")) and os.path.lexists(root / path))
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for place, _, names in os.walk(root):
         inside = os.path.relpath(place, root)
         prefix = "" if inside == "." else f"{Path(inside).as_posix()}/"
-        yield from (f"{prefix}{name}" for name in sorted(names))
+        yield from (f"{prefix}{name}" for name in names)
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path

@@ -143,10 +143,10 @@ class _Tree:
         self._dependencies = _dependencies(checkout, folder)
 
     def files(self) -> list[str]:
-        found = list(self._checkout.files(self._folder))
+        found = list(self._checkout.files(self._folder, follow=True))
         for dependency in self._local():
             path = join(self._folder, dependency.repository.removeprefix("file://"))
-            found += self._checkout.files(path) if path is not None else ()
+            found += self._checkout.files(path, follow=True) if path is not None else ()
         return found
 
     def asks_for_kinds(self) -> bool:
@@ -215,7 +215,7 @@ class _Tree:
         head = f"{self._folder}/charts/{one.name}".lstrip("/")
         return any(
             path.startswith((f"{head}/", f"{head}-")) and (path.endswith((".tgz", "Chart.yaml")))
-            for path in self._checkout.files(self._folder)
+            for path in self._checkout.files(self._folder, follow=True)
         )
 
 
@@ -327,7 +327,7 @@ def _document(lines: list[str], number: int) -> str:
 
 
 def _copy(checkout: Checkout, folder: str, target: Path) -> None:
-    for path in checkout.files(folder):
+    for path in checkout.files(folder, follow=True):
         file = target / path[len(folder) :].lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(checkout.content(path))

@@ -338,9 +338,32 @@ def test_seeds_carry_the_whole_name() -> None:
     assert seeded.prefix == "/eco2/dev"
 
 
-def test_the_checkout_hides_what_is_never_published(tmp_path: Path) -> None:
+def test_the_checkout_is_what_git_would_publish(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    tree = checkout(tmp_path, {"a.yaml": "a: 1", ".bootstrap/state.yaml": "", "b/c.txt": ""})
-    assert tree.files("") == ("a.yaml", "b/c.txt")
+    texts = {
+        "a.yaml": "a: 1",
+        ".bootstrap/state.yaml": "",
+        "b/c.txt": "",
+        ".gitignore": "*.key\n",
+        "b/x.key": "",
+    }
+    tree = checkout(tmp_path, texts)
+    assert tree.files("") == (".gitignore", "a.yaml", "b/c.txt")
+    assert (tree.is_file("b/c.txt"), tree.is_file("b/x.key"), tree.is_folder("b")) == (True, False, True)
     assert tree.documents("a.yaml") == [(1, {"a": 1})]
     assert tree.texts() == {"a.yaml": "a: 1"}
+
+
+def test_links_lead_inside_the_repository_only(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    root = tmp_path / "root"
+    tree = checkout(root, {"real/a.yaml": "a: 1", "chart/b.yaml": ""})
+    (root / "chart/linked").symlink_to("../real")
+    (root / "out.yaml").symlink_to("../secret")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    assert tree.is_file("chart/linked/a.yaml")
+    assert tree.files("chart") == ("chart/b.yaml",)
+    assert tree.files("chart", follow=True) == ("chart/b.yaml", "chart/linked/a.yaml")
+    assert tree.files("chart/linked") == ("chart/linked/a.yaml",)
+    with pytest.raises(PermissionError):
+        tree.content("out.yaml")
