@@ -30,6 +30,9 @@ from bootstrap.lint.rules.facts import (
     finding,
     group_kind,
     line_with,
+    listed,
+    mapped,
+    mappings,
     matches,
     of_app,
     of_manifest,
@@ -277,9 +280,7 @@ class Ignores:
     """What an Application does not compare: its own ignoreDifferences and those of argocd-cm."""
 
     def __init__(self, app: App, system: Mapping[str, str]) -> None:
-        self._own = [
-            entry for entry in spec(app.item).get("ignoreDifferences") or () if isinstance(entry, dict)
-        ]
+        self._own = mappings(spec(app.item).get("ignoreDifferences"))
         self._system = system
 
     def covers(self, manifest: Manifest, pointer: str) -> bool:
@@ -312,11 +313,11 @@ def _mapping(text: str) -> Json:
 
 
 def _covers(entry: Json, pointer: str) -> bool:
-    pointers = [str(one).rstrip("/") for one in entry.get("jsonPointers") or ()]
+    pointers = [str(one).rstrip("/") for one in listed(entry.get("jsonPointers"))]
     if any(pointer == one or pointer.startswith(f"{one}/") for one in pointers):
         return True
     path = pointer.replace("/", ".")
-    plain = [re.sub(r"\[[^\]]*\]\??|\s|\"", "", str(one)) for one in entry.get("jqPathExpressions") or ()]
+    plain = [re.sub(r"\[[^\]]*\]\??|\s|\"", "", str(one)) for one in listed(entry.get("jqPathExpressions"))]
     if any(path == one or path.startswith(f"{one}.") for one in plain):
         return True
     return bool(entry.get("managedFieldsManagers"))
@@ -327,7 +328,7 @@ def _scaled(tree: Tree) -> dict[Key, Manifest]:
     found: dict[Key, Manifest] = {}
     for scaler in tree.manifests:
         if scaler.key.kind in {AUTOSCALER, SCALED_OBJECT}:
-            target = dig(scaler.item, "spec", "scaleTargetRef") or {}
+            target = mapped(dig(scaler.item, "spec", "scaleTargetRef"))
             default = "apps/v1" if scaler.key.kind == SCALED_OBJECT else ""
             kind = Kind.of(
                 {
@@ -388,7 +389,7 @@ def _bundle(
 ) -> Iterator[Finding]:
     bundles = [
         str(found)
-        for hook in manifest.item.get("webhooks") or ()
+        for hook in mappings(manifest.item.get("webhooks"))
         if (found := dig(hook, "clientConfig", "caBundle"))
     ]
     if not bundles or ignores.covers(manifest, "/webhooks/clientConfig/caBundle"):

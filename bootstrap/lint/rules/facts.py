@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
-from bootstrap.kubernetes.argo import View
 from bootstrap.kubernetes.objects import (
     APP_PROJECT,
     CONFIG_MAP,
@@ -74,7 +74,7 @@ def settings(tree: Tree, called: str) -> Mapping[str, str] | None:
     ]
     if not found:
         return None
-    return {key: str(value) for item in found for key, value in (item.get("data") or {}).items()}
+    return {key: str(value) for item in found for key, value in mapped(item.get("data")).items()}
 
 
 def place_of_settings(tree: Tree, called: str) -> Location:
@@ -84,6 +84,21 @@ def place_of_settings(tree: Tree, called: str) -> Location:
         for item in everything(tree)
         if name(item.item) == called and Kind.of(item.item).unversioned == CONFIG_MAP
     )
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, or nothing where Git holds something else: the API server refuses that."""
+    return value if isinstance(value, list) else []
+
+
+def mapped(value: Any) -> Json:
+    """The same of a mapping."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[Json]:
+    """The mappings in a list."""
+    return [one for one in listed(value) if isinstance(one, dict)]
 
 
 def projects(tree: Tree) -> Mapping[str, Manifest]:
@@ -98,31 +113,29 @@ def project_of(app: App) -> str:
 
 
 def sources(app: App) -> tuple[Json, ...]:
-    return View(app.item).wanted_sources
+    one = spec(app.item).get("source")
+    return tuple(mappings(spec(app.item).get("sources")) or ([one] if isinstance(one, dict) else []))
 
 
 def options(app: App) -> dict[str, str]:
     """`syncOptions` as a mapping: "CreateNamespace" → "true"."""
-    return _pairs(dig(spec(app.item), "syncPolicy", "syncOptions") or ())
+    return _pairs(listed(dig(spec(app.item), "syncPolicy", "syncOptions")))
 
 
 def options_of(item: Json) -> dict[str, str]:
     """The same of one object, from its annotation."""
-    return _pairs(annotations_of(item).get(SYNC_OPTIONS, "").split(","))
+    return _pairs(str(annotations_of(item).get(SYNC_OPTIONS) or "").split(","))
 
 
-def _pairs(texts: object) -> dict[str, str]:
-    pairs = (str(text).strip().partition("=") for text in (texts if isinstance(texts, list | tuple) else ()))
+def _pairs(texts: list[Any]) -> dict[str, str]:
+    pairs = (str(text).strip().partition("=") for text in texts)
     return {key: value for key, _, value in pairs if key}
 
 
 def automated(app: App) -> Json | None:
     """`syncPolicy.automated`, or None where Argo CD does not sync by itself."""
-    policy = spec(app.item).get("syncPolicy") or {}
-    if "automated" not in policy or policy["automated"] is None:
-        return None
-    found: Json = policy["automated"]
-    return None if found.get("enabled") is False else found
+    found = dig(spec(app.item), "syncPolicy", "automated")
+    return None if not isinstance(found, dict) or found.get("enabled") is False else found
 
 
 def self_heals(app: App) -> bool:
@@ -161,7 +174,9 @@ def _compiled(pattern: str, separator: str) -> re.Pattern[str]:
         if piece == "," and depth:
             text += "|"
         elif piece.startswith("[") and len(piece) > 2:
-            text += piece.replace("[!", "[^", 1)
+            denied = piece[1] == "!"
+            inner = re.sub(r"([^a-zA-Z0-9-])", r"\\\1", piece[1 + denied : -1])
+            text += f"[{'^' * denied}{inner}]"
         elif piece in tokens:
             depth += (piece == "{") - (piece == "}")
             text += tokens[piece]

@@ -268,8 +268,8 @@ def _phases(manifest: Manifest) -> Iterator[Finding]:
 def policies(manifest: Manifest) -> set[str]:
     """Argo CD's and Helm's together; BeforeHookCreation where none is given, as gitops-engine has it."""
     notes = annotations_of(manifest.item)
-    own = notes.get("argocd.argoproj.io/hook-delete-policy", "").split(",")
-    helm = notes.get("helm.sh/hook-delete-policy", "").split(",")
+    own = str(notes.get("argocd.argoproj.io/hook-delete-policy") or "").split(",")
+    helm = str(notes.get("helm.sh/hook-delete-policy") or "").split(",")
     found = {word.strip() for word in own} & set(_POLICIES.values())
     found |= {_POLICIES[word.strip()] for word in helm if word.strip() in _POLICIES}
     return found or {"BeforeHookCreation"}

@@ -15,6 +15,9 @@ from bootstrap.lint.rules.facts import (
     finding,
     group_kind,
     line_with,
+    listed,
+    mapped,
+    mappings,
     matches,
     of_app,
     of_manifest,
@@ -254,7 +257,7 @@ def check(tree: Tree, graph: Graph) -> Iterator[Finding]:
 def health_check(found: Mapping[str, str], kind: Kind) -> str:
     """The Lua of a kind's health check in argocd-cm; empty when there is none."""
     own = found.get(f"resource.customizations.health.{group_kind(kind)}", "")
-    old = _parsed(found.get("resource.customizations", ""))
+    old = mapped(_parsed(found.get("resource.customizations", "")))
     entry = old.get(f"{kind.group}/{kind.name}" if kind.group else kind.name)
     return own or (str(entry.get("health.lua") or "") if isinstance(entry, dict) else "")
 
@@ -352,8 +355,7 @@ def _excluded(tree: Tree, found: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _entries(found: Mapping[str, str], key: str) -> list[dict[str, Any]]:
-    value = _parsed(found.get(key, ""))
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return mappings(_parsed(found.get(key, "")))
 
 
 def _hidden(kind: Kind, server: str, excluded: list[dict[str, Any]], included: list[dict[str, Any]]) -> bool:
@@ -364,7 +366,7 @@ def _hidden(kind: Kind, server: str, excluded: list[dict[str, Any]], included: l
 
 def _names(entry: Mapping[str, Any], kind: Kind, server: str) -> bool:
     """As FilteredResource.Match in util/settings/filtered_resource.go; an absent list means all."""
-    groups, kinds, clusters = (entry.get(key) or () for key in ("apiGroups", "kinds", "clusters"))
+    groups, kinds, clusters = (listed(entry.get(key)) for key in ("apiGroups", "kinds", "clusters"))
     return (
         (not groups or any(matches(str(group), kind.group) for group in groups))
         and (not kinds or "*" in kinds or kind.name in kinds)

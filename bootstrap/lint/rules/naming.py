@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootstrap.kubernetes.objects import NAMESPACE, SERVICE, Kind, labels_of, name
+from bootstrap.kubernetes.objects import NAMESPACE, SERVICE, Kind, metadata, name
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import CRON_JOB
 from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
-from bootstrap.lint.rules.facts import finding, of_app, of_manifest, settings
+from bootstrap.lint.rules.facts import finding, mapped, of_app, of_manifest, settings
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -116,7 +116,7 @@ def wrong(manifest: Manifest) -> str:
     pattern, longest = _rule(kind)
     if called and kind.group not in _FREE and not (pattern.fullmatch(called) and len(called) <= longest):
         return f"{called!r} is no valid name of a {kind.name} (at most {longest} characters)"
-    for key, value in labels_of(manifest.item).items():
+    for key, value in mapped(metadata(manifest.item).get("labels")).items():
         if value is None:
             continue  # as good as absent
         if not isinstance(value, str) or len(value) > 63 or not _VALUE.fullmatch(value):

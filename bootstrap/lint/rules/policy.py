@@ -14,6 +14,7 @@ from bootstrap.lint.rules.facts import (
     automated,
     everything,
     finding,
+    mappings,
     of_app,
     of_manifest,
     options,
@@ -272,7 +273,7 @@ def applied_size(item: Json) -> int:
     CRD's schemas count with the least that they take."""
     stored = json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode()
     own = (f"{key}{value}".encode() for key, value in annotations_of(item).items() if key != LAST_APPLIED)
-    versions = (spec(item).get("versions") or ()) if Kind.of(item).unversioned == CRD else ()
+    versions = mappings(spec(item).get("versions")) if Kind.of(item).unversioned == CRD else ()
     left_out = (int(dig(one, "schema", "openAPIV3Schema", LEFT_OUT) or 0) for one in versions)
     return len(LAST_APPLIED) + len(stored) + 1 + sum(map(len, own)) + sum(left_out)
 

@@ -19,6 +19,9 @@ from bootstrap.lint.rules.facts import (
     IN_CLUSTER_NAME,
     everything,
     finding,
+    listed,
+    mapped,
+    mappings,
     matches,
     of_app,
     of_manifest,
@@ -46,7 +49,7 @@ class Destination:
 
 def destination(app: App) -> Destination:
     """Where an Application goes; the cluster that Argo CD runs in is known by both its names."""
-    given = spec(app.item).get("destination") or {}
+    given = mapped(spec(app.item).get("destination"))
     server, called = str(given.get("server") or "").rstrip("/"), str(given.get("name") or "")
     if server == IN_CLUSTER or called == IN_CLUSTER_NAME:
         server, called = IN_CLUSTER, called or IN_CLUSTER_NAME
@@ -55,7 +58,7 @@ def destination(app: App) -> Destination:
 
 def permits_source(project: Json, url: str) -> bool:
     wanted, found = _normal(url), False
-    for pattern in map(str, spec(project).get("sourceRepos") or ()):
+    for pattern in map(str, listed(spec(project).get("sourceRepos"))):
         denied = pattern.startswith("!")
         hit = matches(_normal(pattern.removeprefix("!")), wanted, "/")
         if denied and hit:
@@ -67,7 +70,7 @@ def permits_source(project: Json, url: str) -> bool:
 def permits_destination(project: Json, there: Destination) -> bool:
     """With a cluster known by one of its names only, a destination given by the other one is believed."""
     found = False
-    for item in spec(project).get("destinations") or ():
+    for item in mappings(spec(project).get("destinations")):
         named = _part(item.get("name"), there.name)
         served = _part(item.get("server"), there.server)
         spaced = _matches(str(item.get("namespace") or ""), there.namespace)
@@ -89,15 +92,15 @@ def permits_kind(project: Json, kind: Kind, *, namespaced: bool) -> bool:
     listed = spec(project)
     allowed = listed.get("namespaceResourceWhitelist" if namespaced else "clusterResourceWhitelist")
     denied = listed.get("namespaceResourceBlacklist" if namespaced else "clusterResourceBlacklist")
-    white = (namespaced and allowed is None) or _listed(kind, allowed or ())
-    return white and not _listed(kind, denied or ())
+    white = (namespaced and allowed is None) or _listed(kind, mappings(allowed))
+    return white and not _listed(kind, mappings(denied))
 
 
 def permits_namespace(project: Json, app: App, home: str) -> bool:
     """Whether the Application itself may live in its namespace; `home` is Argo CD's own."""
     if not app.namespace or app.namespace == home:
         return True
-    allowed = map(str, spec(project).get("sourceNamespaces") or ())
+    allowed = map(str, listed(spec(project).get("sourceNamespaces")))
     return any(matches(pattern, app.namespace) for pattern in allowed)
 
 

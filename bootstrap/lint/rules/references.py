@@ -22,6 +22,8 @@ from bootstrap.lint.model import App, Finding, Location, Rule, Severity, Tree
 from bootstrap.lint.rules.facts import (
     finding,
     line_with,
+    listed,
+    mapped,
     of_app,
     of_manifest,
     of_set,
@@ -248,7 +250,7 @@ def _lacks(source: Json, refs: set[str]) -> Iterator[tuple[str, str]]:
         yield f"chart {source['chart']} has no targetRevision: InvalidSpecError, no sync", "name its version"
     elif not (source.get("chart") or source.get("path") or source.get("ref") or url.startswith("oci://")):
         yield f"the source {url} has neither path nor chart: InvalidSpecError, no sync", "add path or chart"
-    for file in (source.get("helm") or {}).get("valueFiles") or ():
+    for file in listed(mapped(source.get("helm")).get("valueFiles")):
         called = str(file).removeprefix("$").partition("/")[0]
         if str(file).startswith("$") and called not in refs:
             why = f"value file {file}: no source has ref: {called}, so rendering fails"
@@ -256,8 +258,8 @@ def _lacks(source: Json, refs: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _destination(app: App) -> Iterator[Finding]:
-    given = spec(app.item).get("destination")
-    if not spec(app.item).get("project") and given is None:
+    given = mapped(spec(app.item).get("destination"))
+    if not given and not spec(app.item).get("project"):
         return
     there = destination(app)
     if not (there.server or there.name):
@@ -268,7 +270,7 @@ def _destination(app: App) -> Iterator[Finding]:
             "its destination names no cluster: InvalidSpecError, no sync",
             "add destination.server: https://kubernetes.default.svc",
         )
-    elif (given or {}).get("server") and (given or {}).get("name"):
+    elif given.get("server") and given.get("name"):
         yield finding(
             DESTINATION,
             app.where,

@@ -11,7 +11,7 @@ import yaml
 from bootstrap.kubernetes.objects import SECRET, Json
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding, Location, Manifest, Rule, Severity, Tree
-from bootstrap.lint.rules.facts import everything, finding, of_manifest
+from bootstrap.lint.rules.facts import everything, finding, mapped, of_manifest
 
 _DOCS = "https://argo-cd.readthedocs.io/en/stable/operator-manual/secret-management/"
 
@@ -148,7 +148,7 @@ def secret_keys(item: Json) -> list[str]:
     """Keys of a Secret whose values are real, without those known to be public."""
     if "sops" in item or item.get("type") == "kubernetes.io/service-account-token":
         return []
-    found = {**(item.get("data") or {}), **(item.get("stringData") or {})}
+    found = {**mapped(item.get("data")), **mapped(item.get("stringData"))}
     return [
         key
         for key, value in found.items()

@@ -16,6 +16,8 @@ from bootstrap.lint.model import App, AppSet, Edge, Finding, Rule, Severity, Tre
 from bootstrap.lint.rules.facts import (
     everything,
     finding,
+    listed,
+    mappings,
     of_app,
     of_manifest,
     of_set,
@@ -265,16 +267,16 @@ def rolls(one: AppSet) -> bool:
 
 
 def _steps(one: AppSet) -> list[Json]:
-    return list(dig(spec(one.item), "strategy", "rollingSync", "steps") or ())
+    return mappings(dig(spec(one.item), "strategy", "rollingSync", "steps"))
 
 
 def selects(step: Json, labels: Mapping[str, Any]) -> bool:
     """All expressions must hold; a missing label fails In and passes NotIn."""
-    return all(_holds(entry, labels) for entry in step.get("matchExpressions") or ())
+    return all(_holds(entry, labels) for entry in mappings(step.get("matchExpressions")))
 
 
 def _holds(entry: Json, labels: Mapping[str, Any]) -> bool:
-    key, operator, values = str(entry.get("key")), entry.get("operator"), entry.get("values") or ()
+    key, operator, values = str(entry.get("key")), entry.get("operator"), listed(entry.get("values"))
     if key not in labels:
         return operator != "In"
     return {"In": labels[key] in values, "NotIn": labels[key] not in values}.get(str(operator), False)
@@ -344,10 +346,12 @@ def _by_argument(tree: Tree) -> bool:
     """Whether the controller's own Deployment switches it on."""
     for item in everything(tree):
         if item.key.kind == DEPLOYMENT and "applicationset-controller" in name(item.item):
-            for container in dig(item.item, "spec", "template", "spec", "containers") or []:
-                words = [*(container.get("command") or ()), *(container.get("args") or ())]
-                variables = {entry.get("name"): entry.get("value") for entry in container.get("env") or ()}
-                if {"--enable-progressive-syncs", "--enable-progressive-syncs=true"} & set(words):
+            for container in mappings(dig(item.item, "spec", "template", "spec", "containers")):
+                words = [*listed(container.get("command")), *listed(container.get("args"))]
+                variables = {
+                    entry.get("name"): entry.get("value") for entry in mappings(container.get("env"))
+                }
+                if {"--enable-progressive-syncs", "--enable-progressive-syncs=true"} & set(map(str, words)):
                     return True
                 if variables.get(SWITCH_VARIABLE) == "true":
                     return True
