@@ -30,7 +30,7 @@ from bootstrap.kubernetes.objects import (
 
 # Self-heals of one revision: Argo CD waits 2, 6, 18 … s between them.
 HEALS = 2  # from here on it is a loop, unless the comparison changes within
-DOUBT = 7.0  # seconds
+DOUBT = 4.0  # seconds
 SURE = 3
 SETTLED = 30.0  # seconds after a sync that succeeded in which the comparison may still change
 
