@@ -16,8 +16,9 @@ from bootstrap.steps.placement import placed
 from bootstrap.steps.unlock import unlocking
 from bootstrap.terraform.messages import Planned
 from bootstrap.terraform.progress import counts
+from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.runner import Planning
-from bootstrap.terraform.shortage import Place, Shortage, Shortages, Spot
+from bootstrap.terraform.shortage import Place, Shortage, Spot
 from bootstrap.terraform.stack import open_stack
 
 
@@ -61,7 +62,7 @@ def _converge(context: Context, places: Mapping[str, Place]) -> Done:
     planning = adopt(context, terraform, planning)
     if planning.needed:
         _warn(context, planning)
-        terraform.apply(config.parallelism, Shortages(config.capacity_patience))
+        terraform.apply(config.parallelism, Refusals(config.capacity_patience))
     return Done(counts(planning.summary, done=True), Outputs(terraform.outputs()), planning.needed)
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+import psutil
+
 from bootstrap.clock import Clock
 
 PATIENCE = 15.0  # seconds between one way to stop a program that is to end and the next, harder one
@@ -137,10 +139,12 @@ def _watch(
 def _insist(process: subprocess.Popen[bytes], clock: Clock) -> Iterator[None]:
     """Stop a program that may be deaf: the provider does not hear a SIGINT while it waits to try again.
 
-    Terraform saves its state at the first signal, and is gone soon after the second. Never ends by itself.
+    Without its provider Terraform takes what is under way for failed, and saves its state as always; a second
+    SIGINT would lose that. Never ends by itself.
     """
-    for tell in (process.send_signal, process.send_signal, _kill_group(process)):
-        tell(signal.SIGINT)
+    for stop in (_ask, _kill_children, _kill_all):
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            stop(process.pid)
         start = clock.monotonic()
         while clock.monotonic() - start < PATIENCE:
             yield
@@ -148,12 +152,17 @@ def _insist(process: subprocess.Popen[bytes], clock: Clock) -> Iterator[None]:
         yield
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> Callable[[int], None]:
-    def kill(_: int) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+def _ask(pid: int) -> None:
+    os.kill(pid, signal.SIGINT)
 
-    return kill
+
+def _kill_children(pid: int) -> None:
+    for child in psutil.Process(pid).children(recursive=True):
+        child.kill()
+
+
+def _kill_all(pid: int) -> None:
+    os.killpg(pid, signal.SIGKILL)
 
 
 class _Lines:

@@ -24,8 +24,8 @@ from bootstrap.terraform.creations import Creations, creations
 from bootstrap.terraform.explain import explain
 from bootstrap.terraform.messages import Diagnostic, Hidden, Message, Plain, Planned, Summary, parse
 from bootstrap.terraform.process import Command, Ended, Listener, capture, follow
-from bootstrap.terraform.provider_log import ProviderLog, provider_log
-from bootstrap.terraform.shortage import NO_ROOM, Shortage, Shortages
+from bootstrap.terraform.provider_log import provider_log
+from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.workspace import ERRORED_STATE, IMPORTS
 
 CURE_TOOL = "install Terraform 1.10 or later, then run: bootstrap doctor"
@@ -97,43 +97,25 @@ class Terraform:
 
     def _plan(self, **options: object) -> Planning:
         heard: list[Message] = []
-        code = self._stream("plan", heard.append, ok=(0, 2), detailed_exitcode=IsFlagged, **options)
+        code = self._watched(Refusals(), "plan", heard.append, (0, 2), detailed_exitcode=IsFlagged, **options)
         changes = tuple(message for message in heard if isinstance(message, Planned))
         summaries = [message for message in heard if isinstance(message, Summary)]
         return Planning(changes, summaries[-1] if summaries else Summary("plan", 0, 0, 0), code == 2)
 
-    def apply(self, parallelism: int, shortages: Shortages) -> None:
+    def apply(self, parallelism: int, refusals: Refusals) -> None:
         """Make exactly the changes of the last `plan`. The plan holds values, so it does not stay.
 
         Raises Shortage, after a stop with the state saved, when EC2 has had no room for a machine for long.
         """
         try:
-            with provider_log() as log:
-                self._apply(parallelism, shortages, log)
+            self._watched(refusals, "apply", None, (0,), _PLAN, parallelism=parallelism)
         finally:
             (self.folder / _PLAN).unlink(missing_ok=True)
-
-    def _apply(self, parallelism: int, shortages: Shortages, log: ProviderLog) -> None:
-        def enough() -> bool:
-            for spot in shortages.hear(log.news(), self.clock.monotonic()):
-                self.listen(Hidden(f"EC2 has no capacity for {spot}, it is asked again", shortages.message))
-            return bool(shortages.lasting)
-
-        environment = {**self.environment, **log.environment}
-        told = replace(self, environment=environment, descriptors=(log.descriptor,), enough=enough)
-        try:
-            told._stream("apply", None, (0,), _PLAN, parallelism=parallelism)
-        except BootstrapError as error:
-            enough()
-            short = shortages.lasting or (shortages.any if NO_ROOM in str(error) else frozenset())
-            if not short or isinstance(error, Interrupted):
-                raise
-            raise Shortage(short, shortages.message) from error
 
     def destroy(self, parallelism: int) -> int:
         """Remove everything in the state; how many resources that were."""
         heard: list[Message] = []
-        self._stream("destroy", heard.append, auto_approve=IsFlagged, parallelism=parallelism)
+        self._watched(Refusals(), "destroy", heard.append, auto_approve=IsFlagged, parallelism=parallelism)
         summaries = (message for message in heard if isinstance(message, Summary))
         return sum(summary.remove for summary in summaries if summary.operation == "destroy")
 
@@ -153,6 +135,35 @@ class Terraform:
         self._capture("state push", ERRORED_STATE)
         errored.unlink()
         return True
+
+    def _watched(
+        self,
+        refusals: Refusals,
+        operation: str,
+        hear: Callable[[Message], None] | None = None,
+        ok: tuple[int, ...] = (0,),
+        *arguments: str,
+        **options: object,
+    ) -> int:
+        """Like `_stream`; what the provider hides is heard as well, and ends it when it will not pass."""
+
+        def enough() -> bool:
+            for what in refusals.hear(log.news(), self.clock.monotonic()):
+                self.listen(Hidden(what, refusals.message))
+            return refusals.hopeless
+
+        with provider_log() as log:
+            environment = {**self.environment, **log.environment}
+            told = replace(self, environment=environment, descriptors=(log.descriptor,), enough=enough)
+            try:
+                return told._stream(operation, hear, ok, *arguments, **options)
+            except Interrupted:
+                raise
+            except BootstrapError as error:
+                enough()
+                if better := refusals.verdict(str(error)):
+                    raise better from error
+                raise
 
     def _stream(
         self,

@@ -1,29 +1,18 @@
-"""EC2 has no room: where, for how long, and where a machine could go instead. Pure.
+"""EC2 has no room: where that is, and where a machine could go instead. Pure.
 
-The provider's SDK tries RunInstances again with delays that double, up to 25 times.
+Told by the provider's log (`refusals.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import html
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bootstrap.config.model import Environment, Node
 from bootstrap.errors import StuckError
 
 AZS = 3
-NO_ROOM = "InsufficientInstanceCapacity"
-
-# In XML, as EC2 answers; provider 6 logs the body as one quoted text.
-_ANSWER = re.compile(
-    r"<Code>(Insufficient(?:Instance|Host|ReservedInstance)Capacity)</Code>(?:\s|\\n)*<Message>([^<]*)</Message>"
-)
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html
-_WHERE = re.compile(r"sufficient (\S+) capacity in the Availability Zone you requested \(([a-z0-9-]+)\)")
 
 
 class Spot(NamedTuple):
@@ -49,51 +38,6 @@ CURE = (
     "name alternatives for the nodes in the configuration file, e.g."
     " fallback: {instance_types: [m6i.large], zones: [0, 1, 2]}; or try again later"
 )
-
-
-@dataclass
-class _Chain:
-    """Refusals one after the other, at most twice as far apart as the two before."""
-
-    first: float
-    last: float
-    gap: float = 0.0
-
-
-@dataclass
-class Shortages:
-    """Hears the provider's log. `patience`: seconds until a shortage is taken to last."""
-
-    patience: float
-    message: str = ""
-    _chains: dict[Spot, _Chain] = field(default_factory=dict)
-    _lasting: set[Spot] = field(default_factory=set)
-
-    def hear(self, text: str, now: float) -> tuple[Spot, ...]:
-        """The spots that are short and were not before; `now` is monotonic seconds."""
-        new = []
-        for answer in _ANSWER.finditer(text):
-            self.message = html.unescape(answer[2]).strip() or answer[1]
-            where = _WHERE.search(self.message)
-            spot = Spot(where[1], where[2]) if where else Spot("", "")
-            chain = self._chains.get(spot)
-            if chain is None:
-                new.append(spot)
-            if chain is None or now - chain.last > max(10.0, 3 * chain.gap):
-                self._chains[spot] = _Chain(now, now)  # what was short before has found room meanwhile
-                continue
-            chain.gap, chain.last = max(chain.gap, now - chain.last), now
-            if now - chain.first >= self.patience:
-                self._lasting.add(spot)
-        return tuple(new)
-
-    @property
-    def lasting(self) -> frozenset[Spot]:
-        return frozenset(self._lasting)
-
-    @property
-    def any(self) -> frozenset[Spot]:
-        return frozenset(self._chains)
 
 
 class Place(NamedTuple):

@@ -77,7 +77,9 @@ def stack(aws: Edge, tmp_path: Path) -> Iterator[Dev]:
     """A stack that is made in no time, with two seeds."""
     aws.faults.clear()
     generated = (Seed("database/password", generate=Generate()), Seed("cache/password", generate=Generate()))
-    yield small(tmp_path, f"env-{next(NUMBERS)}", aws, MACHINE, seeds=generated)
+    made = small(tmp_path, f"env-{next(NUMBERS)}", aws, MACHINE, seeds=generated)
+    made.config = replace(made.config, terraform=replace(made.config.terraform, capacity_patience=3))
+    yield made
     aws.faults.clear()
 
 

@@ -13,8 +13,8 @@ import pytest
 from bootstrap.clock import SystemClock
 from bootstrap.errors import TemporaryError, ToolError
 from bootstrap.terraform.messages import Message, Planned, Summary
+from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.runner import Terraform
-from bootstrap.terraform.shortage import Shortages
 
 # Not the interpreter itself on the first line: its path may hold spaces.
 START = """#!/bin/sh
@@ -116,7 +116,7 @@ def test_apply_takes_the_plan_and_removes_it_even_after_a_failure(stage: Stage) 
     plan.touch()
     stage.play(apply={"code": 1})
     with pytest.raises(ToolError, match="terraform apply failed"):
-        stage.terraform.apply(7, Shortages(30))
+        stage.terraform.apply(7, Refusals(30))
     (call,) = stage.calls()
     assert call[-1] == "bootstrap.tfplan"
     assert not plan.exists()

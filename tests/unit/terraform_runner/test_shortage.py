@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.model import Environment, Fallback
+from bootstrap.errors import ToolError
 from bootstrap.terraform.provider_log import MOST, provider_log
+from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.shortage import (
     Place,
     Shortage,
-    Shortages,
     Spot,
     choose,
     default_zone,
@@ -37,44 +38,76 @@ def answer(kind: str = "t3.large", zone: str = A) -> str:
     )
 
 
+TOLD = f"EC2 has no capacity for {HERE}, it is asked again"
+
+
 def test_it_is_told_once_and_believed_after_a_while() -> None:
-    heard = Shortages(30)
-    assert heard.hear(answer(), 0.0) == (HERE,)
+    heard = Refusals(30)
+    assert heard.hear(answer(), 0.0) == (TOLD,)
     for now in (0.1, 0.3, 1.0, 3.0, 9.0, 20.0):
         assert heard.hear(answer(), now) == ()
-        assert not heard.lasting
+        assert not heard.hopeless
     heard.hear(answer(), 41.0)
-    assert heard.lasting == {HERE}
-    assert heard.message.startswith("We currently do not have sufficient t3.large capacity")
+    assert heard.hopeless
+    found = heard.verdict("whatever Terraform says")
+    assert isinstance(found, Shortage)
+    assert found.spots == {HERE}
+    assert found.why.startswith("We currently do not have sufficient t3.large capacity")
 
 
 def test_room_that_was_found_meanwhile_is_no_shortage() -> None:
     """Refusals come at most twice as far apart as before: a long silence means that it went well."""
-    heard = Shortages(30)
+    heard = Refusals(30)
     for now in (0.0, 0.1, 0.3, 60.0):
         heard.hear(answer(), now)
-    assert not heard.lasting
-    assert heard.any == {HERE}
+    assert not heard.hopeless
+    assert heard.verdict("another error") is None
+    # Terraform itself gave up for that reason.
+    assert isinstance(heard.verdict("InsufficientInstanceCapacity: We currently"), Shortage)
 
 
 def test_each_spot_counts_by_itself() -> None:
-    heard = Shortages(5)
-    assert heard.hear(answer() + answer(zone=B), 0.0) == (HERE, Spot("t3.large", B))
+    heard = Refusals(5)
+    assert len(heard.hear(answer() + answer(zone=B), 0.0)) == 2
     heard.hear(answer(), 6.0)
-    assert heard.lasting == {HERE}
+    found = heard.verdict("")
+    assert isinstance(found, Shortage) and found.spots == {HERE}
 
 
 @pytest.mark.parametrize(
-    ("text", "spot"),
+    ("text", "told"),
     [
-        (answer().replace("> <Message>", ">\\n<Message>").replace("<Message>", "\\n    <Message>"), HERE),
-        ("<Code>InsufficientInstanceCapacity</Code><Message>No room.</Message>", Spot("", "")),
+        (answer().replace("<Message>", "\\n    <Message>"), TOLD),
+        (
+            "<Code>InsufficientInstanceCapacity</Code><Message>No room.</Message>",
+            "EC2 has no capacity for a machine, it is asked again",
+        ),
         ("<Code>InvalidParameterValue</Code><Message>sufficient x capacity</Message>", None),
         ("InsufficientInstanceCapacity: something quoted by a log line", None),
     ],
 )
-def test_other_forms(text: str, spot: Spot | None) -> None:
-    assert Shortages(5).hear(text, 0.0) == (() if spot is None else (spot,))
+def test_other_forms(text: str, told: str | None) -> None:
+    assert Refusals(5).hear(text, 0.0) == (() if told is None else (told,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"__type": "ExpiredTokenException", "message": "x"}',
+        '{"__type":"com.amazon.coral.service#ExpiredTokenException"}',
+        'http.response.body="{\\"__type\\":\\"ExpiredTokenException\\"}"',
+        "<Error><Code>ExpiredToken</Code>",
+        "<Error><Code>RequestExpired</Code>",
+    ],
+)
+def test_expired_credentials_are_told_and_end_the_run(text: str) -> None:
+    heard = Refusals(5)
+    assert heard.hear(text, 0.0) == ("the AWS credentials have expired, it is tried again",)
+    assert not heard.hopeless, "they may be refreshed"
+    heard.hear(text, 6.0)
+    found = heard.verdict("")
+    assert isinstance(found, ToolError)
+    assert "log in again" in found.cure
 
 
 def test_places_are_tried_in_order_each_once() -> None:

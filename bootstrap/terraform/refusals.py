@@ -1,0 +1,88 @@
+"""What AWS refuses and the provider tries again and again without a word. Pure.
+
+Its SDK does so up to 25 times with delays that double. A lack of room in EC2 may pass, expired credentials
+may be refreshed; what lasts is told to the user, and the run is ended.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+
+from bootstrap.aws.errors import CURE_CREDENTIALS
+from bootstrap.errors import BootstrapError, ToolError
+from bootstrap.terraform.shortage import Shortage, Spot
+
+PATIENCE = 30.0  # seconds
+_NO_ROOM = "InsufficientInstanceCapacity"
+_EXPIRED = "expired"
+
+# In XML, as EC2 answers; provider 6 logs the body as one quoted text.
+_SHORT = re.compile(
+    r"<Code>(Insufficient(?:Instance|Host|ReservedInstance)Capacity)</Code>(?:\s|\\n)*<Message>([^<]*)</Message>"
+)
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html
+_WHERE = re.compile(r"sufficient (\S+) capacity in the Availability Zone you requested \(([a-z0-9-]+)\)")
+# As a code in XML and in JSON.
+_OUT_OF_DATE = re.compile(
+    r"""(?:<Code>|__type\\?"\s*:\s*\\?"(?:[\w.]+\#)?)(ExpiredToken(?:Exception)?|RequestExpired)\b"""
+)
+
+
+@dataclass
+class _Chain:
+    """Refusals one after the other, at most about twice as far apart as the two before."""
+
+    first: float
+    last: float
+    gap: float = 0.0
+
+
+@dataclass
+class Refusals:
+    """Hears the provider's log. `patience`: seconds until a refusal is taken to last."""
+
+    patience: float = PATIENCE
+    message: str = ""
+    _chains: dict[Spot | str, _Chain] = field(default_factory=dict)
+    _lasting: set[Spot | str] = field(default_factory=set)
+
+    def hear(self, text: str, now: float) -> tuple[str, ...]:
+        """What is refused and was not before, for people; `now` is monotonic seconds."""
+        new = []
+        for answer in _SHORT.finditer(text):
+            self.message = html.unescape(answer[2]).strip() or answer[1]
+            where = _WHERE.search(self.message)
+            spot = Spot(where[1], where[2]) if where else Spot("", "")
+            if self._refused(spot, now):
+                new.append(f"EC2 has no capacity for {spot if where else 'a machine'}, it is asked again")
+        for answer in _OUT_OF_DATE.finditer(text):
+            self.message = answer[1]
+            if self._refused(_EXPIRED, now):
+                new.append("the AWS credentials have expired, it is tried again")
+        return tuple(new)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether to go on waiting makes no sense."""
+        return bool(self._lasting)
+
+    def verdict(self, error: str) -> BootstrapError | None:
+        """The real reason why Terraform ended with this error, where it is one of ours."""
+        if _EXPIRED in self._lasting:
+            return ToolError("the AWS credentials have expired", self.message, CURE_CREDENTIALS)
+        known = self._lasting or (self._chains.keys() if _NO_ROOM in error else ())
+        spots = frozenset(spot for spot in known if isinstance(spot, Spot))
+        return Shortage(spots, self.message) if spots else None
+
+    def _refused(self, what: Spot | str, now: float) -> bool:
+        """Whether it is the first time."""
+        chain = self._chains.get(what)
+        if chain is None or now - chain.last > max(10.0, 3 * chain.gap):
+            self._chains[what] = _Chain(now, now)  # what was refused before has gone well meanwhile
+            return chain is None
+        chain.gap, chain.last = max(chain.gap, now - chain.last), now
+        if now - chain.first >= self.patience:
+            self._lasting.add(what)
+        return False
