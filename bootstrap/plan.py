@@ -82,7 +82,8 @@ def build_up(config: Environment, target: Target) -> Plan:
     during = tuple(step.name for step in target.during)
     steps = (
         Step("preflight", "Check account and names", preflight.run),
-        Step("lint", "Check the order of waves", lint.run),
+        # It needs helm and kustomize, not the target itself: it is through before the target is prepared.
+        Step("lint", "Check the order of waves", lint.run, ("checks", *target.tools_from)),
         Step("backend", "State bucket", backend.run, ("preflight", "lint")),
         Step("lock", "Run lock", lock.run, ("backend",)),
         Step("lifetime", "Record in SSM, with expiry", lifetime.run, ("lock",)),

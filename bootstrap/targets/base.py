@@ -62,6 +62,7 @@ class Target:
     Terraform's S3 backend. `before` are the steps that prepare the target for `up`, `wake` those that make
     it answer for `down`, `after` those that dispose of it then. `exists()` is false only where it is certain
     that there is nothing to take down. `during` are steps between the root Application and the waves.
+    `tools_from` names the steps of `before` that make the tools.
     `revision()` is the commit (40 hex digits) that the GitOps revision stands for. `probes` are the
     target's own checks, made before anything is touched.
     """
@@ -75,6 +76,7 @@ class Target:
     terraform_override: str | None = None
     backend: Mapping[str, str] = field(default_factory=dict)
     before: tuple[Step, ...] = ()
+    tools_from: tuple[str, ...] = ()
     wake: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
     during: tuple[Step, ...] = ()

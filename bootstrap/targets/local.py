@@ -50,6 +50,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
             Step("toolchain", "Build or find the toolchain", stay.toolchain_step, deadline=BUILD_DEADLINE),
             Step("platform", "Start the local platform", stay.platform_step, ("toolchain",), attempts=1),
         ),
+        tools_from=("toolchain",),
         wake=(Step("platform", "Wake the local platform", stay.wake_step, attempts=1),),
         exists=platform.site.layout.root.exists,
         after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
