@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, dig, labels_of, name, spec
 from bootstrap.lint.graph import cluster
+from bootstrap.lint.graph.made import makes_service
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import Workload, workload
@@ -114,10 +115,9 @@ class Index:
                 return beside
         return tuple(item for rank, item in ranks if rank == best and best)
 
-    def makers(self, where: str, word: str) -> tuple[Manifest, ...]:
-        """Custom resources of a namespace for which an operator makes objects (Services, pods) called so:
-        their own name is a part of that name between dashes."""
-        return tuple(item for item in self.operated(where) if f"-{name(item.item)}-" in f"-{word}-")
+    def makers(self, where: str, service: str) -> tuple[Manifest, ...]:
+        """Custom resources of a namespace for which an operator makes a Service of that name."""
+        return tuple(item for item in self.operated(where) if makes_service(item, service))
 
     def operated(self, where: str) -> tuple[Manifest, ...]:
         """Custom resources of a namespace for which an operator makes other objects."""

@@ -55,14 +55,22 @@ class Timeline:
         self._apps = tree.by_name
         self._sets = {one.name: one for one in tree.sets}
         self._ways: dict[str, tuple[_Step, ...]] = {}
+        self._orders: dict[tuple[tuple[_Step, ...], tuple[_Step, ...]], Order] = {}
+        self._whens: dict[int, tuple[int, int]] = {}  # by id(): the tree keeps its manifests alive
 
     def order(self, first: Manifest, second: Manifest) -> Order:
         """When `first` is there, seen from `second`. What is installed before the root comes before all."""
         if not first.app or not second.app:
             return _installed(bool(first.app), bool(second.app))
         if first.app == second.app:
-            return _within(first, second)
-        return _compare(self._of(first), self._of(second))
+            return self._within(first, second)
+        ways = self._way(first.app), self._way(second.app)
+        if ways not in self._orders:
+            self._orders[ways] = _compare(*ways)
+        found = self._orders[ways]
+        if found is not Order.TOGETHER:
+            return found
+        return _compare(self._of(first), self._of(second))  # one Application holds the other
 
     def apps(self, first: App, second: App) -> Order:
         """The same of whole Applications; a parent and its child go TOGETHER."""
@@ -78,8 +86,19 @@ class Timeline:
         return _unit(self._of(first)[-1], above), _unit(self._of(second)[-1], above)
 
     def _of(self, manifest: Manifest) -> tuple[_Step, ...]:
-        own = _Step(("object", str(manifest.key)), (phase(manifest), wave(manifest.item)))
+        own = _Step(("object", str(manifest.key)), self._when(manifest))
         return (*self._way(manifest.app), own)
+
+    def _when(self, manifest: Manifest) -> tuple[int, int]:
+        """Phase and wave in its own sync."""
+        found = self._whens.get(id(manifest))
+        if found is None:
+            found = self._whens[id(manifest)] = phase(manifest), wave(manifest.item)
+        return found
+
+    def _within(self, first: Manifest, second: Manifest) -> Order:
+        one, other = self._when(first), self._when(second)
+        return Order.TOGETHER if one == other else Order.BEFORE if one < other else Order.AFTER
 
     def _way(self, name: str) -> tuple[_Step, ...]:
         if name not in self._ways:
@@ -108,11 +127,6 @@ def _installed(first: bool, second: bool) -> Order:
     if first == second:
         return Order.TOGETHER
     return Order.BEFORE if second else Order.AFTER
-
-
-def _within(first: Manifest, second: Manifest) -> Order:
-    one, other = ((phase(item), wave(item.item)) for item in (first, second))
-    return Order.TOGETHER if one == other else Order.BEFORE if one < other else Order.AFTER
 
 
 def _compare(first: tuple[_Step, ...], second: tuple[_Step, ...]) -> Order:

@@ -58,6 +58,10 @@ def _service(index: Index, configuration: Manifest, hook: Json) -> Iterator[Need
     if key and configuration.app and blocks(hook):
         reason = f"webhooks[{hook.get('name')}].clientConfig.service"
         yield from index.need(Topic.WEBHOOK_SERVICE, configuration, key, reason)
+        for service in index.by_key.get(key, ())[:1]:
+            if spec(service.item).get("selector") and not backends(index, service):
+                wanted = f"pods behind {str_of(key)}"
+                yield Need(Topic.WEBHOOK_SERVICE, configuration, wanted, reason, ())
 
 
 def _intercepted(index: Index, configuration: Manifest, hook: Json) -> Iterator[Need]:

@@ -20,6 +20,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.lint.graph.index import Index, str_of
+from bootstrap.lint.graph.made import makes_pods
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.api import backends
 from bootstrap.lint.graph.needs.pods import secret
@@ -112,10 +113,12 @@ def service(index: Index, user: Manifest, key: Key, reason: str) -> Iterator[Nee
 
 
 def selected(index: Index, user: Manifest, one: Manifest, reason: str) -> Iterator[Need]:
-    """Pods behind a Service; what operators make there cannot be seen."""
-    if not spec(one.item).get("selector") or backends(index, one) or index.operated(one.namespace):
+    """Pods behind a Service, of workloads in Git or made by operators."""
+    selector = spec(one.item).get("selector")
+    if not selector or backends(index, one):
         return
-    yield Need(Topic.WORKLOAD, user, f"pods behind {str_of(one.key)}", reason, ())
+    if not any(makes_pods(item, selector) for item in index.operated(one.namespace)):
+        yield Need(Topic.WORKLOAD, user, f"pods behind {str_of(one.key)}", reason, ())
 
 
 def _backends(content: Json) -> Iterator[tuple[str, Json]]:

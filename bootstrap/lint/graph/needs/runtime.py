@@ -12,7 +12,9 @@ from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.network import service
 from bootstrap.lint.graph.pods import ROLLOUT
 from bootstrap.lint.graph.rbac import (
+    CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
+    ROLE,
     ROLE_BINDING,
     SERVICE_ACCOUNT,
     accounts,
@@ -153,13 +155,34 @@ def _exists(index: Index, topic: Topic, user: Manifest, key: Key, reason: str) -
 
 
 def permissions(index: Index) -> Iterator[Need]:
-    """A workload with a ServiceAccount of its own needs the bindings that name it."""
+    """A workload with a ServiceAccount of its own needs the bindings that name it; and where none does, the
+    role of its Application that is bound to nobody seems to be meant for it."""
     for one in index.workloads:
-        if one.manifest.app and one.service_account != "default":
-            account = Key(SERVICE_ACCOUNT, one.manifest.namespace, one.service_account)
-            for binding in index.access.bindings.get(account, ()):
-                wanted = str_of(binding.key)
-                yield Need(Topic.PERMISSION, one.manifest, wanted, "serviceAccountName", (binding,))
+        if not one.manifest.app or one.service_account == "default":
+            continue
+        account = Key(SERVICE_ACCOUNT, one.manifest.namespace, one.service_account)
+        bindings = index.access.bindings.get(account, ())
+        for binding in bindings:
+            wanted = str_of(binding.key)
+            yield Need(Topic.PERMISSION, one.manifest, wanted, "serviceAccountName", (binding,))
+        for owner in index.by_key.get(account, ())[:1] if not bindings else ():
+            for role in _unbound(index, owner):
+                wanted = f"a binding of {str_of(account)} to {str_of(role.key)}"
+                yield Need(Topic.PERMISSION, one.manifest, wanted, "serviceAccountName", ())
+
+
+def _unbound(index: Index, account: Manifest) -> Iterator[Manifest]:
+    """Roles beside a ServiceAccount that have its name and no binding."""
+    bound = {
+        role_of(item) for kind in (ROLE_BINDING, CLUSTER_ROLE_BINDING) for item in index.by_kind.get(kind, ())
+    }
+    for item in index.by_app.get(account.app, ()):
+        if (
+            item.key.kind in {ROLE, CLUSTER_ROLE}
+            and item.key.name == account.key.name
+            and item.key not in bound
+        ):
+            yield item
 
 
 COLLECTORS = (monitors, autoscalers, rollouts, bindings, permissions)

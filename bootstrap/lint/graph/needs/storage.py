@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootstrap.kubernetes.objects import CLAIM, STATEFUL_SET, VOLUME, Key, Kind, annotations_of, name, spec
+from bootstrap.kubernetes.objects import CLAIM, STATEFUL_SET, Key, Kind, annotations_of, name, spec
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Need, Topic
+from bootstrap.lint.graph.pods import workload
 from bootstrap.lint.graph.walk import values
 from bootstrap.lint.model import Manifest
 
@@ -19,13 +20,21 @@ DEFAULT = "storageclass.kubernetes.io/is-default-class"
 def volumes(index: Index) -> Iterator[Need]:
     """Every object that names a StorageClass, custom resources included, needs it and its driver."""
     for item in index.users:
-        if item.key.kind == VOLUME or cluster.describes(item.key.kind):
+        if not _may_claim(item):
             continue
         for reason, called in dict.fromkeys(_classes(index, item)):
             key = Key(STORAGE_CLASS, "", called)
             yield from index.need(Topic.STORAGE_CLASS, item, key, reason)
             for one in index.by_key.get(key, ()):
                 yield from _driver(index, item, one, reason)
+
+
+def _may_claim(item: Manifest) -> bool:
+    """Claims, pods with ephemeral ones, and custom resources for which operators make some."""
+    kind = item.key.kind
+    if cluster.serves(kind):
+        return kind == CLAIM or workload(item) is not None
+    return not cluster.describes(kind)
 
 
 def _classes(index: Index, item: Manifest) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,7 @@ def check(tree: Tree, graph: Graph) -> Iterator[Finding]:
     judge = Judge(tree, graph, POLICIES)
     yield from judge.findings()
     yield from _hooks(judge)
-    yield from _cycles(tree, constraints(tree, graph))
+    yield from _cycles(tree, _constraints(judge))
 
 
 def _hooks(judge: Judge) -> Iterator[Finding]:
@@ -103,8 +103,12 @@ def constraints(tree: Tree, graph: Graph) -> tuple[Before[str], ...]:
     have to lie between their waves; with 0 they may share a wave, but the first one must not come later. Of
     several providers that would each do, the earliest one is meant. Each pair once, with its largest gap.
     """
+    return _constraints(Judge(tree, graph, POLICIES))
+
+
+def _constraints(judge: Judge) -> tuple[Before[str], ...]:
     found: dict[tuple[str, str], int] = {}
-    for first, then, gap in Judge(tree, graph, POLICIES).orders():
+    for first, then, gap in judge.orders():
         found[first, then] = max(gap, found.get((first, then), 0))
     return tuple(Before(first, then, gap) for (first, then), gap in found.items())
 

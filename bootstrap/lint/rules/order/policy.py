@@ -57,12 +57,9 @@ class Judge:
     def __init__(self, tree: Tree, graph: Graph, policies: Iterable[Policy]) -> None:
         self._tree, self.timeline = tree, Timeline(tree)
         chosen = tuple(policies)
-        self._needs = [
-            (policy, need)
-            for need in graph.needs
-            for policy in [next((one for one in chosen if one.topic is need.topic and one.only(need)), None)]
-            if policy
-        ]
+        fitting = ((_fitting(chosen, need), need) for need in graph.needs)
+        self._needs = [(policy, need) for policy, need in fitting if policy]
+        self._earliest = {id(need): self._find_earliest(need) for _, need in self._needs if not need.missing}
 
     def findings(self) -> Iterator[Finding]:
         """One for each Application and thing that it needs; further users of it are counted."""
@@ -77,15 +74,16 @@ class Judge:
         """What of the need comes too late, however bad that is; None when nothing does."""
         if need.missing:
             return None
-        order, provider = min(
-            ((self.timeline.order(one, need.user), one) for one in need.providers),
-            key=lambda pair: _RANK[pair[0]],
-        )
+        order, provider = self._earliest[id(need)]
         if need.hard and provider.app == need.user.app:
             return None  # Argo CD applies Namespaces and CRDs of a sync before what needs them
         if order is Order.BEFORE and self._far(policy, need, provider):
             return None
         return Late(need, provider, order)
+
+    def _find_earliest(self, need: Need) -> tuple[Order, Manifest]:
+        orders = ((self.timeline.order(one, need.user), one) for one in need.providers)
+        return min(orders, key=lambda pair: _RANK[pair[0]])
 
     def orders(self) -> Iterator[tuple[str, str, int]]:
         """Names of Applications, the first and the later one, and how many numbers must lie between; 0 where
@@ -93,8 +91,7 @@ class Judge:
         for policy, need in self._needs:
             apps = {one.app for one in need.providers}
             if policy.late and apps and "" not in apps and need.user.app not in apps:
-                provider = min(need.providers, key=lambda one: _RANK[self.timeline.order(one, need.user)])
-                yield provider.app, need.user.app, policy.gap if policy.race else 0
+                yield self._earliest[id(need)][1].app, need.user.app, policy.gap if policy.race else 0
 
     def hooks(self) -> Iterator[Late]:
         """Hooks that need what comes later."""
@@ -173,6 +170,10 @@ class Judge:
             f'move {then_unit} to a wave after {first_unit.wave}: {WAVE}: "{number}", '
             f"or {first_unit} to one before {then_unit.wave}"
         )
+
+
+def _fitting(policies: tuple[Policy, ...], need: Need) -> Policy | None:
+    return next((one for one in policies if one.topic is need.topic and one.only(need)), None)
 
 
 def _when(order: Order) -> str:

@@ -126,7 +126,7 @@ _RBAC = "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#rolebindi
 ROLE_MISSING = Rule(
     "rbac-reference",
     Severity.ERROR,
-    "a binding to a role or ServiceAccount that nobody brings",
+    "a binding to a role or ServiceAccount that nobody brings, or a role that nobody binds",
     f"""The API server takes a binding to nothing without a word. Whoever counts on it is then
 "forbidden" to do what it does, and an operator without its rights crashes or waits for ever.
 Cure: add the role or account, or correct the name, kind and namespace.
@@ -263,7 +263,10 @@ POLICIES: tuple[Policy, ...] = (
     ),
     Policy(
         Topic.PERMISSION,
-        late=PERMISSION_ORDER,
+        ROLE_MISSING,
+        PERMISSION_ORDER,
+        why_missing="its pods are forbidden all that the role allows",
+        cure="add {wanted}",
         why_late="until then its pods are forbidden what it allows",
     ),
     Policy(
