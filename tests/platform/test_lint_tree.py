@@ -523,6 +523,23 @@ def test_what_argo_cd_cannot_render_is_broken_and_the_rest_is_read(reader: Reade
     assert named(tree.by_name["fine"], "ConfigMap") == ["a"]
 
 
+ODD: dict[str, Json] = {
+    "value files": {"path": "c", "helm": {"valueFiles": 5}},
+    "parameters": {"path": "c", "helm": {"parameters": ["x"]}},
+    "images": {"path": "k", "kustomize": {"images": 5}},
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_fields_of_a_wrong_type_are_told_and_stop_nothing(reader: Reader, case: str) -> None:
+    files: Files = {**below("c", chart("c", {})), "k/kustomization.yaml": {"namePrefix": "a-"}}
+    odd_set = application_set("odd", [{"list": {"elements": 5}}], {"metadata": [], "spec": {}})
+    tree = reader(application("one", ODD[case]), application("fine", {"path": "c"}), odd_set, files=files)
+    assert [one.what.split(":")[0] for one in tree.unchecked] == ["ApplicationSet odd", "Application one"]
+    assert all("not understood" in one.why and one.cure for one in tree.unchecked)
+    assert not tree.broken
+
+
 def test_values_that_look_secret_are_not_repeated(reader: Reader) -> None:
     template = '{{ fail (printf "cannot use %s with %s" .Values.password .Values.mode) }}'
     helm = {"valuesObject": {"password": "hunter2-hunter2", "mode": "fast"}}

@@ -3,6 +3,10 @@ what is unknown."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from bootstrap.lint.model import Location
 
 
@@ -12,6 +16,16 @@ class Unknown(Exception):
     def __init__(self, why: str, cure: str = "") -> None:
         self.why, self.cure = why, cure
         super().__init__(why)
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """A field of another type than Argo CD's schema says breaks what reads it: then it is Unknown."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, re.error) as error:
+        why = f"its spec is not understood: {type(error).__name__}: {error}"
+        raise Unknown(why, "compare it with Argo CD's schema; if it fits, please report this") from error
 
 
 class Wrong(Exception):

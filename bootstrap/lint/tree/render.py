@@ -16,7 +16,7 @@ from bootstrap.lint.tree.closure import kustomization
 from bootstrap.lint.tree.helm import Helm
 from bootstrap.lint.tree.kustomize import Kustomize
 from bootstrap.lint.tree.piece import Piece, Source
-from bootstrap.lint.tree.problems import Unknown, Wrong
+from bootstrap.lint.tree.problems import Unknown, Wrong, understood
 from bootstrap.lint.tree.store import digest, ours
 
 _EXPLICIT = ("helm", "kustomize", "directory", "plugin")
@@ -32,9 +32,10 @@ class Renderer:
 
     def render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
         """`kinds` as in `Helm.chart`. Raises AsksForKinds, Unknown, Wrong, ToolError."""
-        pieces = self._render(source, kinds)
+        with understood():
+            pieces = self._render(source, kinds)
         for piece in pieces:
-            _require_sound(piece)
+            require_sound(piece)
         return pieces
 
     def _render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
@@ -107,7 +108,7 @@ class Renderer:
         return pieces
 
 
-def _require_sound(piece: Piece) -> None:
+def require_sound(piece: Piece) -> None:
     """What everybody may rely on. Raises Wrong, as the API server would refuse it."""
     item = piece.item
     data = item.get("metadata")
@@ -121,7 +122,10 @@ def _require_sound(piece: Piece) -> None:
             "metadata.annotations": data.get("annotations") or {},
         }
     if Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET}:
-        parts["spec"] = item.get("spec")
+        wanted = item.get("spec")
+        parts["spec"] = wanted
+        if isinstance(wanted, Mapping) and Kind.of(item).unversioned == APPLICATION:
+            parts["spec.destination"] = wanted.get("destination") or {}
     for path, part in parts.items():
         if not isinstance(part, Mapping):
             raise Wrong(f"{path} of {called} is no mapping", "correct it", piece.where)

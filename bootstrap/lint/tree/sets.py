@@ -12,8 +12,9 @@ from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import Json, labels_of, metadata, name, spec
 from bootstrap.lint.tree.checkout import Checkout, said
 from bootstrap.lint.tree.generators import Generators, Params
-from bootstrap.lint.tree.problems import Unknown, Wrong
-from bootstrap.lint.tree.render import merged
+from bootstrap.lint.tree.piece import Piece
+from bootstrap.lint.tree.problems import Unknown, Wrong, understood
+from bootstrap.lint.tree.render import merged, require_sound
 from bootstrap.lint.tree.templates import Templates
 
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
@@ -37,6 +38,10 @@ class Generator:
 
     def generate(self, item: Json, secrets: Callable[[], Iterable[Json]]) -> Generated:
         """`secrets` gives those that may describe clusters. Raises Unknown, Wrong, ToolError."""
+        with understood():
+            return self._generate(item, secrets)
+
+    def _generate(self, item: Json, secrets: Callable[[], Iterable[Json]]) -> Generated:
         wanted = spec(item)
         go, options = bool(wanted.get("goTemplate")), tuple(wanted.get("goTemplateOptions") or ())
         generators = Generators(self.checkout, self.templates, self.require_ours, secrets, go, options)
@@ -55,6 +60,8 @@ class Generator:
             _application(template, item, patches[number] if patch else None)
             for number, template in enumerate(made)
         ]
+        for one in applications:
+            require_sound(Piece(one))
         _refuse_doubles(applications)
         return Generated(tuple((one, step_of(wanted, one)) for one in applications))
 
