@@ -59,6 +59,7 @@ K = TypeVar("K")
 
 WORKERS = 6  # requests at a time
 MOST_NAMESPACES = 6  # beyond it lists are of all namespaces
+SLOWEST = 120.0  # seconds that a sync may always run
 MOST_EVENTS = 3  # of one reason about one object
 MOST_SERVICES = 5  # of admission webhooks
 MOST_CUSTOM = 80  # single reads of custom resources
@@ -182,10 +183,11 @@ def _applications(pending: Sequence[Pending], config: Environment) -> Iterator[s
 
 
 def _patience(config: Environment, pending: Sequence[Pending]) -> float:
-    """Seconds that a sync may run: as in `repairs`, half of the wave's deadline."""
+    """Seconds that a sync may run: half of the wave's deadline as in `repairs`, but not less than is slow."""
     wave = next((member.wave for member in pending if member.wave is not None), None)
     waves = config.waves
-    return (waves.deadlines.get(wave, waves.deadline) if wave is not None else waves.deadline) / 2
+    deadline = waves.deadlines.get(wave, waves.deadline) if wave is not None else waves.deadline
+    return max(deadline / 2, SLOWEST)
 
 
 def _lists(

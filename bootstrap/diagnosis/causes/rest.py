@@ -32,6 +32,8 @@ from bootstrap.kubernetes.objects import (
 HEALS = 2  # from here on it is a loop, unless the comparison changes within
 DOUBT = 4.0  # seconds
 SURE = 3
+ANEW = 20.0  # seconds in which a sync that was terminated is started anew
+NOTICE = 30.0  # seconds that Argo CD may take to notice that an object has got well
 SETTLED = 30.0  # seconds after a sync that succeeded in which the comparison may still change
 
 
@@ -102,8 +104,16 @@ def _degraded(scene: Scene) -> Iterator[Finding]:
         if health.status is Status.DEGRADED or _says_degraded(item):
             said = health.message or brief(str(status(item).get("message") or "it says that it is Degraded"))
             yield Finding("starts-degraded", scene.path(item), brief(said), scene.describe(item), since)
+    # All that was read is well: most likely Argo CD has not looked again yet.
+    since = since + scene.picture.patience if since is not None else None
     said = str(dig(status(view.item), "health", "message") or "Argo CD calls it Degraded")
-    yield Finding("starts-degraded", (), brief(said), scene.describe_app(), since)
+    yield Finding("starts-degraded", (), brief(said), scene.describe_app(), _remembered(scene, since))
+
+
+def _remembered(scene: Scene, since: float | None) -> float | None:
+    """Since when Argo CD's word alone counts: not before it has had the time to see what got well meanwhile."""
+    well = [turned(item, "Ready") for item in scene.picture.owned(scene.app) if is_true(item, "Ready")]
+    return max([at + NOTICE for at in well if at is not None] + [since or 0.0]) or None
 
 
 def _of_apps(view: View) -> bool:
@@ -173,12 +183,18 @@ def _endless(scene: Scene, view: View) -> Iterator[Finding]:
         path = (f"{found.group(2)} {found.group(3)}",) if found else ()
         reason = f"its sync has been running for {ran:.0f} s: {view.operation_message}"
         if stopped:
-            reason = "its sync did not end and was terminated"
+            reason, started = "its sync did not end and was terminated", _ended(view, started)
         command = scene.kubectl(
             *("get", "application", view.name, "-o", "jsonpath={.status.operationState.message}"),
             space=scene.config.gitops.namespace,
         )
         yield Finding("sync-runs-forever", path, brief(reason), command, started)
+
+
+def _ended(view: View, started: float) -> float:
+    """When a sync that was terminated counts: a new one may be started first."""
+    ended = seconds(str(dig(status(view.item), "operationState", "finishedAt") or ""))
+    return (ended or started) + ANEW
 
 
 # -- unknown -----------------------------------------------------------------------------------------

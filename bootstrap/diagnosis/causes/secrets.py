@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, label, named, turned
+from bootstrap.diagnosis.picture import last_seen
 from bootstrap.diagnosis.strip import NAMESPACED_STORE
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import (
@@ -26,6 +27,8 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 
+AGAIN = 6.5  # seconds after the first failure; ESO tries after 1, 3, 7, 15 … s
+DOUBT = 16.0  # seconds longer for a failure that was seen only once
 _KEY = re.compile(r"\(key: ([^)]*)\)")
 _PROPERTY = re.compile(r"key (\S+) does not exist in secret (\S+)")
 _WORDS = tuple(
@@ -114,7 +117,15 @@ def _parameter(scene: Scene, item: Json, path: tuple[str, ...], cause: str, text
         command = scene.describe(item)
     else:
         command = seed_command(scene, key)
-    return Finding(cause, (*path, *below), brief(text), command, turned(item, "Ready"))
+    since = turned(item, "Ready")
+    if cause == "missing-parameter" and since is not None and not _tried_again(scene, item, since):
+        since += DOUBT
+    return Finding(cause, (*path, *below), brief(text), command, since)
+
+
+def _tried_again(scene: Scene, item: Json, since: float) -> bool:
+    """Whether ESO has failed again some time after its first failure: between two tries it says nothing."""
+    return any(last_seen(event) - since >= AGAIN for event in scene.picture.events(item, "UpdateFailed")[:1])
 
 
 def _only_key(item: Json) -> str:

@@ -595,6 +595,19 @@ SLOW: dict[str, tuple[Json, ...]] = {
         store(),
         event(external_secret(3), "UpdateFailed", NO_SECRET, since=3),
     ),
+    "parameter seeded between two tries": (
+        app(external_secret(12), degraded=12),
+        external_secret(12),
+        store(),
+        event(external_secret(12), "UpdateFailed", NO_SECRET, since=12) | {"lastTimestamp": ago(6)},
+    ),
+    "Argo CD has not seen yet that all is well": (
+        app(deployment(), health="Degraded", degraded=40),
+        deployment(),
+    ),
+    "sync ended, about to start anew": (
+        app(phase="Failed", message="Operation terminated", started=ago(10)),
+    ),
     "claim whose pod comes": (app(claim(age=20)), claim(age=20), storage_class(), BINDS),
     "claim whose pod is being placed": (
         app(claim(age=50)),
