@@ -20,6 +20,7 @@ from bootstrap.kubernetes.objects import (
     Kind,
     condition,
     dig,
+    is_true,
     metadata,
     name,
     namespace,

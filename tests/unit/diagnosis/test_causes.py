@@ -713,6 +713,11 @@ SLOW: dict[str, tuple[Json, ...]] = {
             started=ago(60),
         ),
     ),
+    "degraded only as far as Argo CD knows": (
+        app(external_secret(), health="Degraded", degraded=40),
+        external_secret(8)
+        | {"status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": ago(8)}]}},
+    ),
     "degraded for seconds": (app(degraded=5, health="Degraded"),),
     "being deleted for a moment": (
         app(deployment()),
