@@ -105,16 +105,16 @@ def _degraded(scene: Scene) -> Iterator[Finding]:
         if health.status is Status.DEGRADED or _says_degraded(item):
             said = health.message or brief(str(status(item).get("message") or "it says that it is Degraded"))
             yield Finding("starts-degraded", scene.path(item), brief(said), scene.describe(item), since)
-    # All that was read is well: most likely Argo CD has not looked again yet.
-    since = since + scene.picture.patience if since is not None else None
     said = str(dig(status(view.item), "health", "message") or "Argo CD calls it Degraded")
     yield Finding("starts-degraded", (), brief(said), scene.describe_app(), _remembered(scene, since))
 
 
 def _remembered(scene: Scene, since: float | None) -> float | None:
-    """Since when Argo CD's word alone counts: not before it has had the time to see what got well meanwhile."""
+    """Since when Argo CD's word alone counts, while all that was read is well: most likely it has not looked
+    again yet, and surely not at what got well just now."""
     well = [turned(item, "Ready") for item in scene.picture.owned(scene.app) if is_true(item, "Ready")]
-    return max([at + NOTICE for at in well if at is not None] + [since or 0.0]) or None
+    told = [since + scene.picture.patience] if since is not None else []
+    return max([at + NOTICE for at in well if at is not None] + told, default=None)
 
 
 def _of_apps(view: View) -> bool:
