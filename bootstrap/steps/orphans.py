@@ -8,6 +8,7 @@ next plan.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, PARTS, Finder, World
 from bootstrap.aws.api import Api
@@ -59,7 +60,7 @@ def _look(
 ) -> dict[str, str]:
     if not any(change.action == "create" for change in planning.changes):
         return {}
-    world = World(lambda service: Api(context.target.client(service)), context.config.tags)
+    world = World(cache(lambda service: Api(context.target.client(service))), context.config.tags)
     return match(world, terraform.creations(), finders)
 
 

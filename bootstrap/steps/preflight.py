@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 from bootstrap.aws import credentials, permissions, quotas, ssm, state_bucket, state_file
@@ -32,6 +32,8 @@ GONE = ("terminated", "shutting-down", "deleted", "deleting")
 
 def run(context: Context) -> Done:
     """Raises PreflightError with every problem found, TemporaryError when AWS cannot be asked."""
+    # To make a client of EC2 takes longer than to ask it.
+    context = replace(context, target=replace(context.target, client=cache(context.target.client)))
     config = context.config
     problems = [*source_problems(config.seeds, config.ssm_prefix, seeds.sources())]
     who: Identity | None = None
@@ -56,15 +58,20 @@ def _account(context: Context, who: Identity) -> Iterator[Problem]:
         )
         yield Problem("AWS account", what, cure)
         return
+    unchecked: list[str] = []
     for where, check in _CHECKS:
         try:
             for found in check(context, who):
                 if isinstance(found, Remark):
                     context.emit(Notice(found.text))
+                elif isinstance(found, Unchecked):
+                    unchecked.append(f"{found.what} ({found.why})")
                 else:
                     yield Problem(where, *found)
         except PermanentError as error:
             yield Problem(where, str(error), error.cure)
+    if unchecked:
+        context.emit(Notice(f"could not be checked beforehand: {', '.join(unchecked)}"))
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,15 @@ class Remark:
     text: str
 
 
-Found = Iterable[tuple[str, str] | Remark]  # what is wrong, and its cure
+@dataclass(frozen=True)
+class Unchecked:
+    """What nobody could be asked about, and why."""
+
+    what: str
+    why: str
+
+
+Found = Iterable[tuple[str, str] | Remark | Unchecked]  # what is wrong, and its cure
 
 
 def _zones(context: Context, _: Identity) -> Found:
@@ -145,7 +160,7 @@ def _permissions(context: Context, who: Identity) -> Found:
     try:
         denied = permissions.denied(_api(context, "iam"), who.arn)
     except BootstrapError as error:
-        yield Remark(f"permissions could not be checked beforehand: {error.what}")
+        yield Unchecked("permissions", error.what)
         return
     if denied:
         cure = "allow them to the identity shown by: aws sts get-caller-identity"
@@ -158,7 +173,7 @@ def _quotas(context: Context, _: Identity) -> Found:
         try:
             yield from quotas.shortfall(connect, quota)
         except BootstrapError as error:
-            yield Remark(f"the quota of {quota.name} could not be checked beforehand: {error.what}")
+            yield Unchecked(f"quota of {quota.name}", error.what)
 
 
 def _names(context: Context, _: Identity) -> Found:
