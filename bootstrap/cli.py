@@ -19,6 +19,7 @@ from bootstrap.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_ENVIRONMENT,
     DiagnoseOptions,
+    DrillOptions,
     LintOptions,
     Options,
     ReapOptions,
@@ -40,6 +41,7 @@ Exit codes:
   7    `down` could not remove everything
   8    a program that was run (terraform, helm, …) failed
   9    lint found errors in what is in Git; nothing was touched
+  10   a drill was well, but slower than usual
   130  interrupted; the same command goes on where it stopped
 """
 
@@ -132,6 +134,26 @@ def up(config: Path, /, **options: Any) -> int:
 def down(config: Path, /, **options: Any) -> int:
     """Remove everything of the environment, and nothing else."""
     return _run("down", Options(config, **options))
+
+
+@cli.command()
+@_common
+@_changing
+@click.option(
+    "--ttl", default="", help="How long it is to live should this machine die (default: drill.ttl)."
+)
+@click.option(
+    "--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML to that file."
+)
+@click.option("--keep", is_flag=True, help="Leave an environment that failed, to look at.")
+@click.pass_obj
+def drill(config: Path, /, **options: Any) -> int:
+    """Make the environment, check it, remove it: up, your own smoke checks, down.
+
+    Every drill is kept below .bootstrap/drills/ENVIRONMENT/ and compared with earlier ones: recovery time
+    (RTO), each wave, the way back.
+    """
+    return _run("drill", DrillOptions(config, **options))
 
 
 @cli.command()

@@ -11,7 +11,8 @@
         ├── LockedError       exit 6  somebody else holds the environment; names the holder
         ├── LeftoverError     exit 7  `down` could not remove everything; names what is left
         ├── ToolError         exit 8  a program we run (terraform, helm, …) failed
-        └── LintError         exit 9  what is in Git cannot come up in this order
+        ├── LintError         exit 9  what is in Git cannot come up in this order
+        └── SlowerError       exit 10 a drill was well, but slower than usual
     Interrupted               exit 130  Ctrl-C; says how to resume
 
 Exit code 0 is success, 1 is a defect of ours (please report it). The codes are part of the interface.
@@ -105,6 +106,10 @@ class ToolError(PermanentError):
 
 class LintError(PermanentError):
     exit_code = 9
+
+
+class SlowerError(PermanentError):
+    exit_code = 10
 
 
 class Interrupted(BootstrapError):

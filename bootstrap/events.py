@@ -195,6 +195,17 @@ class Diagnosed(Event):
 
 
 @dataclass(frozen=True)
+class SmokeChecked(Event):
+    """A check of the users' own was made. `output`: the end of what it said, when it failed."""
+
+    type: ClassVar[str] = "smoke_checked"
+    name: str
+    passed: bool
+    seconds: float
+    output: str = ""
+
+
+@dataclass(frozen=True)
 class Notice(Event):
     """Something the user should know: an uncommitted change is rehearsed, a chart is a stand-in …"""
 

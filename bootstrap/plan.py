@@ -102,6 +102,14 @@ def build_up(config: Environment, target: Target) -> Plan:
     return Plan("up", _after(_after(first, target.before), mine))
 
 
+def build_drill(config: Environment, target: Target) -> Plan:
+    """As `up`, then the users' own checks."""
+    from bootstrap.steps import smoke  # noqa: PLC0415 - as above
+
+    checks = Step("smoke", f"{len(config.drill.smoke)} smoke checks", smoke.run, ("verify",), attempts=1)
+    return Plan("drill", (*build_up(config, target).steps, _with_deadline(checks, config)))
+
+
 def build_down(config: Environment, target: Target) -> Plan:
     """The way back to nothing."""
     from bootstrap.steps import destroy, keep, leftovers, lock, sweep, teardown  # noqa: PLC0415 - as above

@@ -64,10 +64,25 @@ class _Run:
         return self.options.command(self.plan.command)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: its exit code, and its picture."""
+
+    code: int
+    view: RunView
+
+
 def execute(
     plan: Plan, config: Environment, target: Target, options: Options, following: Sequence[str]
 ) -> int:
-    """Run the plan and tell about it; the exit code. `following` are commands to suggest after a success.
+    """Run the plan and tell about it; the exit code. As `perform`."""
+    return perform(plan, config, target, options, following).code
+
+
+def perform(
+    plan: Plan, config: Environment, target: Target, options: Options, following: Sequence[str] = ()
+) -> Outcome:
+    """Run the plan and tell about it. `following` are commands to suggest after a success.
 
     Raises LockedError when another run holds the environment: then nothing has been touched.
     """
@@ -84,7 +99,7 @@ def execute(
         run = _Run(plan, config, target, options, folder, clock, Picture())
         code = _run(run)
         _tell(run, following)
-    return code
+    return Outcome(code, run.picture.view)
 
 
 def _no_place(work: Path, error: OSError) -> PreflightError:

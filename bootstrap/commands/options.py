@@ -75,3 +75,11 @@ class ReapOptions(Options):
     """`dry_run` only shows what there is."""
 
     dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class DrillOptions(Options):
+    """`junit` is a file to write; `keep` leaves an environment that failed to be looked at."""
+
+    junit: Path | None = None
+    keep: bool = False

@@ -7,6 +7,7 @@ field does not hide the problems of the others. A value is shown only where it c
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 from itertools import combinations
@@ -32,7 +33,7 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
     *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "terraform"),
-    *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify"),
+    *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify", "smoke"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
 )
 
@@ -207,6 +208,24 @@ def ttl(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
             yield Problem(decoder.where(parts["root"], "ttl"), f"ttl {error}", "for example `ttl: 8h`")
 
 
+def drill(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
+    settings = parts.get("drill")
+    if settings is None or "drill" not in parts["root"].items:
+        return
+    if settings.tolerance < 1:
+        where = decoder.where(settings, "tolerance")
+        yield Problem(where, "drill.tolerance must be at least 1", "1.5 allows half as much again")
+    try:
+        duration.parse(settings.ttl)
+    except ValueError as error:
+        yield Problem(decoder.where(settings, "ttl"), f"drill.ttl {error}", "for example `ttl: 6h`")
+    names = Counter(check.name for check in settings.smoke)
+    for check in settings.smoke:
+        yield from _positive(decoder.where(check, "timeout"), f"timeout of {check.name}", check.timeout)
+        if names[check.name] > 1:
+            yield Problem(decoder.where(check), f"smoke check {check.name} stands there twice", "rename one")
+
+
 def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
     settings = parts.get("teardown")
     if settings is not None and "teardown" in parts["root"].items:
@@ -215,7 +234,7 @@ def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
             yield from _one_of(where, f"teardown.{name}", getattr(settings, name), (KEEP, REMOVE))
 
 
-RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock, teardown, ttl)
+RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock, teardown, ttl, drill)
 
 
 def _cidr(text: str) -> IPv4Network | None:

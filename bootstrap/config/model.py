@@ -126,6 +126,25 @@ class RunLock:
     stale: float = 600.0
 
 
+@dataclass(frozen=True)
+class Smoke:
+    """A check of a cluster that came up: a command line for the shell; `timeout` in seconds."""
+
+    name: str
+    run: str
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True)
+class Drill:
+    """`tolerance`: how many times the usual duration counts as a regression. `ttl` is what the environment
+    carries, so that `reap` removes it should the machine die that made it."""
+
+    smoke: tuple[Smoke, ...] = ()
+    tolerance: float = 1.5
+    ttl: str = "6h"
+
+
 KEEP, REMOVE = "keep", "remove"
 
 
@@ -168,6 +187,7 @@ class Environment:
     eso: Eso = field(default_factory=Eso)
     run_lock: RunLock = field(default_factory=RunLock)
     teardown: Teardown = field(default_factory=Teardown)
+    drill: Drill = field(default_factory=Drill)
     ttl: str = ""  # how long it lives from its first `up`, such as 8h; then `reap` removes it
     lint: str = FAIL  # what errors of the linter do to `up`: error (it refuses), warn, off
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds

@@ -63,6 +63,9 @@ def _of_steps(event: ev.Event) -> list[str]:
             told = [_line(step, f"{action} {resource} ({duration(seconds)})")]
         case ev.ResourceKept(step, resource, reason):
             told = [_line(step, f"kept {resource}: {reason}")]
+        case ev.SmokeChecked(name, passed, seconds, output):
+            verdict = "passed" if passed else f"FAILED: {one_line(output)}"
+            told = [_line("smoke", f"{name}: {verdict} ({duration(seconds)})")]
         case ev.ResourceLeft(step, resource, reason, cure):
             told = [_line(step, f"LEFT {resource}: {reason}"), *_cure(cure)]
         case _:

@@ -86,6 +86,7 @@ class RunView:
     resources: tuple[ev.ResourceChanged, ...] = ()
     kept: tuple[ev.ResourceKept, ...] = ()
     left: tuple[ev.ResourceLeft, ...] = ()
+    smoke: tuple[ev.SmokeChecked, ...] = ()
     notices: tuple[str, ...] = ()
     sources: tuple[ev.SourceServed, ...] = ()
     stopping: str = ""
@@ -169,6 +170,8 @@ def _see_rest(view: RunView, event: ev.Event, now: float) -> RunView:
             view = replace(view, nodes=_put(view.nodes, node, state))
         case ev.ResourceChanged():
             view = replace(view, resources=(*view.resources, event))
+        case ev.SmokeChecked():
+            view = replace(view, smoke=(*view.smoke, event))
         case ev.ResourceKept() if event not in view.kept:
             view = replace(view, kept=(*view.kept, event))
         case ev.ResourceLeft() if event not in view.left:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET  # only writes here; nothing foreign is 
 from bootstrap.lint.model import Finding, Unchecked
 from bootstrap.lint.report import Report
 from bootstrap.lint.report.sarif import cure, message
-from bootstrap.lint.xml import clean
+from bootstrap.xml import clean
 
 
 def encode(report: Report) -> str:

@@ -1,0 +1,85 @@
+"""`bootstrap drill`: make the environment, check it, remove it, and say how the night compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from bootstrap import gitops, plan, targets
+from bootstrap.commands.ask import confirm
+from bootstrap.commands.execute import Outcome, perform
+from bootstrap.commands.options import DrillOptions
+from bootstrap.config.load import load
+from bootstrap.config.model import Environment
+from bootstrap.drill import judge, junit, ledger
+from bootstrap.drill.model import Night, rto, waves
+from bootstrap.errors import Interrupted
+from bootstrap.report import moment
+from bootstrap.targets.base import Target
+
+
+def run(options: DrillOptions) -> int:
+    """Down is run whatever happened, but for a Ctrl-C; `--keep` leaves a failed environment to look at."""
+    config = load(options.config, options.environment)
+    gitops.find(gitops.load(config.gitops), config.eso.application)
+    target = targets.open_target(config)
+    where = f"'{config.name}' on {target.name}, {config.region}"
+    confirm(options, f"This makes {where}, and removes it again with all its data.")
+    timed = replace(options, ttl=options.ttl or config.drill.ttl)
+    up = perform(plan.build_drill(config, target), config, target, timed)
+    down = None
+    if up.code != Interrupted.exit_code and not (up.code and options.keep):
+        down = perform(plan.build_down(config, target), config, target, options)
+    night = _night(config, target, up, down)
+    known = ledger.earlier(ledger.folder_of(config))
+    night = replace(night, regressions=judge.regressions(night, known, config.drill.tolerance))
+    file = ledger.write(ledger.folder_of(config), night)
+    if options.junit:
+        options.junit.parent.mkdir(parents=True, exist_ok=True)
+        options.junit.write_text(junit.encode(night), encoding="utf-8")
+    _tell(options, night, file)
+    return night.exit_code
+
+
+def _night(config: Environment, target: Target, up: Outcome, down: Outcome | None) -> Night:
+    ends = [each.view.end for each in (up, down) if each]
+    return Night(
+        run=up.view.run,
+        environment=config.name,
+        target=target.name,
+        started=moment(up.view.started),
+        rto=rto(up.view),
+        down=round(down.view.end.seconds, 3) if down and down.view.end else None,
+        up_code=up.code,
+        down_code=down.code if down else None,
+        waves=waves(up.view),
+        smoke=up.view.smoke,
+        left=tuple(item.resource for item in down.view.left) if down else (),
+        error="; ".join(end.error for end in ends if end and end.error),
+    )
+
+
+def _tell(options: DrillOptions, night: Night, file: Path) -> None:
+    if options.output == "json":
+        return  # both runs have told everything, event by event; the night is in its file
+    for line in _lines(night, file):
+        print(line, file=sys.stderr)  # noqa: T201 - the drill's last words
+    if night.rto is not None:
+        click.echo(f"RTO {night.rto:.1f} s")
+
+
+def _lines(night: Night, file: Path) -> Iterator[str]:
+    mark = "✓" if night.exit_code == 0 else "✗"
+    times = [f"up in {night.rto:.0f} s" if night.rto is not None else "did not come up"]
+    times += [f"down in {night.down:.0f} s"] if night.down is not None else ["not taken down"]
+    times.append(f"{sum(check.passed for check in night.smoke)} of {len(night.smoke)} checks passed")
+    yield f"{mark} drill of {night.environment}: {', '.join(times)}"
+    for each in night.regressions:
+        yield f"  slower than usual: {each}"
+    for resource in night.left:
+        yield f"  left: {resource}"
+    yield f"  night: {file}"

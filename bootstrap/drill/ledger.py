@@ -1,0 +1,56 @@
+"""Nights in files: `<work>/drills/<environment>/<run>.json`, the newest last. Damaged ones are left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from bootstrap.config.model import Environment
+from bootstrap.drill.model import Night, Regression
+from bootstrap.events import SmokeChecked
+
+FORMAT = 1  # raised when a key changes its meaning
+NIGHTS = 14  # that are compared with
+
+
+def folder_of(config: Environment) -> Path:
+    return config.work / "drills" / config.name
+
+
+def write(folder: Path, night: Night) -> Path:
+    """The file written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{night.run}.json"
+    file.write_text(json.dumps(encode(night), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
+
+
+def earlier(folder: Path) -> tuple[Night, ...]:
+    """The newest nights, newest first."""
+    files = sorted(folder.glob("*.json"), reverse=True) if folder.is_dir() else []
+    return tuple(islice((night for file in files if (night := _read(file))), NIGHTS))
+
+
+def encode(night: Night) -> dict[str, Any]:
+    return {"version": FORMAT, **asdict(night), "good": night.good, "exit_code": night.exit_code}
+
+
+def decode(data: Mapping[str, Any]) -> Night:
+    """Raises KeyError, TypeError or ValueError for what `encode` has not made."""
+    fields = {name: data[name] for name in Night.__dataclass_fields__}
+    fields["waves"] = {int(number): float(seconds) for number, seconds in data["waves"].items()}
+    fields["smoke"] = tuple(SmokeChecked(**each) for each in data["smoke"])
+    fields["left"] = tuple(data["left"])
+    fields["regressions"] = tuple(Regression(**each) for each in data["regressions"])
+    return Night(**fields)
+
+
+def _read(file: Path) -> Night | None:
+    try:
+        return decode(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
