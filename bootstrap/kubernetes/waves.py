@@ -48,6 +48,17 @@ class Member:
         return not self.reason
 
     @property
+    def id(self) -> tuple[str, str]:
+        """Kind and name: an ApplicationSet often makes an Application of its own name."""
+        return self.kind, self.name
+
+    @property
+    def holders(self) -> tuple[tuple[str, str], ...]:
+        """Ids of what is not done before this is."""
+        found = (("ApplicationSet", self.owner), ("Application", self.parent))
+        return tuple(holder for holder in found if holder[1])
+
+    @property
     def place(self) -> str:
         """`10`, nested `10/2`, in a RollingSync `60 step 2`."""
         waves = "/".join(map(str, self.position))
@@ -80,8 +91,8 @@ class Wave:
 
         Not an ApplicationSet or parent whose Applications are pending, nor what comes after what is pending.
         """
-        holders = {holder for member in self.pending for holder in (member.owner, member.parent) if holder}
-        leaves = [member for member in self.pending if member.name not in holders]
+        holders = {holder for member in self.pending for holder in member.holders}
+        leaves = [member for member in self.pending if member.id not in holders]
         first = min((member.order for member in leaves), default=None)
         return tuple(member for member in leaves if member.order == first)
 
@@ -207,7 +218,8 @@ class _Walk:
     def __init__(
         self, known: dict[str, Facts], sets: Iterable[Json], plan: Iterable[Planned], root: str
     ) -> None:
-        self._known, self._sets, self._met = known, {name(item): item for item in sets}, {root}
+        self._known, self._sets = known, {name(item): item for item in sets}
+        self._met = {("Application", root)}
         self._made: dict[str, list[Facts]] = defaultdict(list)
         for found in known.values():
             if found.owner:
@@ -236,8 +248,7 @@ class _Walk:
         elif planned:
             self._compare({entry.name for entry in planned}, {child.name for child in children})
         for child in children:
-            if child.name not in self._met:
-                self._met.add(child.name)
+            if self._first((child.kind, child.name)):
                 yield from self._child(child, parent.name, (*position, child.wave))
 
     def _child(self, child: Child, parent: str, position: tuple[int, ...]) -> Iterator[Member]:
@@ -256,9 +267,8 @@ class _Walk:
         """What is planned below something that is not there yet."""
         generated = child.kind == "ApplicationSet"
         for entry in (self._generated if generated else self._planned).get(child.name, ()):
-            if entry.name in self._met:
+            if not self._first((entry.kind, entry.name)):
                 continue
-            self._met.add(entry.name)
             where = position if generated else (*position, entry.position[-1])
             owner, parent = (child.name, "") if generated else ("", child.name)
             yield _missing(
@@ -269,15 +279,22 @@ class _Walk:
     def _set(self, item: Json, parent: str, position: tuple[int, ...]) -> Iterator[Member]:
         owner = name(item)
         made = sorted(self._made.get(owner, ()), key=lambda found: found.name)
-        yield _set(item, {found.name for found in made}, parent, position)
-        if planned := self._generated.get(owner):
+        member = _set(item, {found.name for found in made}, parent, position)
+        yield member
+        planned = self._generated.get(owner)
+        if planned and member.done:  # before, it is still making them
             self._compare({entry.name for entry in planned}, {found.name for found in made})
         steps = _steps(item)
         for found in made:
-            if found.name not in self._met:
-                self._met.add(found.name)
+            if self._first(("Application", found.name)):
                 yield _member(found, owner=owner, position=position, step=steps.get(found.name))
                 yield from self.below(found, position)
+
+    def _first(self, met: tuple[str, str]) -> bool:
+        """Whether it is met for the first time."""
+        before = met in self._met
+        self._met.add(met)
+        return not before
 
     def _compare(self, planned: set[str], live: set[str]) -> None:
         self.absent |= planned - live

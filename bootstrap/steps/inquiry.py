@@ -37,7 +37,7 @@ class Inquiry:
 
     def __init__(self, clock: Clock, start: Start = in_a_thread) -> None:
         self._clock, self._start = clock, start
-        self._members: dict[str, tuple[Member, float]] = {}
+        self._members: dict[tuple[str, str], tuple[Member, float]] = {}
         self._seen: dict[tuple[str, str], _Seen] = {}
         self._told: set[tuple[str, str]] = set()
         self._answer: tuple[Verdict, ...] | None = None
@@ -50,9 +50,9 @@ class Inquiry:
         """
         pending = tuple(members)
         now = self._clock.monotonic()
-        self._members = {member.name: (member, self._since(member, now)) for member in pending}
+        self._members = {member.id: (member, self._since(member, now)) for member in pending}
         news = self._take(now)
-        if not self._looking and now >= self._next and any(self._due(name, now) for name in self._members):
+        if not self._looking and now >= self._next and any(self._due(which, now) for which in self._members):
             self._looking, self._began = True, now
             self._start(lambda: self._look(look))
         return news
@@ -74,10 +74,10 @@ class Inquiry:
         return tuple(found)
 
     def _since(self, member: Member, now: float) -> float:
-        known = self._members.get(member.name)
+        known = self._members.get(member.id)
         return known[1] if known and known[0] == member else now
 
-    def _due(self, which: str, now: float) -> bool:
+    def _due(self, which: tuple[str, str], now: float) -> bool:
         member, since = self._members[which]
         return now - since >= (ALARMED if _alarming(member) else QUIET)
 

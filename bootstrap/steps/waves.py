@@ -92,7 +92,7 @@ class Watcher:
         self._inquiry = Inquiry(context.clock, start)
         self._announced: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._differences: set[str] = set()
-        self._seen: dict[str, Member] = {}
+        self._seen: dict[tuple[str, str], Member] = {}
         self._finished: set[int] = set()
         self._begun: dict[int, float] = {}  # by the monotonic clock
         self._relapses: Counter[int] = Counter()
@@ -145,8 +145,8 @@ class Watcher:
     def _tell(self, state: WaveState) -> None:
         for wave in state.waves:
             for member in wave.members:
-                if self._seen.get(member.name) != member:
-                    self._seen[member.name] = member
+                if self._seen.get(member.id) != member:
+                    self._seen[member.id] = member
                     self._context.emit(
                         AppSeen(
                             wave.number, member.name, member.sync, member.health, member.reason, member.place
@@ -180,7 +180,7 @@ class Watcher:
         usual = self._learnt.waves.get(wave.number)
         coming = (each.number for each in state.waves if each.number not in self._finished)
         left = self._learnt.left(coming, AFTERWARDS)
-        names = tuple(member.name for member in wave.members)
+        names = tuple(dict.fromkeys(member.name for member in wave.members))
         self._context.emit(WaveStarted(wave.number, names, usual.median if usual else None, left))
 
     def _turn_to(self, wave: Wave) -> None:

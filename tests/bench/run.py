@@ -81,7 +81,14 @@ def memory(product: Product) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="how many times up, up again, down (default 1)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--watching", action="store_true", help="only how waves are watched (2 minutes)")
+    given = parser.parse_args()
+    if not given.watching:
+        print_days(given.rounds)
+    print_watching()
+
+
+def print_days(rounds: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bench "))
     try:
         product = Product(clone(folder / "clone"), {"PYTHONPATH": str(REPOSITORY)})
@@ -99,7 +106,10 @@ def main() -> None:
     print(f"{'figure':<44}{'median':>9} {'(least … most)':<20}{'bar':>8}     {'ratio':>7}")  # noqa: T201
     for figure in figures:
         print(figure.row())  # noqa: T201
-    print(f"\n{'watching':<60}{'measured':>9} {'bar':>8}     {'ratio':>7}  ratio to the peers")  # noqa: T201
+
+
+def print_watching() -> None:
+    print(f"{'watching':<60}{'measured':>9} {'bar':>8}     {'ratio':>7}  ratio to the peers")  # noqa: T201
     for line in watching.rows(watching.measure()):
         print(line)  # noqa: T201
 

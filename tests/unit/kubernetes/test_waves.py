@@ -229,6 +229,19 @@ def test_one_that_contains_itself_is_met_once() -> None:
     assert places(state(top, [nested("a", {"a": 0, "root": 3})])) == {"a": "1"}
 
 
+def test_a_set_may_make_an_application_of_its_own_name() -> None:
+    top, sets = root({"web": 5}, ("web",)), (application_set("web", "web"),)
+    found = state(top, [application("web", owner="web", health="Progressing")], sets)
+    assert [(member.kind, member.done) for member in found.waves[0].members] == [
+        ("ApplicationSet", True),
+        ("Application", False),
+    ]
+    broken = application_set("web", "web", "more")
+    found = state(top, [application("web", owner="web", health="Progressing")], (broken,))
+    assert [member.kind for member in found.waves[0].front] == ["Application"]
+    assert state(top, [application("web", owner="web")], sets).done
+
+
 def test_the_children_of_a_set_stand_in_their_step() -> None:
     owner = application_set("apis", "auth", "chat", "free")
     owner["status"]["applicationStatus"] = [
@@ -293,6 +306,8 @@ def test_what_a_set_has_made_is_compared_with_the_plan() -> None:
     found = planned(top, apps, (owner,))
     assert found.done
     assert (found.absent, found.unplanned) == (("auth",), ("chat",))
+    unborn = planned(top, apps[:-1], (owner,))  # it has said what it makes, and makes it
+    assert (unborn.absent, unborn.unplanned) == ((), ())
 
 
 def test_below_one_that_was_compared_with_something_old_both_are_waited_for() -> None:

@@ -21,7 +21,7 @@ from bootstrap.steps import inquiry as waves_inquiry
 from bootstrap.steps import waves
 from bootstrap.steps.waves import Watcher, WavesDone
 from bootstrap.wait import Observation
-from tests.argo_objects import EXPECTED, OLD, application, root
+from tests.argo_objects import EXPECTED, OLD, application, application_set, root
 from tests.kubernetes_bench import Bench
 
 
@@ -348,6 +348,15 @@ def test_one_that_flaps_for_ever_runs_out_of_time(bench: Bench) -> None:
             for health in ("Progressing", "Healthy"):
                 stage.put(application("a", health=health))
                 stage.look(20)
+
+
+def test_a_set_and_its_application_of_the_same_name_are_told_once_each(bench: Bench) -> None:
+    stage = Stage(bench)
+    stage.put(root({"web": 0}, ("web",), phase="Running"), application_set("web", "web"))
+    stage.put(application("web", owner="web", health="Progressing"))
+    for _ in range(3):
+        assert stage.look(1).reason == "wave 0: web Synced, Progressing"
+    assert [event.health for event in bench.of(AppSeen)] == ["Healthy", "Progressing"]
 
 
 def test_stale_ones_are_asked_to_look_again(bench: Bench) -> None:
