@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from posixpath import basename, dirname, join, normpath, splitext
@@ -82,7 +83,7 @@ def plan(
     moves: tuple[Move, ...] = ()
     while more := [one for one in units.lift(orders(moved(tree, units, moves))) if one not in wanted]:
         wanted.update(dict.fromkeys(more))
-        moves = _moves(units.places, wanted, fixed)
+        moves = _moves(tree, units.places, wanted, fixed)
     return _Fixer(tree, units, moves, settings).fix()
 
 
@@ -138,7 +139,7 @@ def _text(tree: Tree, place: Place) -> str:
 
 
 def _moves(
-    places: Mapping[Unit, Place], orders: Iterable[Before[Unit]], fixed: Mapping[Unit, str]
+    tree: Tree, places: Mapping[Unit, Place], orders: Iterable[Before[Unit]], fixed: Mapping[Unit, str]
 ) -> tuple[Move, ...]:
     waves = {unit: place.wave for unit, place in places.items()}
     try:
@@ -151,13 +152,19 @@ def _moves(
             "split one of them, so that what is needed first has an Application of its own",
         ) from error
     except NoRoom as error:
-        raise _by_hand(places, renumber(waves, orders), fixed) from error
+        made = {unit: _made_at(tree, unit, place.where) for unit, place in places.items() if unit in fixed}
+        raise _by_hand(places, renumber(waves, orders), fixed, made) from error
     return tuple(Move(unit, waves[unit], wave, places[unit].where) for unit, wave in sorted(moved.items()))
 
 
-def _by_hand(places: Mapping[Unit, Place], moved: Mapping[Unit, int], fixed: Mapping[Unit, str]) -> LintError:
+def _by_hand(
+    places: Mapping[Unit, Place],
+    moved: Mapping[Unit, int],
+    fixed: Mapping[Unit, str],
+    made: Mapping[Unit, Location],
+) -> LintError:
     lines = [
-        f"{places[unit].where}: {unit} from wave {places[unit].wave} to {wave}"
+        f"{made.get(unit, places[unit].where)}: {unit} from wave {places[unit].wave} to {wave}"
         + (f" ({fixed[unit]})" if unit in fixed else "")
         for unit, wave in sorted(moved.items())
     ]
@@ -166,6 +173,18 @@ def _by_hand(places: Mapping[Unit, Place], moved: Mapping[Unit, int], fixed: Map
         "\n".join(["these would have to move:", *(f"    {line}" for line in lines)]),
         "change them by hand, where they are made, and run `bootstrap lint` again",
     )
+
+
+def _made_at(tree: Tree, unit: Unit, where: Location) -> Location:
+    """Where a chart's values name what its template makes; else the place in the template."""
+    chart, template, _ = where.file.partition("/templates/")
+    for path, text in tree.files.items():
+        if template and dirname(path) == chart and basename(path) != "Chart.yaml":
+            with suppress(yaml.YAMLError):
+                for _, node, _ in scalars(text):
+                    if node.value == unit.name:
+                        return Location(path, line_of(node))
+    return where
 
 
 class _Fixer:

@@ -212,6 +212,16 @@ def test_what_only_a_chart_can_change_is_said_with_its_place() -> None:
     assert "values.yaml:9: Application secrets from wave 9 to 11" in raised.value.why
 
 
+def test_of_what_a_chart_makes_the_values_are_named() -> None:
+    template = "charts/root/templates/apps.yaml"
+    found = tree({template: f"{application('eso', 10)}---\n{application('secrets', 9)}"})
+    values = "ociCharts:\n  - name: eso\n    wave: 10\n  - name: secrets # ours\n    wave: 9\n"
+    files = {template: "{{ range .Values.ociCharts }}\n", "charts/root/values.yaml": values}
+    with pytest.raises(LintError) as raised:
+        plan(Tree(found.apps, files=files), [("eso", "secrets")])
+    assert "charts/root/values.yaml:4: Application secrets from wave 9 to 11" in raised.value.why
+
+
 @pytest.mark.parametrize("extra", ["", "        11: is taken\n"])
 def test_hints_of_a_wave_that_others_stay_in_are_left_to_people(extra: str) -> None:
     files = FILES if extra else {**FILES, "apps/09-more.yaml": application("more", 9)}
