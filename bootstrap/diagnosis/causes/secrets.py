@@ -27,7 +27,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 
-AGAIN = 6.5  # seconds after the first failure; ESO tries after 1, 3, 7, 15 … s
+AGAIN = 5.5  # seconds after the first failure, told in whole ones; ESO tries after 1, 3, 7, 15 … s
 DOUBT = 16.0  # seconds longer for a failure that was seen only once
 _KEY = re.compile(r"\(key: ([^)]*)\)")
 _PROPERTY = re.compile(r"key (\S+) does not exist in secret (\S+)")

@@ -599,7 +599,7 @@ SLOW: dict[str, tuple[Json, ...]] = {
         app(external_secret(12), degraded=12),
         external_secret(12),
         store(),
-        event(external_secret(12), "UpdateFailed", NO_SECRET, since=12) | {"lastTimestamp": ago(6)},
+        event(external_secret(12), "UpdateFailed", NO_SECRET, since=12) | {"lastTimestamp": ago(8)},
     ),
     "Argo CD has not seen yet that all is well": (
         app(deployment(), health="Degraded", degraded=40),
