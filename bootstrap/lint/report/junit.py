@@ -25,6 +25,8 @@ def encode(report: Report) -> str:
     }
     suites = ET.Element("testsuites", {"name": "bootstrap lint", **counts})
     suite = ET.SubElement(suites, "testsuite", {"name": clean(f"lint {report.environment}"), **counts})
+    told = ET.SubElement(suite, "properties")
+    ET.SubElement(told, "property", {"name": "stand-ins", "value": clean(", ".join(report.stand_ins))})
     suite.extend(cases)
     ET.indent(suites)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'

@@ -27,7 +27,10 @@ def encode(report: Report) -> dict[str, Any]:
         "version": __version__,
         "semanticVersion": __version__,
         "rules": [_rule(rule) for rule in report.rules],
-        "notifications": [{"id": "not-checked", "shortDescription": {"text": "Could not be known offline."}}],
+        "notifications": [
+            {"id": "not-checked", "shortDescription": {"text": "Could not be known offline."}},
+            {"id": "stand-in", "shortDescription": {"text": "Could not be fetched; a stand-in was judged."}},
+        ],
     }
     run = {
         "tool": {"driver": driver},
@@ -36,7 +39,10 @@ def encode(report: Report) -> dict[str, Any]:
         "invocations": [
             {
                 "executionSuccessful": True,
-                "toolExecutionNotifications": [_notification(one) for one in report.unchecked],
+                "toolExecutionNotifications": [
+                    *(_not_checked(one) for one in report.unchecked),
+                    *(_stand_in(name) for name in report.stand_ins),
+                ],
             }
         ],
         "results": list(_results(report)),
@@ -109,7 +115,15 @@ def _location(where: Location, subject: str = "") -> dict[str, Any]:
     }
 
 
-def _notification(one: Unchecked) -> dict[str, Any]:
+def _stand_in(name: str) -> dict[str, Any]:
+    return {
+        "descriptor": {"id": "stand-in"},
+        "level": "note",
+        "message": {"text": f"{name} could not be fetched: a stand-in was judged in its place"},
+    }
+
+
+def _not_checked(one: Unchecked) -> dict[str, Any]:
     return {
         "descriptor": {"id": "not-checked"},
         "level": "warning",
