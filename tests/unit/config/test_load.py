@@ -332,6 +332,48 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         "domain '-x' is not valid",
         "",
     ),
+    "orphans kept": (
+        ("folder: terraform", "folder: terraform\n      orphans: kept"),
+        "orphans: kept",
+        "terraform.orphans 'kept' is not valid",
+        "import",
+    ),
+    "no patience": (
+        ("folder: terraform", "folder: terraform\n      capacity_patience: 0"),
+        "capacity_patience",
+        "capacity_patience must be more than 0",
+        "",
+    ),
+    "no heartbeat": (
+        ("    seeds:", "    run_lock: {heartbeat: 0}\n    seeds:"),
+        "heartbeat",
+        "heartbeat must be more than 0",
+        "",
+    ),
+    "negative wait": (
+        ("    seeds:", "    run_lock: {wait: -1}\n    seeds:"),
+        "wait",
+        "must not be negative",
+        "at once",
+    ),
+    "hasty death": (
+        ("    seeds:", "    run_lock: {heartbeat: 20, stale: 60}\n    seeds:"),
+        "stale",
+        "at least five heartbeats",
+        "at least 100",
+    ),
+    "bad fallback": (
+        ("volume_gb: 20", "volume_gb: 20\n        fallback: {instance_types: [large]}"),
+        "fallback",
+        "fallback: instance type 'large' is not valid",
+        "t3.large",
+    ),
+    "no such zone": (
+        ("volume_gb: 20", "volume_gb: 20\n        fallback: {zones: [0, 3]}"),
+        "fallback",
+        "there is no zone 3",
+        "0 to 2",
+    ),
     "bad account": (("    seeds:", "    account: 12\n    seeds:"), "account: 12", "12 digits", ""),
 }
 

@@ -118,3 +118,29 @@ def test_a_kill_of_ours_does_not_kill_the_program(tmp_path: Path) -> None:
     os.close(done)
     assert readable
     assert "saved" in (tmp_path / "log").read_text()
+
+
+# Like Terraform with a provider that does not hear: it ends once its child has.
+DEAF = """
+import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+print("ready", flush=True)
+child.wait()
+print("saving", flush=True)
+"""
+
+
+class Impatient(SystemClock):
+    """What is waited for longer than a moment is over at once."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 100
+
+
+def test_what_has_no_hope_is_asked_then_loses_its_children(tmp_path: Path) -> None:
+    heard: list[str] = []
+    listener = Listener(heard.append, enough=lambda: bool(heard))
+    ended = follow(script(tmp_path, DEAF), tmp_path / "log", listener, Impatient(), threading.Event())
+    assert heard == ["ready", "saving"], "it had the time to save"
+    assert ended == Ended(0, interrupted=False, given_up=True)
