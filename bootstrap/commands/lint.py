@@ -84,9 +84,12 @@ def _tell(report: Report, options: LintOptions) -> None:
 
 
 def _print(lines: Iterable[Text]) -> None:
+    """In one piece, and not by rich itself: it ends the process when nobody reads on."""
     console = Console()
-    for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)
+    with console.capture() as styled:
+        for line in lines:
+            console.print(line, soft_wrap=True, highlight=False)
+    click.echo(styled.get(), nl=False, color=console.is_terminal)
 
 
 def _write(path: Path, content: str) -> None:

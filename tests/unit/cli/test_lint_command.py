@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,25 @@ def test_words(home: Path, said: Said) -> None:
     assert "✗ 2 Applications in 2 waves, 0 objects; 1 error, 0 warnings; 1 not checked" in out
     assert err == ""
     assert "\x1b" not in out
+
+
+def test_a_terminal_gets_colours(home: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    lint()
+    out = said().out
+    assert "\x1b[1;31merror" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    lint()
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", said().out)
+
+
+def test_a_reader_who_leaves_is_no_defect(home: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("bootstrap.commands.lint.click.echo", gone)
+    assert lint() == 0
 
 
 def test_a_valid_tree_passes(home: Path, said: Said) -> None:
