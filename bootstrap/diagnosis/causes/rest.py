@@ -211,22 +211,24 @@ def _unknown(scene: Scene) -> Iterator[Finding]:
                 said, since = str(error.get("message") or ""), turned(item, "ErrorOccurred")
                 yield Finding("unknown", (), brief(said), scene.describe(item), since)
         return
-    if (
-        view.failed
-        and not sync.classify(view.operation_message)
-        and not source.classify(view.operation_message)
-    ):
+    if view.failed and not _understood(view.operation_message):
         ended = str(dig(status(view.item), "operationState", "finishedAt") or "") or view.operation_started
         path, said = _refused(view)
         yield Finding("unknown", path, brief(said), command, seconds(ended))
     for entry in status(view.item).get("conditions") or ():
         text = str(entry.get("message") or "")
-        if entry.get("type") in ERRORS and not sync.classify(text) and not source.classify(text):
+        if entry.get("type") in ERRORS and not _understood(text):
             since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
             if since is not None and source.starting(text):
                 since += scene.picture.patience
             yield Finding("unknown", (), brief(f"{entry.get('type')}: {text}"), command, since)
     yield from _silent(scene)
+
+
+def _understood(text: str) -> bool:
+    """Whether another rule knows what a message is about. A SyncError repeats the last operation's."""
+    known = text.startswith("Failed last sync attempt") or text.startswith("Operation terminated")
+    return known or bool(sync.classify(text) or source.classify(text))
 
 
 def _refused(view: View) -> tuple[tuple[str, ...], str]:

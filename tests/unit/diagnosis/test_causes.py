@@ -608,6 +608,9 @@ SLOW: dict[str, tuple[Json, ...]] = {
     "sync ended, about to start anew": (
         app(phase="Failed", message="Operation terminated", started=ago(10)),
     ),
+    "Argo CD repeats that a sync was ended": (
+        condition_error("Failed last sync attempt to [abc]: Operation terminated", kind="SyncError"),
+    ),
     "claim whose pod comes": (app(claim(age=20)), claim(age=20), storage_class(), BINDS),
     "claim whose pod is being placed": (
         app(claim(age=50)),
