@@ -167,6 +167,9 @@ def facts(item: Json, expected: Expected) -> Facts:
     return Facts(view.name, view.sync, view.health, why, stale, _owner(item), children)
 
 
+_Where = tuple[str, str, tuple[int, ...], int | None]  # owner, parent, position, step of a Member
+
+
 class Memory:
     """Judges each Application once: one that did not change (it is the same object) is not read again.
 
@@ -175,6 +178,15 @@ class Memory:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Json, Facts]] = {}
+        self._placed: dict[str, tuple[Facts, _Where, Member]] = {}
+
+    def place(self, found: Facts, where: _Where) -> Member:
+        """The member that these facts make there: the same object as long as nothing changed."""
+        before = self._placed.get(found.name)
+        if before is None or before[0] is not found or before[1] != where:
+            made = Member(found.name, "Application", found.sync, found.health, found.reason, *where)
+            before = self._placed[found.name] = (found, where, made)
+        return before[2]
 
     def recall(self, items: Iterable[Json], expected: Expected) -> dict[str, Facts]:
         """The facts of these Applications by name; all others are forgotten."""
@@ -199,12 +211,13 @@ def assess(
     """The state of all waves."""
     if root is None:
         return WaveState(_missing("root", "Application"), (), planned=False)
-    known = (memory or Memory()).recall((*applications, root), expected)
+    memory = memory or Memory()
+    known = memory.recall((*applications, root), expected)
     top = known[name(root)]
-    member = _member(top)
+    member = memory.place(top, ("", "", (), None))
     if top.stale:
         return WaveState(member, (), planned=False)
-    walk = _Walk(known, sets, plan, top.name)
+    walk = _Walk(known, memory, sets, plan, top.name)
     waves: dict[int, list[Member]] = defaultdict(list)
     for found in walk.below(top, ()):
         waves[found.position[0]].append(found)
@@ -216,9 +229,14 @@ class _Walk:
     """From the root down through everything that is there or planned; each Application is met once."""
 
     def __init__(
-        self, known: dict[str, Facts], sets: Iterable[Json], plan: Iterable[Planned], root: str
+        self,
+        known: dict[str, Facts],
+        memory: Memory,
+        sets: Iterable[Json],
+        plan: Iterable[Planned],
+        root: str,
     ) -> None:
-        self._known, self._sets = known, {name(item): item for item in sets}
+        self._known, self._memory, self._sets = known, memory, {name(item): item for item in sets}
         self._met = {("Application", root)}
         self._made: dict[str, list[Facts]] = defaultdict(list)
         for found in known.values():
@@ -256,7 +274,7 @@ class _Walk:
             yield from self._set(self._sets[child.name], parent, position)
         elif child.kind == "Application" and child.name in self._known:
             found = self._known[child.name]
-            yield _member(found, parent=parent, position=position)
+            yield self._memory.place(found, ("", parent, position, None))
             if found.children or found.name in self._planned:  # most have none, and there may be thousands
                 yield from self.below(found, position)
         else:
@@ -287,7 +305,7 @@ class _Walk:
         steps = _steps(item)
         for found in made:
             if self._first(("Application", found.name)):
-                yield _member(found, owner=owner, position=position, step=steps.get(found.name))
+                yield self._memory.place(found, (owner, "", position, steps.get(found.name)))
                 yield from self.below(found, position)
 
     def _first(self, met: tuple[str, str]) -> bool:
@@ -304,19 +322,6 @@ class _Walk:
 def _order(member: Member) -> tuple[tuple[int, ...], int, str, str]:
     """An ApplicationSet before what it made, and all by name."""
     return (*member.order, "" if member.kind == "ApplicationSet" else "-", member.name)
-
-
-def _member(
-    found: Facts,
-    *,
-    owner: str = "",
-    parent: str = "",
-    position: tuple[int, ...] = (),
-    step: int | None = None,
-) -> Member:
-    return Member(
-        found.name, "Application", found.sync, found.health, found.reason, owner, parent, position, step
-    )
 
 
 def _missing(

@@ -145,7 +145,8 @@ class Watcher:
     def _tell(self, state: WaveState) -> None:
         for wave in state.waves:
             for member in wave.members:
-                if self._seen.get(member.id) != member:
+                before = self._seen.get(member.id)
+                if before is not member and before != member:
                     self._seen[member.id] = member
                     self._context.emit(
                         AppSeen(
