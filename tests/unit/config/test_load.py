@@ -332,6 +332,12 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         "domain '-x' is not valid",
         "",
     ),
+    "lint at random": (
+        ("target: aws", "target: aws\n    lint: fail"),
+        "lint: fail",
+        "lint 'fail' is not valid",
+        "error, warn, off",
+    ),
     "orphans kept": (
         ("folder: terraform", "folder: terraform\n      orphans: kept"),
         "orphans: kept",
