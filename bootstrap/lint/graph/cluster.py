@@ -94,7 +94,8 @@ _PASSIVE = frozenset(
 _NAMES = {
     Kind("", "Namespace"): NAMESPACES,
     Kind("", "ServiceAccount"): frozenset({"default"}),
-    Kind("", "ConfigMap"): frozenset({"kube-root-ca.crt"}),
+    # In every namespace: by kube-controller-manager, and by Istio's control plane where there is one.
+    Kind("", "ConfigMap"): frozenset({"kube-root-ca.crt", "istio-ca-root-cert"}),
     Kind("scheduling.k8s.io", "PriorityClass"): PRIORITY_CLASSES,
     Kind("storage.k8s.io", "StorageClass"): STORAGE_CLASSES,
 }
@@ -117,7 +118,7 @@ _ROLES = frozenset({"cluster-admin", "admin", "edit", "view", "extension-apiserv
 def has(key: Key) -> bool:
     """Whether an object is there without anybody's doing: what Kubernetes, kubeadm and EKS make."""
     if key.kind.group == "rbac.authorization.k8s.io":
-        return key.name in _ROLES or key.name.startswith("system:")
+        return key.name in _ROLES or key.name.startswith(("system:", "eks:"))
     return key.name in _NAMES.get(key.kind, ()) or key in _OBJECTS
 
 

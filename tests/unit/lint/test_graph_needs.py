@@ -215,3 +215,31 @@ spec: {provider: {aws: {service: ParameterStore}}}
     )
     found = [need for need in build(tree(text)).needs if need.topic is Topic.PARAMETER]
     assert [need.wanted for need in found] == ([f"SSM parameter {key}"] if missing else [])
+
+
+def test_what_the_cluster_itself_serves_may_be_scraped() -> None:
+    monitor = """
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: kubelet, namespace: default}
+spec: {selector: {matchLabels: {k8s-app: kubelet}}, namespaceSelector: {matchNames: [NAMESPACE]}}
+"""
+    assert needs(Topic.MONITOR_TARGET, APP, monitor.replace("NAMESPACE", "kube-system")) == []
+    (need,) = needs(Topic.MONITOR_TARGET, APP, monitor.replace("NAMESPACE", "api"))
+    assert need.missing
+
+
+def test_a_role_that_nobody_binds_is_missed_by_the_pods_that_have_its_name() -> None:
+    bound = operator("op", "g.io", "things")
+    binding = bound.partition("---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding")
+    unbound = binding[0] + "---" + binding[2].partition("---")[2]
+    assert not any(need.missing for need in needs(Topic.PERMISSION, APP, bound))
+    (need,) = needs(Topic.PERMISSION, APP, unbound)
+    assert need.wanted == "a binding of ServiceAccount default/op to ClusterRole op"
+
+
+def test_pods_behind_a_webhook_are_needed() -> None:
+    found = needs(Topic.WEBHOOK_SERVICE, APP, webhook(), service("hook"))
+    missing = [need.wanted for need in found if need.missing]
+    assert missing == ["pods behind Service default/hook"]
+    assert [need.missing for need in needs(Topic.WEBHOOK_SERVICE, APP, webhook())] == [True]

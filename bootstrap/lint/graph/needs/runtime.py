@@ -51,7 +51,16 @@ def monitors(index: Index) -> Iterator[Need]:
     for item in index.users:
         if item.key.kind in {SERVICE_MONITOR, POD_MONITOR}:
             providers = tuple(_targets(index, item))
+            if not providers and _of_cluster(item, set(_spaces(index, item))):
+                continue
             yield Need(Topic.MONITOR_TARGET, item, "an endpoint to scrape", "spec.selector", providers)
+
+
+def _of_cluster(item: Manifest, spaces: set[str]) -> bool:
+    """Whether it may scrape what no Git holds: the kubelets and DNS in kube-system, the API server."""
+    api_server = {"component": "apiserver", "provider": "kubernetes"}
+    selector = spec(item.item).get("selector")
+    return "kube-system" in spaces or ("default" in spaces and matches(selector, api_server))
 
 
 def _targets(index: Index, item: Manifest) -> Iterator[Manifest]:
@@ -149,8 +158,9 @@ def bindings(index: Index) -> Iterator[Need]:
 
 
 def _exists(index: Index, topic: Topic, user: Manifest, key: Key, reason: str) -> Iterator[Need]:
-    """A need whose order does not matter."""
-    if not cluster.has(key) and key not in index.by_key:
+    """A need whose order does not matter. Kubernetes' own controllers have their accounts in kube-system."""
+    own = cluster.has(key) or (topic is Topic.SUBJECT and key.namespace == "kube-system")
+    if not own and key not in index.by_key:
         yield Need(topic, user, str_of(key), reason, ())
 
 
