@@ -122,6 +122,19 @@ def has(key: Key) -> bool:
     return key.name in _NAMES.get(key.kind, ()) or key in _OBJECTS
 
 
+def has_account(key: Key) -> bool:
+    """Whether a ServiceAccount may be one of Kubernetes' own: its controllers', kubeadm's, EKS's."""
+    own = {
+        "coredns",
+        "kube-proxy",
+        "aws-node",
+        "cloud-controller-manager",
+        "token-cleaner",
+        "bootstrap-signer",
+    }
+    return key.namespace == "kube-system" and (key.name in own or key.name.endswith("-controller"))
+
+
 def serves(kind: Kind) -> bool:
     """Whether the API server knows the kind without anybody's CRD."""
     return kind.group in GROUPS or kind in _ARGO_CD

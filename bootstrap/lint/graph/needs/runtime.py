@@ -158,9 +158,9 @@ def bindings(index: Index) -> Iterator[Need]:
 
 
 def _exists(index: Index, topic: Topic, user: Manifest, key: Key, reason: str) -> Iterator[Need]:
-    """A need whose order does not matter. Kubernetes' own controllers have their accounts in kube-system."""
-    own = cluster.has(key) or (topic is Topic.SUBJECT and key.namespace == "kube-system")
-    if not own and key not in index.by_key:
+    """A need whose order does not matter."""
+    own = topic is Topic.SUBJECT and cluster.has_account(key)
+    if not own and not cluster.has(key) and key not in index.by_key:
         yield Need(topic, user, str_of(key), reason, ())
 
 
