@@ -1,7 +1,7 @@
 """`python -m tests.reality.run [NAME ...]`: lint each breakage of platform A, run it, and compare.
 
 Agreed is a breakage of which the linter said an error about an Application at the very place (wave and
-Application) at which the local platform then got stuck. Every breakage begins with the same platform: one that
+Application) at which the local platform then got stuck. Each breakage begins with the same platform: one that
 has everything but seeds and Applications, halted and copied. Takes about a minute for each; the table goes to
 stdout, and to `reality.json` in the work folder.
 """
