@@ -36,6 +36,8 @@ STOP_DEADLINE = 60.0  # seconds
 TOO_OFTEN = 3  # deaths of a component during the start after which waiting is pointless
 PROGRAMS = (
     "etcd",
+    "etcdctl",
+    "etcdutl",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",

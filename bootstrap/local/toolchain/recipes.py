@@ -194,6 +194,16 @@ RECIPES: tuple[Recipe, ...] = (
         50,
         2,
     ),
+    # A module of its own: pinned together with Kubernetes, a newer one would rebuild all of that.
+    GoTool(
+        "etcdctl",
+        "etcdctl",
+        "go.etcd.io/etcd/etcdctl/v3",
+        "go.etcd.io/etcd/etcdctl/v3",
+        ("version",),
+        150,
+        20,
+    ),
     GoTool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", ("--version",), 1000, 70),
     GoTool(
         "kustomize",

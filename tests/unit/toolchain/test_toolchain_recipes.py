@@ -13,6 +13,7 @@ from bootstrap.local.toolchain.recipes import GO_MINIMUM, RECIPES, GoTool, Share
 GO_TOOLS = [recipe for recipe in RECIPES if isinstance(recipe, GoTool)]
 PROMISED = {
     "etcd",
+    "etcdctl",
     "etcdutl",
     "kube-apiserver",
     "kube-controller-manager",
