@@ -14,10 +14,10 @@ from itertools import combinations
 from typing import Any
 
 from bootstrap import duration
-from bootstrap.aws.passwords import ALPHABETS
+from bootstrap.aws import passwords
 from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, name_problem
 from bootstrap.config.decode import Decoder, suggest
-from bootstrap.config.model import FAIL, KEEP, OFF, REMOVE, WARN, Network, Node, Seed, Taint, Waves
+from bootstrap.config.model import FAIL, KEEP, OFF, REMOVE, WARN, Generate, Network, Node, Seed, Taint, Waves
 from bootstrap.errors import Problem
 
 Parts = Mapping[str, Any]
@@ -352,12 +352,24 @@ def _seed(seed: Seed, prefix: str, names: list[str] | None) -> Iterator[tuple[st
         told = f"more than one source ({', '.join(found)})" if found else "no source"
         yield told, f"give it exactly one of {', '.join(SOURCES)}"
     if seed.generate:
-        if seed.generate.alphabet not in ALPHABETS:
-            yield f"alphabet '{seed.generate.alphabet}' is not known", f"use one of {', '.join(ALPHABETS)}"
-        if not SHORTEST_PASSWORD <= seed.generate.length <= MOST_BYTES:
-            yield f"length {seed.generate.length}", f"choose {SHORTEST_PASSWORD} to {MOST_BYTES}"
+        yield from _policy(seed.generate)
     if seed.template is not None:
         yield from _template(seed.template, names)
+
+
+def _policy(policy: Generate) -> Iterator[tuple[str, str]]:
+    if policy.alphabet not in passwords.ALPHABETS:
+        known = ", ".join(passwords.ALPHABETS)
+        yield f"alphabet '{policy.alphabet}' is not known", f"use one of {known}"
+    elif not SHORTEST_PASSWORD <= policy.length <= MOST_BYTES:
+        yield f"length {policy.length}", f"choose {SHORTEST_PASSWORD} to {MOST_BYTES}"
+    elif why := passwords.problem(policy):
+        yield why
+    if policy.rotate_after:
+        try:
+            duration.parse(policy.rotate_after)
+        except ValueError as error:
+            yield f"rotate_after {error}", "for example `rotate_after: 90d`"
 
 
 def _template(template: str, names: list[str] | None) -> Iterator[tuple[str, str]]:

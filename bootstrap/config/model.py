@@ -80,10 +80,17 @@ class Gitops:
 
 @dataclass(frozen=True)
 class Generate:
-    """How to make a password: length in characters and its alphabet (see aws/seeds.py)."""
+    """How to make a password (see aws/passwords.py): its length in characters, its alphabet without the
+    characters in `exclude`, and the classes (lower, upper, digit, symbol) that it has to `require`; without
+    any, every class of its alphabet. `rotate_after`, such as 90d: then it is named as due, and never changed
+    unasked.
+    """
 
     length: int = 32
     alphabet: str = "alphanumeric"  # alphanumeric, hex, url-safe, symbols
+    exclude: str = ""
+    require: tuple[str, ...] = ()
+    rotate_after: str = ""
 
 
 @dataclass(frozen=True)
