@@ -105,6 +105,15 @@ FAILURE: tuple[tuple[float, ev.Event], ...] = (
     ),
 )
 
+# What only `down` and a drill tell.
+REST: tuple[tuple[float, ev.Event], ...] = (
+    (54.0, ev.SmokeChecked("login", True, 1.0)),
+    (55.0, ev.SmokeChecked("pay", False, 2.0, "no such host (exit 6)")),
+    (56.0, ev.StepStopped("waves", "interrupted")),
+    (57.0, ev.ResourceKept("leftovers", "s3 bucket b", "teardown.backups is keep")),
+    (58.0, ev.ResourceLeft("leftovers", "ec2 volume vol-1", "is still there", "aws ec2 delete-volume")),
+)
+
 
 def stamped(story: Iterable[tuple[float, ev.Event]]) -> list[ev.Stamped]:
     return [ev.Stamped(START + elapsed, elapsed, event) for elapsed, event in story]

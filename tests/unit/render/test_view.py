@@ -7,7 +7,7 @@ from functools import reduce
 from bootstrap import events as ev
 from bootstrap.render import view as v
 from bootstrap.render.view import RunView, see
-from tests.story import BEGINNING, FAILURE, MIDDLE, START, SUCCESS, picture, stamped
+from tests.story import BEGINNING, FAILURE, MIDDLE, REST, START, SUCCESS, picture, stamped
 
 
 def test_steps_go_through_their_states() -> None:
@@ -100,6 +100,13 @@ def test_what_is_told_twice_is_kept_once() -> None:
     assert len(view.sources) == 1
 
 
+def test_what_stays_and_what_was_checked_is_kept() -> None:
+    view = picture(BEGINNING, REST, REST)
+    assert [(check.name, check.passed) for check in view.smoke[:2]] == [("login", True), ("pay", False)]
+    assert [item.resource for item in view.kept] == ["s3 bucket b"]
+    assert [item.cure for item in view.left] == ["aws ec2 delete-volume"]
+
+
 def test_events_it_does_not_know_change_nothing() -> None:
     class New(ev.Event):
         pass
@@ -109,7 +116,7 @@ def test_events_it_does_not_know_change_nothing() -> None:
 
 
 def test_every_kind_of_event_can_be_encoded_and_read() -> None:
-    story = stamped((*BEGINNING, *MIDDLE, *SUCCESS, *FAILURE, (99.0, ev.StepStopped("x", "y"))))
+    story = stamped((*BEGINNING, *MIDDLE, *SUCCESS, *FAILURE, *REST))
     kinds = {type(each.event) for each in story}
     assert kinds == set(ev.Event.__subclasses__()) - {
         kind for kind in ev.Event.__subclasses__() if kind.__module__ != ev.__name__
