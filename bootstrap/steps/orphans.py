@@ -34,12 +34,18 @@ def adopt(context: Context, terraform: Terraform, planning: Planning) -> Plannin
         found |= new
         context.progress(f"found {len(found)} resources of an earlier run that are not in Terraform's state")
         terraform.imports(found)
-        planning = terraform.plan(parallelism, replace=tuple(found) if policy == "remove" else ())
+        again = [address for address in found if policy == "remove" and _machine(address)]
+        planning = terraform.plan(parallelism, replace=again)
     if found:
-        what = "makes anew" if policy == "remove" else "takes over"
+        what = "makes machines anew and takes over the rest of" if policy == "remove" else "takes over"
         names = ", ".join(f"{address} ({id_})" for address, id_ in found.items())
         context.emit(Notice(f"terraform {what} {len(found)} that an earlier run made: {names}"))
     return planning
+
+
+def _machine(address: str) -> bool:
+    """Only what may have been set up half is worth making anew: a VPC or a role is as good as another."""
+    return ".aws_instance." in f".{address}"
 
 
 def adopt_for_destroy(context: Context, terraform: Terraform) -> None:
