@@ -13,7 +13,7 @@ from functools import cache
 from bootstrap.aws.adoption import FINDERS, HARMLESS, PARTS, Finder, World
 from bootstrap.aws.api import Api
 from bootstrap.context import Context
-from bootstrap.errors import StuckError
+from bootstrap.errors import StuckError, ToolError
 from bootstrap.events import Notice
 from bootstrap.terraform.creations import Creations
 from bootstrap.terraform.runner import Planning, Terraform
@@ -50,15 +50,27 @@ def _machine(address: str) -> bool:
 
 def adopt_for_destroy(context: Context, terraform: Terraform) -> None:
     """Write into the state what an earlier run made, so that `terraform destroy` knows it."""
-    parallelism = context.config.terraform.parallelism
+    parallelism, tried = context.config.terraform.parallelism, set[str]()
     for _ in range(ROUNDS):
         planning = terraform.plan(parallelism, refresh=False)
         new = _look(context, terraform, planning, {**FINDERS, **HARMLESS})
-        if not new:
+        if new.keys() <= tried:
             break
         for address, id_ in new.items():
-            context.progress(f"terraform import {address}, which an earlier run made")
-            terraform.import_now(address, id_)
+            if address not in tried:
+                tried.add(address)
+                _import(context, terraform, address, id_)
+
+
+def _import(context: Context, terraform: Terraform, address: str, id_: str) -> None:
+    """What Terraform cannot take over is no reason to keep the rest: the audit after it finds it."""
+    context.progress(f"terraform import {address}, which an earlier run made")
+    try:
+        terraform.import_now(address, id_)
+    except ToolError as error:
+        context.emit(
+            Notice(f"{address} ({id_}) could not be imported, so it is left to the audit: {error.why}")
+        )
 
 
 def _look(
