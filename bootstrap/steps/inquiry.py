@@ -12,8 +12,7 @@ from bootstrap.kubernetes.waves import Member
 
 QUIET = 5.0  # seconds without a change after which an Application is asked about
 ALARMED = 1.0  # the same for one that looks broken
-PAUSE = 2.0  # seconds between two looks
-SLOWEST = 4.0  # the same when looks take long: what can be seen is to be named within 15 s, on any machine
+PAUSE = 2.0  # seconds between two looks, however long they take: what can be seen is to be named within 15 s
 HOLD = 5.0  # seconds over which a hopeless cause has to be seen, at more than one look, to be believed
 
 Look = Callable[[], tuple[Verdict, ...]]
@@ -94,7 +93,7 @@ class Inquiry:
         if answer is None:
             return ()
         self._looking = False
-        self._next = now + min(max(PAUSE, PAUSE * (now - self._began)), SLOWEST)
+        self._next = now + PAUSE
         before, self._seen = self._seen, {}
         for verdict in answer:
             key = (verdict.app, verdict.cause)

@@ -50,7 +50,7 @@ def test_one_that_changes_gets_on() -> None:
     assert desk.begun == []
 
 
-def test_one_look_at_a_time_with_a_pause_that_has_an_end_even_when_looks_take_long() -> None:
+def test_one_look_at_a_time_with_a_pause_that_does_not_grow_with_what_it_takes() -> None:
     desk = Desk()
     desk.after(0, BROKEN)
     desk.after(inquiry.ALARMED, BROKEN)
@@ -59,7 +59,7 @@ def test_one_look_at_a_time_with_a_pause_that_has_an_end_even_when_looks_take_lo
     assert len(desk.begun) == 1  # it takes ten seconds
     desk.answered()
     desk.after(0, BROKEN)
-    desk.after(inquiry.SLOWEST - 1, BROKEN)
+    desk.after(inquiry.PAUSE - 1, BROKEN)
     assert desk.begun == []
     desk.after(1, BROKEN)
     assert len(desk.begun) == 1
