@@ -110,6 +110,7 @@ class _Stay:
 
     def wake_step(self, context: Context) -> Done:
         """What a restart of the machine put to sleep: AWS has to answer before it can be emptied."""
+        self.platform.site.layout.mishap.unlink(missing_ok=True)  # Argo CD needs its rights to remove things
         started = replace(self.platform, clock=context.clock).start(context.progress, context.cancel)
         return Done(f"{self.platform.site.url('aws')} is AWS", changed=started)
 
