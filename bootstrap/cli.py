@@ -23,6 +23,7 @@ from bootstrap.commands.options import (
     LintOptions,
     Options,
     ReapOptions,
+    RotateOptions,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -167,6 +168,25 @@ def reap(config: Path, /, **options: Any) -> int:
     Works from anywhere: it knows environments by their tags and their record in SSM, not by this machine.
     """
     return _run("reap", ReapOptions(config, **options))
+
+
+@cli.command()
+@_common
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "all", is_flag=True, help="Every generated secret.")
+@click.option("--due", is_flag=True, help="Those older than their `rotate_after`.")
+@click.option("--back", is_flag=True, help="Not new values: those from before the last change.")
+@click.option("--restart", is_flag=True, help="Restart the workloads that use them.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")
+@click.pass_obj
+def rotate(config: Path, /, **options: Any) -> int:
+    """Make new values of generated secrets, and follow them into the cluster.
+
+    NAME is that of a seed. Templates made from it are made anew, too. Ends when every Kubernetes Secret that
+    External Secrets makes of them carries the new value. After an interrupt the same command goes on with the
+    values it has made; earlier ones stay readable in SSM's history.
+    """
+    return _run("rotate", RotateOptions(config, **options))
 
 
 @cli.command()

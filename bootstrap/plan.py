@@ -24,6 +24,7 @@ from bootstrap.targets.base import Target
 
 if TYPE_CHECKING:
     from bootstrap.aws.environments import Record
+    from bootstrap.steps.rotate import Rotation
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,20 @@ def build_reap(expired: Sequence[Record], target: Target) -> Plan:
         for title, record in ((record.title, record) for record in expired)
     )
     return Plan("reap", _after(target.wake, steps))
+
+
+def build_rotate(config: Environment, target: Target, request: Rotation) -> Plan:
+    """New values for secrets, followed until the cluster has them."""
+    from bootstrap.steps import lock, rotate  # noqa: PLC0415 - as above
+
+    steps = (
+        Step("lock", "Run lock", lock.run),
+        Step("renew", "New values in SSM", partial(rotate.renew, request=request), ("lock",)),
+        Step("follow", "Secrets in the cluster", rotate.follow, ("renew",)),
+        Step("users", "Workloads that use them", partial(rotate.tell_users, request=request), ("follow",)),
+        Step("settle", "Close the rotation", rotate.settle, ("users",)),
+    )
+    return Plan("rotate", _after(target.wake, tuple(_with_deadline(step, config) for step in steps)))
 
 
 def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -70,7 +70,7 @@ def _letters(policy: Generate) -> str:
 
 
 def _classes(policy: Generate) -> tuple[str, ...]:
-    """The letters of which one has to occur, class by class; the alphabet's own may be excluded altogether."""
+    """The letters of which one has to occur, class by class; the alphabet's own may all be excluded."""
     letters = _letters(policy)
     wanted = tuple(dict.fromkeys(policy.require))
     named = [CLASSES[name] for name in wanted] if wanted else ALPHABETS[policy.alphabet]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bootstrap.aws.ssm import MOST_BYTES, name_problem
@@ -78,6 +79,50 @@ def plan_seeds(
     )
 
 
+def plan_rotation(
+    seeds: Sequence[Seed],
+    outputs: Mapping[str, Any],
+    existing: Mapping[str, str],
+    sources: Sources,
+    *,
+    renew: Collection[str],
+    renewed: Collection[str] = (),
+) -> SeedPlan:
+    """New values for the generated seeds `renew`, and for the templates made from them or from `renewed`.
+
+    Every other value stands as it is in SSM, also where its source says something else by now. Each write
+    comes after those of the values it is made from. Raises SeedsError as `plan_seeds`.
+    """
+    makes = {*renew, *dependents(seeds, {*renew, *renewed})}
+    stand = {name: value for name, value in existing.items() if name not in makes}
+    resolver = _Resolver(seeds, outputs, {}, sources, makes=makes, stand=stand)
+    values, problems = resolver.resolve()
+    if problems:
+        raise SeedsError("some seeds cannot be made anew; no parameter was written", problems)
+    changed = [name for name, value in values.items() if existing.get(name) != value]
+    return SeedPlan(
+        tuple(Write(name, values[name], name not in existing) for name in changed),
+        tuple(name for name in values if name not in changed),
+        (*values.values(), *(existing[name] for name in changed if name in existing)),
+    )
+
+
+def dependents(seeds: Iterable[Seed], names: Collection[str]) -> frozenset[str]:
+    """The templates that are made from these seeds, directly or by way of other templates."""
+    every, found = tuple(seeds), frozenset(names)
+    while True:
+        more = {seed.name for seed in every if parts_of(seed) & found} - found
+        if not more:
+            return found - frozenset(names)
+        found |= more
+
+
+def parts_of(seed: Seed) -> frozenset[str]:
+    """The seeds that a template is made from."""
+    holes = _HOLE.finditer(seed.template or "")
+    return frozenset(hole["seed"] for hole in holes if hole["seed"])
+
+
 def preview_seeds(
     seeds: Sequence[Seed], outputs: Mapping[str, Any], existing: Mapping[str, str], sources: Sources
 ) -> tuple[PlannedSeed, ...]:
@@ -136,20 +181,31 @@ class _Resolver:
     """Values of all seeds; templates may refer to other seeds in any order."""
 
     def __init__(
-        self, seeds: Sequence[Seed], outputs: Mapping[str, Any], existing: Mapping[str, str], sources: Sources
+        self,
+        seeds: Sequence[Seed],
+        outputs: Mapping[str, Any],
+        existing: Mapping[str, str],
+        sources: Sources,
+        *,
+        makes: Collection[str] | None = None,
+        stand: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """`makes` are the seeds to resolve (all by default); values in `stand` are not made but taken."""
         self._seeds = {seed.name: seed for seed in seeds}
         self._outputs, self._existing, self._sources = outputs, existing, sources
-        self._values: dict[str, str] = {}
+        self._makes = self._seeds if makes is None else makes
+        self._values = dict(stand)
 
     def resolve(self) -> tuple[dict[str, str], list[Problem]]:
+        """Values, each after those it is made from, and what is wrong with the others."""
         problems = []
         for seed in self._seeds.values():
-            try:
-                self._value(seed.name, ())
-            except _Bad as bad:
-                problems.append(_problem(seed, bad))
-        return {name: self._values[name] for name in self._seeds if name in self._values}, problems
+            if seed.name in self._makes:
+                try:
+                    self._value(seed.name, ())
+                except _Bad as bad:
+                    problems.append(_problem(seed, bad))
+        return {name: value for name, value in self._values.items() if name in self._makes}, problems
 
     def _value(self, name: str, path: tuple[str, ...]) -> str:
         """The value of one seed; `path` are the seeds whose templates led here."""
@@ -158,6 +214,8 @@ class _Resolver:
         if name not in self._seeds:
             raise _Bad(f"there is no seed {name}", "add that seed, or correct the name in the template")
         if name not in self._values:
+            if name not in self._makes:
+                raise _Bad(f"it is made from {name}, which is not in SSM yet", "bootstrap up")
             self._values[name] = _checked(self._make(self._seeds[name], (*path, name)))
         return self._values[name]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ T = TypeVar("T")
 # Limits: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
 # and the PutParameter reference.
 BATCH = 10  # names in one GetParameters or DeleteParameters call
+DESCRIBED = 50  # names in one filter of DescribeParameters
 MOST_BYTES = 4096  # of a standard parameter's value
 MOST_LEVELS = 15
 LONGEST_NAME = 900  # characters; AWS takes 1011 with the ARN in front of it
@@ -42,6 +44,43 @@ def read(api: Api, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class Described:
+    """A parameter without its value. `modified` is Unix seconds; `key` is empty for what is not encrypted."""
+
+    version: int
+    modified: float
+    key: str
+
+
+def describe(api: Api, names: Iterable[str]) -> dict[str, Described]:
+    """Those of the parameters that exist."""
+    found: dict[str, Described] = {}
+    for batch in batches(names, DESCRIBED):
+        filters = [{"Key": "Name", "Option": "Equals", "Values": list(batch)}]
+        for item in api.pages("describe_parameters", "Parameters", ParameterFilters=filters):
+            modified = item["LastModifiedDate"].timestamp()
+            found[item["Name"]] = Described(item["Version"], modified, item.get("KeyId", ""))
+    return found
+
+
+def before(api: Api, name: str) -> str | None:
+    """The latest value in the parameter's history that is not its value now, decrypted; None without one."""
+    history = list(api.pages("get_parameter_history", "Parameters", Name=name, WithDecryption=True))
+    values = [item["Value"] for item in sorted(history, key=lambda item: item["Version"])]
+    return next((value for value in reversed(values) if value != values[-1]), None)
+
+
+def tags(api: Api, name: str) -> dict[str, str]:
+    """Tags of one parameter. Raises AwsError when it does not exist."""
+    answer = api.call("list_tags_for_resource", ResourceType="Parameter", ResourceId=name)
+    return {pair["Key"]: pair["Value"] for pair in answer["TagList"]}
+
+
+def tag(api: Api, name: str, tags: Mapping[str, str]) -> None:
+    api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=pairs(tags))
+
+
 def create(api: Api, name: str, value: str, key_id: str, tags: Mapping[str, str]) -> None:
     """A new SecureString. Raises AwsError (ParameterAlreadyExists) when somebody else was faster."""
     api.call("put_parameter", Name=name, Value=value, Type="SecureString", KeyId=key_id, Tags=pairs(tags))
@@ -50,7 +89,7 @@ def create(api: Api, name: str, value: str, key_id: str, tags: Mapping[str, str]
 def update(api: Api, name: str, value: str, key_id: str, tags: Mapping[str, str]) -> None:
     """A new version of a SecureString. AWS does not take tags along with Overwrite, so they follow."""
     api.call("put_parameter", Name=name, Value=value, Type="SecureString", KeyId=key_id, Overwrite=True)
-    api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=pairs(tags))
+    tag(api, name, tags)
 
 
 def untag(api: Api, name: str, keys: Iterable[str]) -> None:

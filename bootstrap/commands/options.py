@@ -78,6 +78,23 @@ class ReapOptions(Options):
 
 
 @dataclass(frozen=True)
+class RotateOptions(Options):
+    """Which secrets are made anew: by `names`, `all`, or those `due`. `back`: their earlier values again.
+    `restart`: the workloads that use them."""
+
+    names: tuple[str, ...] = ()
+    all: bool = False
+    due: bool = False
+    back: bool = False
+    restart: bool = False
+
+    def command(self, name: str) -> str:
+        chosen = [f"--{flag}" for flag in ("all", "due", "back", "restart") if getattr(self, flag)]
+        more = [*self.names, *chosen] if name == "rotate" else []
+        return shlex.join([*shlex.split(super().command(name)), *more])
+
+
+@dataclass(frozen=True)
 class DrillOptions(Options):
     """`junit` is a file to write; `keep` leaves an environment that failed to be looked at."""
 

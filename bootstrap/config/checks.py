@@ -35,6 +35,7 @@ STEPS = (
     *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "terraform"),
     *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify", "smoke"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
+    *("renew", "follow", "users", "settle"),
 )
 
 AZS = 3  # the stack spreads over three availability zones, with a public and a private subnet in each

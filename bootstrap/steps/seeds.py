@@ -10,8 +10,10 @@ from typing import Any
 
 from bootstrap.aws import passwords, ssm
 from bootstrap.aws.api import Api
+from bootstrap.aws.environments import stamp
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.pace import Pace
+from bootstrap.aws.secret_age import MADE
 from bootstrap.aws.seeds import PlannedSeed, Sources, Write, plan_seeds, preview_seeds
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError, TemporaryError
@@ -32,13 +34,13 @@ def sources() -> Sources:
 
 def run(context: Context) -> Done:
     """Write what differs. Raises SeedsError naming every seed that cannot be made, before any is written."""
-    outputs = context.results.get(Outputs).values
+    told = context.results.get(Outputs).values
     api = Api(context.target.client("ssm"))
-    plan = plan_seeds(context.config.seeds, outputs, _existing(context, api), sources())
+    plan = plan_seeds(context.config.seeds, told, existing(context, api), sources())
     context.secrets.add(*plan.secrets)
     if plan.writes:
-        _write(context, api, plan.writes, _key(outputs))
-    _adopt(context, api, _key(outputs))
+        _write(context, api, plan.writes, _key(told))
+    _adopt(context, api, _key(told))
     return Done(f"{len(plan.writes)} written, {len(plan.unchanged)} unchanged", changed=bool(plan.writes))
 
 
@@ -55,14 +57,18 @@ def _adopt(context: Context, api: Api, key: str) -> None:
 
 def seeds_preview(context: Context) -> tuple[PlannedSeed, ...]:
     """What `run` would do, by full name only. Writes nothing; raises TemporaryError, PermanentError."""
-    found = backend.find(context)
-    outputs = open_stack(context, found.settings(context.target.backend)).outputs() if found else {}
-    existing = _existing(context, Api(context.target.client("ssm")))
-    planned = preview_seeds(context.config.seeds, outputs, existing, sources())
+    there = existing(context, Api(context.target.client("ssm")))
+    planned = preview_seeds(context.config.seeds, outputs(context), there, sources())
     return tuple(replace(seed, name=f"{context.config.ssm_prefix}/{seed.name}") for seed in planned)
 
 
-def _existing(context: Context, api: Api) -> dict[str, str]:
+def outputs(context: Context) -> Mapping[str, Any]:
+    """Terraform's, asked now; none where there is no state."""
+    found = backend.find(context)
+    return open_stack(context, found.settings(context.target.backend)).outputs() if found else {}
+
+
+def existing(context: Context, api: Api) -> dict[str, str]:
     """Present values by name below the prefix."""
     prefix = f"{context.config.ssm_prefix}/"
     found = ssm.read(api, (prefix + seed.name for seed in context.config.seeds))
@@ -91,7 +97,7 @@ def _put(context: Context, api: Api, write: Write, key: str) -> None:
     put = ssm.create if write.new else ssm.update
     name = f"{context.config.ssm_prefix}/{write.name}"
     try:
-        put(api, name, write.value, key, context.config.tags)
+        put(api, name, write.value, key, {**context.config.tags, MADE: stamp(context.clock.now())})
     except AwsError as error:
         if error.code != "ParameterAlreadyExists":
             raise

@@ -278,7 +278,7 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
     "template of nothing": (("{seed:data", "{seed:dat"), "api/auth", "that does not exist", "did you mean"),
     "short password": (("length: 24", "length: 4"), "database/auth", "length 4", "8"),
     "bad alphabet": (("length: 24", "alphabet: greek"), "database/auth", "alphabet 'greek'", "hex"),
-    "weak password": (("length: 24", "length: 9"), "database/auth", "54 bits of entropy", "longer"),
+    "weak password": (("length: 24", "length: 9"), "database/auth", "53 bits of entropy", "longer"),
     "unknown class": (("length: 24", "require: [vowel]"), "database/auth", "'vowel'", "lower, upper"),
     "class without letters": (("length: 24", "require: [symbol]"), "database/auth", "a symbol", "alphabet"),
     "no span of rotation": (("length: 24", "rotate_after: 90"), "database/auth", "rotate_after '90'", "90d"),

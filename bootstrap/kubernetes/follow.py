@@ -1,0 +1,227 @@
+"""How a value goes from SSM into a cluster: which ExternalSecrets read it, which Secrets carry it, who uses
+those. Pure.
+
+Where an ExternalSecret puts a parameter's value into a Secret as it is, the Secret itself is the proof;
+values are compared by their hashes. Where it makes something else of it (a template, a search by name), the
+proof is that External Secrets has read it again, and well.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.kubernetes.objects import (
+    EXTERNAL_SECRET,
+    SECRET,
+    Json,
+    Key,
+    Kind,
+    annotations_of,
+    dig,
+    metadata,
+    name,
+    namespace,
+    spec,
+    status,
+)
+
+RELOADER = "reloader.stakater.com"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"  # as `kubectl rollout restart` sets it
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Where a parameter's value stands in a Secret; `property` is the part of a JSON value that it is."""
+
+    key: str
+    parameter: str
+    property: str = ""
+
+
+@dataclass(frozen=True)
+class Follower:
+    """An ExternalSecret that reads some of the parameters. `holds` can be proved by the Secret's content;
+    `derived` says that more is made of them. `stays` says why it will not follow; empty when it does."""
+
+    key: Key
+    secret: Key
+    holds: tuple[Hold, ...]
+    derived: bool
+    stays: str = ""
+
+
+def followers(items: Iterable[Json], parameters: Collection[str]) -> tuple[Follower, ...]:
+    """The ExternalSecrets that read any of these parameters (full names), sorted."""
+    found = (_follower(item, parameters) for item in items if Kind.of(item).unversioned == EXTERNAL_SECRET)
+    return tuple(sorted((one for one in found if one), key=lambda one: one.key))
+
+
+def _follower(item: Json, parameters: Collection[str]) -> Follower | None:
+    refs = [entry for entry in spec(item).get("data") or () if dig(entry, "remoteRef", "key") in parameters]
+    wide = [entry for entry in spec(item).get("dataFrom") or () if _finds(entry, parameters)]
+    if not (refs or wide):
+        return None
+    target = spec(item).get("target") or {}
+    secret = Key(SECRET, namespace(item), str(target.get("name") or name(item)))
+    plain = [entry for entry in refs if _plain(entry)] if not target.get("template") else []
+    pinned = [dig(entry, "remoteRef", "version") for entry in refs if dig(entry, "remoteRef", "version")]
+    return Follower(
+        Key.of(item),
+        secret,
+        tuple(_hold(entry) for entry in plain),
+        derived=bool(wide) or len(plain) < len(refs),
+        stays=_stays(item, pinned if len(pinned) == len(refs) and not wide else []),
+    )
+
+
+def _stays(item: Json, pinned: Collection[Any]) -> str:
+    if pinned:
+        return f"it is pinned to version {', '.join(map(str, pinned))}"
+    if spec(item).get("refreshPolicy") == "CreatedOnce":
+        return "its refreshPolicy is CreatedOnce"
+    return ""
+
+
+def _finds(entry: Json, parameters: Collection[str]) -> bool:
+    if dig(entry, "extract", "key") in parameters:
+        return True
+    path = str(dig(entry, "find", "path") or "")
+    return "find" in entry and any(each.startswith(path) for each in parameters)
+
+
+def _plain(entry: Json) -> bool:
+    """Whether the Secret holds the value itself, or a top-level part of it."""
+    ref = entry.get("remoteRef") or {}
+    decoded = ref.get("decodingStrategy") not in (None, "None")
+    return not decoded and not ref.get("version") and "." not in str(ref.get("property") or "")
+
+
+def _hold(entry: Json) -> Hold:
+    ref = entry["remoteRef"]
+    return Hold(str(entry["secretKey"]), str(ref["key"]), str(ref.get("property") or ""))
+
+
+def late(follower: Follower, item: Json, secret: Json | None, values: Mapping[str, str], seen: str) -> str:
+    """What is missing until the Secret carries the values (by full name); empty when it does.
+
+    `seen` is the ExternalSecret's refreshTime before it was asked to read again. No value is ever told.
+    """
+    if secret is None:
+        return _because(item, f"Secret {follower.secret.name} is not there")
+    old = [hold.key for hold in follower.holds if not _carries(secret, hold, values)]
+    if old:
+        return _because(item, f"{', '.join(old)} is the old one")
+    if follower.derived and refreshed(item) == seen:
+        return _because(item, "was not read again yet")
+    if follower.derived and not _well(item):
+        return _because(item, "is not Ready")
+    return ""
+
+
+def refreshed(item: Json) -> str:
+    return str(status(item).get("refreshTime") or "")
+
+
+def _because(item: Json, what: str) -> str:
+    """With External Secrets' own words, where it has trouble."""
+    trouble = "" if _well(item) else str((_ready(item) or {}).get("message") or "")
+    return f"{what}: {trouble}" if trouble else what
+
+
+def _ready(item: Json) -> Json | None:
+    return next((one for one in status(item).get("conditions") or () if one.get("type") == "Ready"), None)
+
+
+def _well(item: Json) -> bool:
+    return (_ready(item) or {}).get("status") == "True"
+
+
+def _carries(secret: Json, hold: Hold, values: Mapping[str, str]) -> bool:
+    wanted = values[hold.parameter]
+    if hold.property:
+        try:
+            part = json.loads(wanted)[hold.property]
+        except (ValueError, KeyError, TypeError):
+            return False
+        wanted = part if isinstance(part, str) else json.dumps(part, separators=(",", ":"))
+    try:
+        held = base64.b64decode(str((secret.get("data") or {})[hold.key]), validate=True)
+    except (KeyError, binascii.Error):
+        return False
+    return hashlib.sha256(held).digest() == hashlib.sha256(wanted.encode()).digest()
+
+
+@dataclass(frozen=True)
+class User:
+    """A workload that uses Secrets. `by` is how: env, volume, or volume by subPath; `reloads`: its annotation
+    asks a reloader to restart it when they change; `operated`: an operator owns it, and knows how to."""
+
+    key: Key
+    secrets: tuple[str, ...]
+    by: tuple[str, ...]
+    reloads: bool = False
+    operated: bool = False
+
+    @property
+    def restart(self) -> str:
+        """The command that restarts it."""
+        return f"kubectl -n {self.key.namespace} rollout restart {self.key.kind.name.lower()}/{self.key.name}"
+
+
+def users(workloads: Iterable[Json], secrets: Collection[Key]) -> tuple[User, ...]:
+    """The workloads whose pods use one of these Secrets, sorted."""
+    found = []
+    for item in workloads:
+        template = dig(item, "spec", "template") or {}
+        names = {key.name for key in secrets if key.namespace == namespace(item)}
+        uses = [(which, by) for which, by in _uses(template.get("spec") or {}) if which in names]
+        if uses:
+            which = tuple(sorted({one for one, _ in uses}))
+            reloads = any(_reloads(annotations_of(part), which) for part in (item, template))
+            by = tuple(sorted({by for _, by in uses}))
+            found.append(User(Key.of(item), which, by, reloads, _operated(item)))
+    return tuple(sorted(found, key=lambda user: user.key))
+
+
+def _uses(pod: Json) -> Iterator[tuple[str, str]]:
+    """Names of Secrets in a pod's spec, each with how it is used."""
+    volumes: dict[str, list[str]] = {}
+    for volume in pod.get("volumes") or ():
+        projected = dig(volume, "projected", "sources") or ()
+        sources = [dig(volume, "secret", "secretName"), *(dig(one, "secret", "name") for one in projected)]
+        volumes[str(volume.get("name"))] = [str(one) for one in sources if one]
+    mounted = set()
+    for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
+        env = [dig(one, "valueFrom", "secretKeyRef", "name") for one in container.get("env") or ()]
+        env += [dig(one, "secretRef", "name") for one in container.get("envFrom") or ()]
+        yield from ((str(one), "env") for one in env if one)
+        for mount in container.get("volumeMounts") or ():
+            mounted.add(str(mount.get("name")))
+            by = "volume by subPath" if mount.get("subPath") or mount.get("subPathExpr") else "volume"
+            yield from ((one, by) for one in volumes.get(str(mount.get("name")), ()))
+    yield from (
+        (one, "volume") for volume, named in volumes.items() if volume not in mounted for one in named
+    )
+
+
+def _reloads(annotations: Mapping[str, str], secrets: Collection[str]) -> bool:
+    """Stakater's Reloader: https://github.com/stakater/Reloader."""
+    if any(annotations.get(f"{prefix}{RELOADER}/auto") == "true" for prefix in ("", "secret.")):
+        return True
+    named = str(annotations.get(f"secret.{RELOADER}/reload") or "")
+    return bool(set(secrets) & {one.strip() for one in named.split(",")})
+
+
+def restart(moment: str) -> Json:
+    """The patch by which `kubectl rollout restart` restarts a workload; `moment` is RFC 3339."""
+    return {"spec": {"template": {"metadata": {"annotations": {RESTARTED: moment}}}}}
+
+
+def _operated(item: Json) -> bool:
+    return any(owner.get("controller") for owner in metadata(item).get("ownerReferences") or ())
