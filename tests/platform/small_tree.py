@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -128,15 +129,22 @@ PROJECT = {
 }
 
 
-def lay_out(folder: Path, waves: Mapping[str, Any], apps: Mapping[str, Iterable[dict[str, Any]]]) -> None:
-    """The tree as a Git repository. `apps` are further Applications of wave 12 with their manifests, each in
-    a namespace of its own; `waves` is that key of the configuration."""
+def lay_out(
+    folder: Path,
+    waves: Mapping[str, Any],
+    apps: Mapping[str, Iterable[dict[str, Any]]],
+    earlier: Mapping[str, int] = MappingProxyType({}),
+    **changes: Any,
+) -> None:
+    """The tree as a Git repository. `apps` are further Applications with their manifests, each in a namespace
+    of its own; they are of wave 12 unless `earlier` says otherwise. `waves` is that key of the configuration,
+    `changes` are others."""
     shutil.copytree(ROOT / "terraform", folder / "terraform")
     shutil.copytree(ROOT / "manifests" / "argocd", folder / "manifests" / "argocd")
     crds = "manifests/crds/external-secrets"
     shutil.copytree(ROOT / crds, folder / crds)
     _write(folder / "manifests/argocd/project.yaml", PROJECT)
-    config = {**CONFIG, "nodes": list(NODES), "waves": dict(waves)}
+    config = {**CONFIG, "nodes": list(NODES), "waves": dict(waves), **changes}
     _write(folder / "bootstrap.yaml", {"project": "small", "environments": {"local": config}})
     _write(
         folder / "namespaces/all.yaml",
@@ -155,9 +163,10 @@ def lay_out(folder: Path, waves: Mapping[str, Any], apps: Mapping[str, Iterable[
         _write(folder / f"apps/{name}.yaml", application(name[3:], wave, path, space))
     shutil.copy(ROOT / "manifests/clusters/dev/apps/10-secrets-operator.yaml", folder / "apps")
     for name, manifests in apps.items():
+        wave = earlier.get(name, 12)
         _write(
-            folder / f"apps/12-{name}.yaml",
-            application(name, 12, f"more/{name}", name, "CreateNamespace=true"),
+            folder / f"apps/{wave:02}-{name}.yaml",
+            application(name, wave, f"more/{name}", name, "CreateNamespace=true"),
         )
         _write(folder / f"more/{name}/all.yaml", *manifests)
     (folder / ".gitignore").write_text(".bootstrap/\n")
