@@ -80,15 +80,16 @@ class Round:
 
     def go(self, wanted: Plan) -> None:
         """Raises Wrong at the first thing that is not as it must be."""
-        self._all("up", wanted.up)
+        self.kill("up", wanted.up)
         if wanted.finish:
-            self._finish_up()
-        self._all("down", wanted.down)
+            self.finish_up()
+        self.kill("down", wanted.down)
         if wanted.back:
-            self._finish_up()
-        self._finish_down()
+            self.finish_up()
+        self.finish_down()
 
-    def _all(self, command: str, points: tuple[Point, ...]) -> None:
+    def kill(self, command: str, points: tuple[Point, ...]) -> None:
+        """One run after the other, each killed at its point."""
         for point in points:
             if command == "down":
                 self._memory.forget()
@@ -103,13 +104,15 @@ class Round:
             if command == "up":
                 self._remember()
 
-    def _finish_up(self) -> None:
+    def finish_up(self) -> None:
+        """Let `up` through; then all must be as it is without kills."""
         self._through("up", self._to_end("up"))
         self._remember()
         if wrong := self.eye.wrong_after_up(self.clean.picture):
             raise Wrong(*wrong)
 
-    def _finish_down(self) -> None:
+    def finish_down(self) -> None:
+        """Let `down` through; then nothing must be left."""
         self._memory.forget()
         self._picture.unlink(missing_ok=True)
         self._through("down", self._to_end("down"))

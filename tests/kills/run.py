@@ -105,7 +105,7 @@ def one(work: Path, seed: int, number: int, clean: Clean, kills: Mapping[str, in
         shutil.rmtree(folder)
     except Wrong as error:
         wrong = error.args
-        _end(product)
+        end(product)
     account = Account(number, tuple(done.kills), tuple(done.ran), wrong, time.monotonic() - began)
     for line in wrong:
         print(f"  WRONG {line}", flush=True)  # noqa: T201
@@ -172,8 +172,8 @@ def _size(picture: Any) -> str:
     )
 
 
-def _end(product: Product) -> None:
-    """The processes of a round that went wrong; its folder stays."""
+def end(product: Product) -> None:
+    """Whatever still runs of it goes; its folder stays."""
     for process in processes(product):
         with suppress(psutil.NoSuchProcess):
             process.kill()

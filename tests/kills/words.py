@@ -17,7 +17,7 @@ _RUBBED_OUT = (
     (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "<port>"),
     (re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b"), "<id>"),
     (re.compile(r"\b(AROA|AIPA|ANPA|AIDA)[A-Z0-9]{8,}\b"), "<id>"),
-    (re.compile(r"\bZ[A-Z0-9]{10,}\b"), "<zone>"),
+    (re.compile(r"\b(?=[A-Z]*[0-9])[A-Z0-9]{14,}\b"), "<id>"),
     (re.compile(r"\b[0-9a-f]{16,64}\b"), "<hex>"),
 )
 
@@ -51,4 +51,4 @@ def words(text: str, labels: Mapping[str, str]) -> str:
     return text
 
 
-_IDS = re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b|\bZ[A-Z0-9]{10,}\b")
+_IDS = re.compile(r"\b[a-z]+-[0-9a-f]{8,17}\b|\b[A-Z0-9]{14,}\b")
