@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; exit; }; done; echo python3)
 
-.PHONY: help up down status plan doctor test lint format toolchain bench environment environment-dev
+.PHONY: help up down status plan doctor test lint format toolchain bench kills environment environment-dev
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1:/p' Makefile
@@ -40,6 +40,9 @@ toolchain: environment  ## build or find the programs of the local platform
 
 bench: environment-dev toolchain  ## print the figures, each beside its bar
 	@$(RUN) -m tests.bench.run $(FLAGS)
+
+kills: environment-dev toolchain  ## kill -9 over up and down, hundreds of times (FLAGS="--up 20 --down 10" for fewer)
+	@$(RUN) -m tests.kills.run $(FLAGS)
 
 environment:
 	@"$(PYTHON)" .ci/environment.py local
