@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from bootstrap.config.model import Environment
 from bootstrap.diagnosis.causes import judge
+from bootstrap.diagnosis.causes.source import project_gone
 from bootstrap.diagnosis.causes.sync import webhook_service
 from bootstrap.diagnosis.model import Verdict
 from bootstrap.diagnosis.picture import Pending, Picture, key_of_event, last_seen, stripped
@@ -30,6 +31,7 @@ from bootstrap.errors import PermanentError, TemporaryError
 from bootstrap.kubernetes.argo import View
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import (
+    APP_PROJECT,
     APPLICATION,
     APPLICATION_SET,
     CLAIM,
@@ -71,6 +73,9 @@ _INSIDE = (
 _CLUSTER_WIDE = (NODE, NAMESPACE, STORAGE_CLASS, INGRESS_CLASS, SECRET_STORE)
 # Without a health of their own: not worth a read.
 _PLAIN = re.compile(r"(^|\.)(k8s\.io|cilium\.io|projectcalico\.org|kyverno\.io|grafana\.com)$")
+
+
+_FOREIGN = frozenset({APPLICATION, APPLICATION_SET, APP_PROJECT, ENDPOINT_SLICE})
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ def gather(
     found = [item for read in reads for item in read.items]
     messages = [text for view in views for text in _messages(view)]
     messages += [str(item.get("message")) for item in found if item.get("kind") == "Event"]
+    reads += (projects := _parallel(lambda key: _one(cluster, key), sorted(_projects(views, config))))
+    found += [item for read in projects for item in read.items]
     called = sorted({service for text in messages if (service := webhook_service(text))})[:MOST_SERVICES]
     reads += (slices := _parallel(lambda service: _slices(cluster, *service), called))
     found += [item for read in slices for item in read.items]
@@ -165,7 +172,7 @@ def relevant(items: Sequence[Json], spaces: set[str]) -> tuple[Json, ...]:
 
 def _global(item: Json) -> bool:
     """Cluster-wide, or wanted whatever its namespace: Argo CD's own, and where webhooks lead."""
-    return not namespace(item) or Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET, ENDPOINT_SLICE}
+    return not namespace(item) or Kind.of(item).unversioned in _FOREIGN
 
 
 def _all_spaces(views: Sequence[View], config: Environment) -> Iterator[str]:
@@ -222,6 +229,13 @@ def _custom_keys(views: Iterable[View]) -> Iterator[Key]:
 def _messages(view: View) -> Iterator[str]:
     yield view.operation_message
     yield from (str(entry.get("message") or "") for entry in view.sync_results)
+
+
+def _projects(views: Iterable[View], config: Environment) -> Iterator[Key]:
+    """AppProjects that Argo CD says are not there: for some seconds after its start it has read none."""
+    for view in views:
+        if project_gone(view.errors()):
+            yield Key(APP_PROJECT, config.gitops.namespace, str(spec(view.item).get("project", "default")))
 
 
 def _served(cluster: Cluster, views: Iterable[View]) -> Iterator[str]:

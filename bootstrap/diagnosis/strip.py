@@ -211,6 +211,7 @@ _RULES: Mapping[Kind, Callable[[Json], Json]] = {
     objects.CONFIG_MAP: _nothing,
     objects.APPLICATION: _application,
     objects.APPLICATION_SET: _set,
+    objects.APP_PROJECT: _nothing,
     objects.EVENT: _event,
     objects.POD: _pod,
     objects.DEPLOYMENT: _workload,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, turned
 from bootstrap.kubernetes.argo import ERRORS, seconds
-from bootstrap.kubernetes.objects import APPLICATION_SET, condition, name, spec, status
+from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION_SET, condition, name, spec, status
 
 # The repo-server itself does not answer, or is short of time or memory: Argo CD is starting or busy, and
 # nothing is wrong with the source.
@@ -71,6 +71,8 @@ def rule(scene: Scene) -> Iterator[Finding]:
         return
     for entry in status(view.item).get("conditions") or ():
         text = str(entry.get("message") or "")
+        if project_gone(text) and scene.picture.of(APP_PROJECT):
+            continue  # it is there: Argo CD has just started and has not read it yet
         if entry.get("type") in ERRORS and (cause := classify(text)):
             since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
             yield _finding(scene, cause, text, since)
@@ -94,6 +96,11 @@ def classify(text: str) -> str:
     if starting(text):
         return ""
     return next((cause for cause, pattern in _WORDS if pattern.search(text)), "")
+
+
+def project_gone(text: str) -> bool:
+    """Whether Argo CD says that an AppProject is not there."""
+    return bool(re.search(r"referencing project \S+ which does not exist", text))
 
 
 def starting(text: str) -> bool:

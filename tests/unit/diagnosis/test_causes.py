@@ -806,6 +806,15 @@ def test_a_cause_that_is_not_ripe_holds_its_consequence_back(config: Environment
     assert verdict(later, config).cause == "store-not-ready"
 
 
+def test_a_project_that_is_there_is_not_said_to_be_missing(config: Environment) -> None:
+    """After its start Argo CD has not read its AppProjects yet, and says that they do not exist."""
+    message = "Application referencing project platform which does not exist"
+    error = condition_error(message, kind="InvalidSpecError")
+    assert verdict(picture(error), config).cause == "project-refuses"
+    project = thing("AppProject", "platform", "argoproj.io/v1alpha1")
+    assert verdict(picture(error, project), config).cause == "slow"
+
+
 def test_the_catalogue_has_no_cause_twice_and_each_is_told() -> None:
     assert len({cause.id for cause in CAUSES}) == len(CAUSES) == 38
     assert all(cause.title for cause in CAUSES)
