@@ -5,6 +5,9 @@
                                                                                                  ├→ eso ────┤
                                                                                                  └→ argocd ─┤
                                                                                  verify ← waves ← root-app ←┘
+    up --from-backup    as `up`, and: lint → restore-check → backend, lifetime → restore-order → terraform →
+                        restore-source → access → restore-tidy → nodes, eso, argocd; verify → restore-verify
+    backup [target wakes] → lock → vault → snapshot → store → [target keeps]
     down   [target wakes] → lock → teardown (in the cluster) → sweep → destroy → leftovers → [disposes]
 
 A step is a function from Context to a result (a frozen dataclass, kept by its type for later steps).
@@ -20,10 +23,12 @@ from typing import TYPE_CHECKING
 
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.context import Context
+from bootstrap.errors import PermanentError
 from bootstrap.targets.base import Target
 
 if TYPE_CHECKING:
     from bootstrap.aws.environments import Record
+    from bootstrap.steps.restore import Wish
     from bootstrap.steps.rotate import Rotation
 
 
@@ -103,6 +108,58 @@ def build_up(config: Environment, target: Target) -> Plan:
     return Plan("up", _after(_after(first, target.before), mine))
 
 
+def build_restore(config: Environment, target: Target, wish: Wish) -> Plan:
+    """As `up`, but secrets and etcd begin with what a backup holds, and are held against it at the end."""
+    from bootstrap.steps import preflight, restore  # noqa: PLC0415 - as above
+
+    def stepped(
+        name: str, title: str, run: Callable[[Context], Done], *needs: str, deadline: float = 600
+    ) -> Step:
+        return _with_deadline(Step(name, title, run, needs, deadline), config)
+
+    wait_for = {
+        "backend": "restore-check",
+        "terraform": "restore-order",
+        "access": "restore-source",
+        "nodes": "restore-tidy",
+        "eso": "restore-tidy",
+        "argocd": "restore-tidy",
+    }
+    up = tuple(
+        replace(step, needs=(*step.needs, wait_for[step.name])) if step.name in wait_for else step
+        for step in build_up(config, target).steps
+    )
+    up = tuple(
+        replace(step, run=partial(preflight.run, restoring=True)) if step.name == "preflight" else step
+        for step in up
+    )
+    more = (
+        stepped(
+            "restore-check", "Look at the backup", partial(restore.check, wish=wish), "preflight", "lint"
+        ),
+        stepped("restore-order", "Order the restore", restore.order, "lifetime"),
+        stepped("restore-source", "Hand over etcd's snapshot", restore.source, "terraform", "restore-order"),
+        stepped("restore-tidy", "Remove what is gone", restore.tidy, "access"),
+        stepped("restore-verify", "Compare with the backup", restore.verify, "verify"),
+    )
+    return Plan("up", _sorted((*up, *more)))
+
+
+def build_backup(config: Environment, target: Target) -> Plan:
+    """Everything that an empty account needs to become this environment again."""
+    from bootstrap.steps import backup, lock  # noqa: PLC0415 - as above
+
+    steps = (
+        Step("lock", "Run lock", lock.run),
+        Step("vault", "Bucket and key", backup.begin, ("lock",)),
+        Step("snapshot", "Snapshot of etcd", backup.take, ("vault",)),
+        Step("store", "Encrypted, to S3", backup.store, ("snapshot",)),
+    )
+    mine = tuple(_with_deadline(step, config) for step in steps)
+    kept = tuple(replace(step, needs=(*step.needs, "store")) for step in target.backed_up)
+    return Plan("backup", (*_after(target.wake, mine), *kept))
+
+
 def build_drill(config: Environment, target: Target) -> Plan:
     """As `up`, then the users' own checks."""
     from bootstrap.steps import smoke  # noqa: PLC0415 - as above
@@ -133,11 +190,15 @@ def build_reap(expired: Sequence[Record], target: Target) -> Plan:
     """Environments whose time is over, one after the other; one that fails keeps no other from going."""
     from bootstrap.steps import reap  # noqa: PLC0415 - as above
 
-    steps = tuple(
-        Step(title, f"Remove {title}", partial(reap.run, record=record), deadline=2700)
-        for title, record in ((record.title, record) for record in expired)
-    )
-    return Plan("reap", _after(target.wake, steps))
+    failures: list[PermanentError] = []
+    steps: list[Step] = []
+    for record in expired:
+        work = partial(reap.attempt, record=record, failures=failures)
+        before = tuple(step.name for step in steps[-1:])
+        steps.append(Step(record.title, f"Remove {record.title}", work, before, deadline=2700))
+    last = Step("outcome", "Nothing expired is left", partial(reap.judge, failures=failures))
+    steps.append(replace(last, needs=tuple(step.name for step in steps[-1:])))
+    return Plan("reap", _after(target.wake, tuple(steps)))
 
 
 def build_rotate(config: Environment, target: Target, request: Rotation) -> Plan:
@@ -158,6 +219,15 @@ def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:
     """Both, where the steps of `then` that need nothing wait for all of `first`."""
     names = tuple(step.name for step in first)
     return first + tuple(step if step.needs else replace(step, needs=names) for step in then)
+
+
+def _sorted(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """In an order in which they could run one by one, otherwise as they stand."""
+    left, done = list(steps), list[Step]()
+    while left:
+        names = {step.name for step in done}
+        done.append(left.pop(next(i for i, step in enumerate(left) if names.issuperset(step.needs))))
+    return tuple(done)
 
 
 def _without(name: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:

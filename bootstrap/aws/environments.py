@@ -8,27 +8,34 @@ whose record is lost is still known by the tags of what it made.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.inventory import Connect, Owner
-from bootstrap.config.model import Environment
+from bootstrap.config.model import KEEP, Environment, Teardown
 
 FORMAT = 1
 NAME = "bootstrap/environment"  # below the environment's prefix
 MARK = {"bootstrap:record": "environment"}
 EXPIRES = "bootstrap:expires-at"
+# What `teardown` keeps unless somebody says otherwise: nobody can be asked once the record is lost.
+KEPT_UNASKED = tuple(
+    each.name for each in fields(Teardown) if each.name != "secrets" and each.default == KEEP
+)
+_LISTS = ("seeds", "keep")
 _PROJECT, _ENVIRONMENT = "bootstrap:project", "bootstrap:environment"
 
 
 @dataclass(frozen=True)
 class Record:
     """`expires_at` is RFC 3339 in UTC, empty for an environment that stays; `keep` names what `teardown`
-    keeps. Without an SSM record `prefix` and `domain` are empty: then only tags tell what is its own."""
+    keeps; `archive` is where this incarnation's databases archive to (bucket/prefix). Without an SSM record
+    `prefix` and `domain` are empty: then only tags tell what is its own."""
 
     project: str
     environment: str
@@ -39,6 +46,7 @@ class Record:
     created_at: str = ""
     seeds: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    archive: str = ""
 
     @property
     def title(self) -> str:
@@ -50,8 +58,16 @@ class Record:
         return Owner(tags, f"{self.project}-{self.environment}", self.prefix, self.domain)
 
     def left(self, now: float) -> float | None:
-        """Seconds until it expires, negative when it has; None when it stays. Raises ValueError."""
-        return datetime.fromisoformat(self.expires_at).timestamp() - now if self.expires_at else None
+        """Seconds until it expires, negative when it has; None when it stays.
+
+        Raises ValueError for what is no time, or a time of no zone.
+        """
+        if not self.expires_at:
+            return None
+        moment = datetime.fromisoformat(self.expires_at)
+        if moment.tzinfo is None:
+            raise ValueError(f"'{self.expires_at}' names no time zone")
+        return moment.timestamp() - now
 
 
 @dataclass(frozen=True)
@@ -78,16 +94,31 @@ def decode(text: str) -> Record | None:
     """None for what no version of ours wrote."""
     try:
         data: Mapping[str, Any] = json.loads(text)
-        known = {key: data[key] for key in Record.__dataclass_fields__ if key in data}
-        return Record(**{**known, "keep": tuple(known["keep"]), "seeds": tuple(known["seeds"])})
+        known = {key: _checked(key, data[key]) for key in Record.__dataclass_fields__ if key in data}
+        return Record(**known)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
+def _checked(key: str, given: object) -> Any:
+    """Text, or for two of the fields a list of text. Raises TypeError."""
+    words = given if key in _LISTS and isinstance(given, list) else [given]
+    if (key in _LISTS) != isinstance(given, list) or not all(isinstance(each, str) for each in words):
+        raise TypeError(f"{key} is not what it should be")
+    return tuple(words) if key in _LISTS else given
+
+
 def read(api: Api, config: Environment) -> Record | None:
     """The environment's own record. `api` is SSM."""
-    text = ssm.read(api, [name(config)]).get(name(config))
-    return decode(text) if text is not None else None
+    return read_below(api, config.ssm_prefix)
+
+
+def read_below(api: Api, prefix: str) -> Record | None:
+    """The record below that prefix; one that says it lies elsewhere is none."""
+    full = f"{prefix}/{NAME}"
+    text = ssm.read(api, [full]).get(full)
+    record = decode(text) if text is not None else None
+    return record if record and record.prefix == prefix else None
 
 
 def write(api: Api, config: Environment, record: Record) -> None:
@@ -101,16 +132,35 @@ def write(api: Api, config: Environment, record: Record) -> None:
 
 def find(connect: Connect, region: str) -> tuple[Record, ...]:
     """Every environment of the account in that region, sorted. Raises TemporaryError or AwsError."""
-    found = {record.title: record for record in _records(connect("ssm"))}
-    for record in _tagged(connect("ec2"), region):
-        found.setdefault(record.title, record)
+    found = _longest_lived(_tagged(connect("ec2"), region))
+    found |= {record.title: record for record in _records(connect("ssm"))}
     return tuple(found[title] for title in sorted(found))
 
 
 def _records(api: Api) -> Iterator[Record]:
-    for value in ssm.read(api, sorted(ssm.names(api, tags=MARK))).values():
-        if record := decode(value):
+    """A copy of a record, below another prefix than it names, must not make a neighbour's things its own."""
+    for full, value in ssm.read(api, sorted(ssm.names(api, tags=MARK))).items():
+        record = decode(value)
+        if record and full == f"{record.prefix}/{NAME}":
             yield record
+
+
+def _longest_lived(records: Iterable[Record]) -> dict[str, Record]:
+    """By title. Where tags disagree, as a run that gave it more time was cut short, the latest one counts."""
+    found: dict[str, Record] = {}
+    for record in records:
+        other = found.get(record.title)
+        if other is None or _patience(other) < _patience(record):
+            found[record.title] = record
+    return found
+
+
+def _patience(record: Record) -> float:
+    try:
+        left = record.left(0.0)
+    except ValueError:
+        return math.inf
+    return math.inf if left is None else left
 
 
 def _tagged(api: Api, region: str) -> Iterator[Record]:
@@ -125,7 +175,9 @@ def _tagged(api: Api, region: str) -> Iterator[Record]:
         if _PROJECT in tags and _ENVIRONMENT in tags:
             prefix = tags.get("bootstrap:ssm-prefix", "")
             expiry = tags.get(EXPIRES, "")
-            yield Record(tags[_PROJECT], tags[_ENVIRONMENT], region, prefix, expires_at=expiry)
+            yield Record(
+                tags[_PROJECT], tags[_ENVIRONMENT], region, prefix, expires_at=expiry, keep=KEPT_UNASKED
+            )
 
 
 def expired(records: Iterable[Record], now: float) -> tuple[Record, ...]:

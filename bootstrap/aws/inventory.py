@@ -67,7 +67,8 @@ class Owner:
             self.tags,
             {f"kubernetes.io/cluster/{self.cluster}": "owned"},
             {"elbv2.k8s.aws/cluster": self.cluster},
-            {"bootstrap:ssm-prefix": self.prefix},
+            # Where the prefix is not known, nothing is known by it; AWS refuses an empty filter, too.
+            *([{"bootstrap:ssm-prefix": self.prefix}] if self.prefix else []),
         )
 
 

@@ -115,8 +115,12 @@ def take(
     now: float,
     started: Callable[[int], str | None],
     take_over: bool = False,
+    silence: str = "",
 ) -> Taken:
-    """Hold the lock. Raises RunLocked, having changed nothing, while another run holds it."""
+    """Hold the lock. Raises RunLocked, having changed nothing, while another run holds it.
+
+    `silence`: why a holder whose heartbeat has stayed out counts as dead here; by default it does not.
+    """
     for _ in range(_ROUNDS):
         if written := write(where, me, replaces=None):
             return Taken(written)
@@ -125,7 +129,7 @@ def take(
             continue  # released just now
         if seen.holder.id == me.id:
             return Taken(seen.written)  # an earlier answer to us was lost
-        proof = proof_of_death(seen, me.place, started)
+        proof = proof_of_death(seen, me.place, started) or (silence if seen.silent else "")
         if not (proof or take_over):
             raise _refused(seen, me.command)
         if written := write(where, me, replaces=seen.written):

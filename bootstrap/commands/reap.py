@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 
 import click
 
@@ -25,14 +26,15 @@ def run(options: ReapOptions) -> int:
     """The environment of the configuration says which account and region; every project's are looked at."""
     config = load(options.config, options.environment, values=False)
     target = targets.open_target(config)
-    found = environments.find(lambda service: Api(target.client(service)), config.region)
+    found = environments.find(cache(lambda service: Api(target.client(service))), config.region)
     now = SystemClock().now()
     over = environments.expired(found, now)
     if options.dry_run:
         _show(options, found, over, now)
         return 0
-    for line in _lines(found, over, now):
-        print(line, file=sys.stderr)  # noqa: T201 - what the question is about
+    if options.output == "text":
+        for line in _lines(found, over, now):
+            print(line, file=sys.stderr)  # noqa: T201 - what the question is about
     if not over:
         return 0
     confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")

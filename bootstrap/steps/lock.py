@@ -80,6 +80,11 @@ class Keeper:
                 if not (isinstance(error, AwsError) and error.missing):  # the bucket went with the rest
                     self.say(f"the run lock could not be given back: {error}")
 
+    def stop(self) -> None:
+        """No more heartbeats, and nothing to give back: whoever calls it removes the lock with its bucket."""
+        with self._once:
+            self._stop.set()
+
     def _loss(self) -> LockedError:
         what = "this run has lost the environment to another one, so it stops"
         try:
@@ -102,14 +107,22 @@ def run(context: Context) -> Done:
     if found is None:
         return Done("no state bucket, nothing to guard", changed=False)
     where = Where(Api(context.target.client("s3")), found.bucket, found.key + SUFFIX)
+    keeper = hold(context, where)
+    return Done(f"held by {keeper.holder.who}, process {keeper.holder.pid}", keeper, changed=False)
+
+
+def hold(context: Context, where: Where, silence: str = "") -> Keeper:
+    """Take the lock there and keep it until the run ends, or until it is closed. Raises as `run`.
+
+    `silence`: see `run_lock.take`.
+    """
     me = _holder(context)
-    taken = _take(context, where, me)
+    taken = _take(context, where, me, silence)
     if taken.over:
         over = taken.over
         reason = taken.proof or "as you said (--take-over)"
         text = f"took the environment over from {over.who} on {over.place.host} (`{over.command}`): {reason}"
         context.emit(Notice(text))
-    interval = context.config.run_lock.heartbeat
     keeper = Keeper(
         where,
         me,
@@ -117,11 +130,11 @@ def run(context: Context) -> Done:
         context.clock.now,
         lambda text: context.emit(Notice(text)),
         context.abort,
-        interval,
+        context.config.run_lock.heartbeat,
     )
     context.closing.callback(keeper.close)
     keeper.start()
-    return Done(f"held by {me.who}, process {me.pid}", keeper, changed=False)
+    return keeper
 
 
 def held(context: Context) -> bool:
@@ -156,14 +169,19 @@ def _holder(context: Context) -> Holder:
     )
 
 
-def _take(context: Context, where: Where, me: Holder) -> Taken:
+def _take(context: Context, where: Where, me: Holder, silence: str) -> Taken:
     """Try until it is free, for as long as the configuration says."""
     clock, patience = context.clock, context.config.run_lock.wait
     start, said = clock.monotonic(), False
     while True:
         try:
             return run_lock.take(
-                where, me, now=clock.now(), started=machine.started, take_over=context.force.take_over
+                where,
+                me,
+                now=clock.now(),
+                started=machine.started,
+                take_over=context.force.take_over,
+                silence=silence,
             )
         except RunLocked as refused:
             left = patience - (clock.monotonic() - start)

@@ -1,38 +1,133 @@
 """Remove one environment by what AWS shows of it: no configuration, state or cluster of it is needed.
 
 Machines go first, so that no controller makes anew what is taken away. What the environment's own `teardown`
-policy keeps, stays.
+policy keeps, stays. All of it happens under the environment's own run lock, and the state bucket, in which
+that lies, goes after everything else; last goes the record by which it was found.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bootstrap.aws import environments, run_lock, ssm, state_bucket
-from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.environments import Record
 from bootstrap.aws.identity import identity
-from bootstrap.aws.inventory import Found, Proof
+from bootstrap.aws.inventory import Connect, Found, Proof
 from bootstrap.aws.removal import command
 from bootstrap.context import Context
-from bootstrap.errors import LeftoverError, LockedError, Problem
-from bootstrap.events import ResourceKept, ResourceLeft
+from bootstrap.errors import LeftoverError, LockedError, PermanentError, Problem, ProblemsError
+from bootstrap.events import ResourceChanged, ResourceKept, ResourceLeft
 from bootstrap.plan import Done
 from bootstrap.steps import keep, keeping, lock
 from bootstrap.steps.backend import STATE_KEY
 from bootstrap.steps.clearing import clear, connection
 
 PATIENCE = 1200.0  # seconds; machines and NAT gateways take minutes to go
+SILENCE = "it has expired, and the heartbeat of that run has stayed out"
+
+
+def attempt(context: Context, record: Record, failures: list[PermanentError]) -> Done:
+    """As `run`; a failure is put on the list, for the others to have their turn."""
+    try:
+        return run(context, record)
+    except PermanentError as error:
+        failures.append(error)
+        return Done(f"not removed: {error.what}", changed=False)
+
+
+def judge(_context: Context, failures: list[PermanentError]) -> Done:
+    """Raises the only failure, or LeftoverError with all of them."""
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise LeftoverError(f"{len(failures)} expired environments could not be removed", _all(failures))
+    return Done("all is gone", changed=False)
+
+
+def _all(failures: list[PermanentError]) -> list[Problem]:
+    found: list[Problem] = []
+    for error in failures:
+        several = error.problems if isinstance(error, ProblemsError) else ()
+        found += several or [Problem("", str(error), error.cure)]
+    return found
 
 
 def run(context: Context, record: Record) -> Done:
     """Raises LockedError while a run holds the environment, LeftoverError naming what is left."""
     connect = connection(context)
     account = identity(connect("sts")).account
-    _refuse_while_held(context, record, account)
-    policy = _policy(record, account)
+    bucket = _Bucket(connect, record, account)
+    keeper = _hold(context, bucket, record) if bucket.exists() else None
+    try:
+        if _has_time(context, connect, record):
+            return Done(f"{record.title} was given more time", changed=False)
+        _clear(context, connect, record, _policy(record, account), bucket)
+        if keeper:
+            keeper.stop()  # the lock goes with its bucket
+        if bucket.remove():
+            context.emit(ResourceChanged(context.step, "delete", f"s3 bucket {bucket.name}", 0.0))
+        if record.prefix and not _has_time(context, connect, record):  # or it is being made anew already
+            ssm.delete(connect("ssm"), [f"{record.prefix}/{environments.NAME}"])
+    finally:
+        if keeper:
+            keeper.close()
+    return Done(f"{record.title} is gone")
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """Where the environment's state and run lock lie."""
+
+    connect: Connect
+    record: Record
+    account: str
+
+    @property
+    def name(self) -> str:
+        return state_bucket.bucket_name(self.record.project, self.record.environment, self.account)
+
+    def exists(self) -> bool:
+        """A stranger's bucket of that name does not count."""
+        found = state_bucket.find(self.connect("s3"), self.name, self.account, self.record.owner.tags)
+        return found is not None and not state_bucket.foreign(found)
+
+    def remove(self) -> bool:
+        there = self.exists()
+        if there:
+            state_bucket.remove(self.connect("s3"), self.name)
+        return there
+
+
+def _hold(context: Context, bucket: _Bucket, record: Record) -> lock.Keeper:
+    """A run at work must not have its ground removed; one whose heartbeat stays out counts as dead here."""
+    where = run_lock.Where(bucket.connect("s3"), bucket.name, STATE_KEY + lock.SUFFIX)
+    try:
+        return lock.hold(context, where, SILENCE)
+    except LockedError as error:
+        raise LockedError(
+            f"{record.title} has expired, but is in use", error.why, "wait for that run"
+        ) from error
+
+
+def _has_time(context: Context, connect: Connect, record: Record) -> bool:
+    """Somebody may have prolonged it, or made it anew, since it was looked at."""
+    now = environments.read_below(connect("ssm"), record.prefix) if record.prefix else None
+    return now is not None and not environments.expired([now], context.clock.now())
+
+
+def _clear(
+    context: Context, connect: Connect, record: Record, policy: keeping.Policy, bucket: _Bucket
+) -> None:
     if "secrets" in policy.keep:
         keep.park(context, record.prefix, record.owner.tags, policy.secrets)
-    left = clear(context, lambda found: _goes(found, policy, record), PATIENCE, record.owner)
+    last_of_all = (f"{record.prefix}/{environments.NAME}", bucket.name)
+
+    def goes(found: Found) -> bool:
+        mine = found.proof is not Proof.INSIDE and not policy.reason(found)
+        return mine and found.resource.id not in last_of_all
+
+    left = clear(context, goes, PATIENCE, record.owner)
     last = audit(connect, record.owner)
     strangers = (found for found in last if found.proof is Proof.INSIDE)
     if problems := [_problem(context, found) for found in (*left, *strangers)]:
@@ -40,31 +135,11 @@ def run(context: Context, record: Record) -> Done:
     for found in last:
         if why := policy.reason(found):
             context.emit(ResourceKept(context.step, str(found.resource), why))
-    ssm.delete(connect("ssm"), [f"{record.prefix}/{environments.NAME}"])  # while it stood, it could be found
-    return Done(f"{record.title} is gone")
 
 
 def _policy(record: Record, account: str) -> keeping.Policy:
     backups = state_bucket.bucket_name(record.project, record.environment, account, keeping.BACKUPS)
     return keeping.Policy(record.keep, keeping.secrets(record.prefix, record.seeds), backups)
-
-
-def _goes(found: Found, policy: keeping.Policy, record: Record) -> bool:
-    mine = found.proof is not Proof.INSIDE
-    return mine and not policy.reason(found) and found.resource.id != f"{record.prefix}/{environments.NAME}"
-
-
-def _refuse_while_held(context: Context, record: Record, account: str) -> None:
-    """A run at work must not have its ground removed; one whose heartbeat stays out counts as dead here."""
-    s3 = Api(context.target.client("s3"))
-    name = state_bucket.bucket_name(record.project, record.environment, account)
-    if state_bucket.find(s3, name, account, record.owner.tags) is None:
-        return
-    seen = run_lock.read(run_lock.Where(s3, name, STATE_KEY + lock.SUFFIX), context.clock.now())
-    if seen and not seen.silent:
-        holder = seen.holder
-        why = f"{holder.who} on {holder.place.host} runs `{holder.command}` on it"
-        raise LockedError(f"{record.title} has expired, but is in use", why, "wait for that run to end")
 
 
 def _problem(context: Context, found: Found) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Record, decode, encode, expired, find, stamp
 from tests.aws_context import REGION, client, environment
 
+KEPT = ("backups", "zones")
 NOW = 1_790_000_000.0
 
 
@@ -85,7 +87,7 @@ def test_records_and_tags_are_found_and_the_record_wins(aws: None, tmp_path: Pat
     vpc(project="eco2", environment="lost", expires_at=stamp(NOW + 5))
     vpc(project="eco2")
     found = find(connect, REGION)
-    assert found == (mine, Record("eco2", "lost", REGION, expires_at=stamp(NOW + 5)))
+    assert found == (mine, Record("eco2", "lost", REGION, expires_at=stamp(NOW + 5), keep=KEPT))
     assert environments.read(api, config) == mine
 
 
@@ -99,3 +101,40 @@ def test_a_record_is_rewritten_in_place(aws: None, tmp_path: Path) -> None:
     )["TagList"]
     assert environments.EXPIRES not in {tag["Key"] for tag in tags}
     assert environments.read(api, config) == replace(first, expires_at="")
+
+
+def test_tags_that_disagree_count_as_the_longest_life(aws: None) -> None:
+    """A run that gave it more time was cut short: half of the tags are old, and the record is lost."""
+    vpc(project="eco2", environment="lost", expires_at=stamp(NOW))
+    vpc(project="eco2", environment="lost", expires_at=stamp(NOW + 9))
+    vpc(project="eco2", environment="kept", expires_at=stamp(NOW))
+    vpc(project="eco2", environment="kept")
+    found = {record.title: record.expires_at for record in find(connect, REGION)}
+    assert found == {"eco2/lost": stamp(NOW + 9), "eco2/kept": ""}
+
+
+def test_a_copied_record_makes_nothing_of_a_neighbours_its_own(aws: None, tmp_path: Path) -> None:
+    config = environment(tmp_path)
+    environments.write(
+        connect("ssm"), config, Record("eco2", "dev", REGION, "/eco2/prod", expires_at=stamp(0))
+    )
+    assert find(connect, REGION) == ()
+    assert environments.read(connect("ssm"), config) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"expires_at": 5}, {"keep": "secrets"}, {"seeds": [1]}, {"prefix": None}, {"project": ["x"]}]
+)
+def test_a_record_of_wrong_types_is_none_and_breaks_nothing(changes: dict[str, Any]) -> None:
+    good = json.loads(encode(Record("eco2", "dev", REGION, "/eco2/dev")))
+    assert decode(json.dumps(good)) is not None
+    assert decode(json.dumps({**good, **changes})) is None
+
+
+def test_a_time_of_no_zone_is_left_alone() -> None:
+    assert expired([Record("eco2", "dev", REGION, expires_at="2001-01-01T00:00:00")], NOW) == ()
+
+
+def test_without_a_prefix_nothing_is_known_by_it() -> None:
+    assert {} not in Record("eco2", "dev", REGION).owner.marks
+    assert all(all(mark.values()) for mark in Record("eco2", "dev", REGION).owner.marks)
