@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bootstrap.clock import SystemClock
 from bootstrap.config.model import Environment
 from bootstrap.errors import BootstrapError, Problem
 
@@ -69,7 +70,22 @@ class Probe:
 
 def run_checks(config: Environment, target: Target) -> tuple[Check, ...]:
     """Everything `bootstrap doctor` looks at."""
-    return examine((*common(config), *target.probes))
+    return examine((*common(config), *target.probes, *_secrets(config, target)))
+
+
+def _secrets(config: Environment, target: Target) -> tuple[Probe, ...]:
+    """Secrets that are due are named; they are no reason to refuse anything."""
+    timed = [seed for seed in config.seeds if seed.generate and seed.generate.rotate_after]
+
+    def look() -> Check:
+        from bootstrap.aws.api import Api  # noqa: PLC0415 - boto3 is slow to import
+        from bootstrap.aws.secret_age import due  # noqa: PLC0415
+
+        found = due(Api(target.client("ssm")), config, SystemClock().now())
+        told = f"due: {', '.join(map(str, found))} (bootstrap rotate --due)" if found else "none is due"
+        return Check("secrets", True, told)
+
+    return (Probe("secrets", look),) if timed and target.exists() else ()
 
 
 def examine(probes: Sequence[Probe]) -> tuple[Check, ...]:

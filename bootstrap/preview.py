@@ -109,9 +109,17 @@ def collect(config: Environment, target: Target) -> Preview:
             PlannedWave(wave, tuple(app.name for app in apps), usual.get(wave)) for wave, apps in waves
         ),
         lint=_lint(config, target, unknown),
-        notices=target.notices(),
+        notices=(*target.notices(), *told("secrets that are due", _due)),
         unknown=tuple(unknown),
     )
+
+
+def _due(context: Context) -> tuple[str, ...]:
+    from bootstrap.aws.api import Api  # noqa: PLC0415 - as above
+    from bootstrap.aws.secret_age import due  # noqa: PLC0415
+
+    found = due(Api(context.target.client("ssm")), context.config, context.clock.now())
+    return tuple(f"{each}: bootstrap rotate {each.name}" for each in found)
 
 
 def _lint(config: Environment, target: Target, unknown: list[str]) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from bootstrap.clock import SystemClock
 from bootstrap.config.model import Environment
 from bootstrap.errors import PermanentError, Problem, TemporaryError
 from bootstrap.history import learn
@@ -54,7 +55,8 @@ class AppStatus:
 @dataclass(frozen=True)
 class Status:
     """`problems` are what keeps the environment from being healthy, each with its cure; `usual` are the
-    seconds that waves took in earlier runs."""
+    seconds that waves took in earlier runs. `expires_at` is RFC 3339, empty for what stays; `due` are secrets
+    to be rotated, in words."""
 
     environment: str
     target: str
@@ -63,6 +65,8 @@ class Status:
     apps: tuple[AppStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
     usual: Mapping[int, float] = field(default_factory=dict)
+    expires_at: str = ""
+    due: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:
@@ -78,6 +82,25 @@ class Status:
 
 def collect(config: Environment, target: Target) -> Status:
     """Look at everything that is up. Changes nothing; what cannot be reached is a part that is down."""
+    seen = _cluster(config, target)
+    return _with_account(seen, config, target) if target.exists() else seen
+
+
+def _with_account(seen: Status, config: Environment, target: Target) -> Status:
+    """What only AWS knows, where it answers."""
+    from bootstrap.aws import environments, secret_age  # noqa: PLC0415 - boto3 is slow to import
+    from bootstrap.aws.api import Api  # noqa: PLC0415
+
+    try:
+        api = Api(target.client("ssm"))
+        record = environments.read(api, config)
+        due = secret_age.due(api, config, SystemClock().now())
+    except (TemporaryError, PermanentError):
+        return seen
+    return replace(seen, expires_at=record.expires_at if record else "", due=tuple(map(str, due)))
+
+
+def _cluster(config: Environment, target: Target) -> Status:
     parts = tuple(target.parts())
     if not config.kubeconfig.exists():
         return Status(config.name, target.name, (*parts, Part("API server", "down", "no kubeconfig yet")))
@@ -110,12 +133,17 @@ def encode(status: Status) -> dict[str, Any]:
 def render(status: Status) -> str:
     """The status as text: verdict, parts, nodes, then wave by wave."""
     lines = [f"{status.environment} on {status.target}: {_verdict(status)}"]
+    lines += (
+        [f"expires at {status.expires_at}, then `bootstrap reap` removes it"] if status.expires_at else []
+    )
     lines += table((_mark(part.state == "up"), part.name, part.state, part.detail) for part in status.parts)
     lines += _nodes(status.nodes)
     for wave, apps in groupby(
         sorted(status.apps, key=lambda app: (app.wave, app.name)), lambda app: app.wave
     ):
         lines += _wave(wave, tuple(apps), status.usual.get(wave))
+    if status.due:
+        lines += ["", "due: bootstrap rotate --due"] + [f"  - {secret}" for secret in status.due]
     if status.problems:
         lines += ["", "problems:"] + [f"  - {problem}" for problem in status.problems]
     return "\n".join(lines)
