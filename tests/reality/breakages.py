@@ -49,7 +49,6 @@ def breakages() -> Iterator[Breakage]:
     for file in ("02-namespaces", "11-secrets-cr", "15-alb-controller", "25-data-operators"):
         yield Breakage(f"no-application-{file}", _without_application(file))
     for file, wave in (
-        ("00-crds", 12),
         ("02-namespaces", 7),
         ("02-namespaces", 12),
         ("11-secrets-cr", 17),

@@ -12,9 +12,11 @@ import argparse
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -31,7 +33,9 @@ from bootstrap.local.toolchain import Toolchain
 from tests.end_to_end.product import Outcome, Product, clone
 from tests.reality.breakages import APPS, Breakage, breakages
 
-DEADLINE = 30  # seconds for a wave; on the quiet machine the slowest healthy one takes 12
+INTERRUPTED = 130
+SETTLED = 12.0  # seconds
+DEADLINE = 60  # seconds for a wave; on the quiet machine the slowest healthy one takes 12
 SUBJECT = re.compile(r"Application (\S+) \(wave (-?\d+)")
 
 
@@ -101,7 +105,7 @@ def _prepared(folder: Path) -> Path:
 
 
 def _base(product: Product, folder: Path) -> Path:
-    """A copy of the state of a platform on which nothing but ESO's Application was ever synced."""
+    """A copy of the state of a platform on which nothing but ESO and its CRDs was ever synced."""
     shutil.rmtree(folder, ignore_errors=True)
     whole = (product.clone / "bootstrap.yaml").read_text()
     few = yaml.safe_load(whole)
@@ -109,6 +113,9 @@ def _base(product: Product, folder: Path) -> Path:
     few["environments"]["dev"]["gitops"]["path"] = "base"
     (product.clone / "base").mkdir()
     shutil.copy(product.clone / APPS / "10-secrets-operator.yaml", product.clone / "base")
+    crds = (product.clone / APPS / "00-crds.yaml").read_text()
+    few_crds = crds.replace("path: manifests/crds", "path: manifests/crds/external-secrets")
+    (product.clone / "base" / "00-crds.yaml").write_text(few_crds)
     (product.clone / "bootstrap.yaml").write_text(yaml.safe_dump(few))
     up = product.run("up", timeout=900)
     if up.code:
@@ -141,13 +148,42 @@ def _try(product: Product, breakage: Breakage) -> Result:
     _git(product.clone, "checkout", "-q", ".")
     breakage.edit(product.clone)
     said = tuple(_said(product))
-    run = product.run("up", timeout=900)
+    run = _watched(product)
     stuck = tuple(_stuck(run))
     first = min((place.wave for _, place in said), default=None)
     here = {place for _, place in said if place.wave == first}
-    agreed = run.code in (4, 5) and bool(here & set(stuck))
-    causes = tuple(sorted({event["cause"] for event in run.of("diagnosed")}))
+    agreed = run.code in (4, 5, INTERRUPTED) and bool(here & set(stuck))
+    causes = tuple(sorted({event["cause"] for event in run.of("diagnosed") if event["wave"] is not None}))
     return Result(breakage.name, agreed, run.code, said, stuck, causes, time.monotonic() - began)
+
+
+def _watched(product: Product) -> Outcome:
+    """`up` until it gives up; or until SETTLED seconds after it has named what blocks a wave, if the wave is
+    still not done then: nothing more is to be learnt from waiting for its deadline."""
+    command = [sys.executable, "-m", "bootstrap", "up", "--output", "json"]
+    run = subprocess.Popen(
+        command,
+        cwd=product.clone,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert run.stdout is not None
+    lines: list[dict[str, Any]] = []
+    named: dict[int, threading.Timer] = {}
+    for text in run.stdout:
+        line = json.loads(text)
+        lines.append(line)
+        wave = line.get("wave")
+        if line["type"] == "diagnosed" and wave is not None and wave not in named:
+            named[wave] = threading.Timer(SETTLED, run.send_signal, (signal.SIGINT,))
+            named[wave].start()
+        elif line["type"] == "wave_finished" and wave in named:
+            named.pop(wave).cancel()
+    code = run.wait()
+    for timer in named.values():
+        timer.cancel()
+    return Outcome(code, tuple(lines), "", 0.0)
 
 
 def _said(product: Product) -> Iterator[tuple[str, Place]]:
