@@ -18,12 +18,14 @@ from bootstrap import __version__
 from bootstrap.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_ENVIRONMENT,
+    BackupOptions,
     DiagnoseOptions,
     DrillOptions,
     LintOptions,
     Options,
     ReapOptions,
     RotateOptions,
+    UpOptions,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,6 +107,19 @@ def _changing(function: F) -> F:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask before changing anything.")(function)
 
 
+def _rebuilding(function: F) -> F:
+    """What else a rebuild from a backup can be told."""
+    function = click.option("--other-region", is_flag=True, help="The backup may be of another region.")(
+        function
+    )
+    function = click.option("--other-account", is_flag=True, help="The backup may be of another account.")(
+        function
+    )
+    return click.option(
+        "--gitops-only", is_flag=True, help="Only secrets come from the backup; Git fills an empty etcd."
+    )(function)
+
+
 @cli.command()
 @_common
 @_changing
@@ -115,6 +130,8 @@ def _changing(function: F) -> F:
     help="Rehearse what goes wrong in the field (local platform only); `--fault list` shows what there is.",
 )
 @click.option("--ttl", default="", help="How long it is to live, such as 8h; then `reap` removes it.")
+@click.option("--from-backup", metavar="ID", default="", help="Rebuild from that backup, or `latest`.")
+@_rebuilding
 @click.pass_obj
 def up(config: Path, /, **options: Any) -> int:
     """Bring the environment up, or prove that it is up, wave by wave to Healthy.
@@ -125,7 +142,36 @@ def up(config: Path, /, **options: Any) -> int:
     With --fault an Application that fails is laid over the tree, never over your files; the next `up`
     without it takes that away again.
     """
-    return _run("up", Options(config, **options))
+    return _run("up", UpOptions(config, **options))
+
+
+@cli.command()
+@_common
+@_changing
+@click.option(
+    "--from", "from_backup", metavar="ID", default="latest", show_default=True, help="Which backup."
+)
+@_rebuilding
+@click.pass_obj
+def restore(config: Path, /, **options: Any) -> int:
+    """Rebuild the environment from a backup onto an empty account: the same as up --from-backup.
+
+    Refuses, before anything is touched, a backup that is damaged, cannot be opened or is of somewhere else,
+    and an environment that is not empty. At the end secrets and objects are compared with the backup.
+    """
+    return _run("up", UpOptions(config, **options))
+
+
+@cli.command()
+@_common
+@click.option("--list", "list", is_flag=True, help="Only show which backups there are.")
+@click.pass_obj
+def backup(config: Path, /, **options: Any) -> int:
+    """Back up etcd, secrets, configuration and revision to S3, encrypted on this machine.
+
+    The newest `backup.keep` stay. `down` leaves them in place unless teardown.backups is remove.
+    """
+    return _run("backup", BackupOptions(config, **options))
 
 
 @cli.command()

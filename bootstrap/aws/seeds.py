@@ -62,13 +62,18 @@ class Sources:
 
 
 def plan_seeds(
-    seeds: Sequence[Seed], outputs: Mapping[str, Any], existing: Mapping[str, str], sources: Sources
+    seeds: Sequence[Seed],
+    outputs: Mapping[str, Any],
+    existing: Mapping[str, str],
+    sources: Sources,
+    restored: Mapping[str, str] = MappingProxyType({}),
 ) -> SeedPlan:
     """Which seeds to write, given Terraform's outputs and the values that exist (by name below the prefix).
 
-    Raises SeedsError naming every seed that has no value or a bad one.
+    Values in `restored` come before those of any source. Raises SeedsError naming every seed that has no
+    value, or a bad one.
     """
-    values, problems = _Resolver(seeds, outputs, existing, sources).resolve()
+    values, problems = _Resolver(seeds, outputs, existing, sources, stand=restored).resolve()
     if problems:
         raise SeedsError("some seeds cannot be made; no parameter was written", problems)
     changed = [name for name, value in values.items() if existing.get(name) != value]

@@ -61,14 +61,16 @@ def foreign(found: Found) -> bool:
     return not (found.ours or found.empty)
 
 
-def ensure(api: Api, name: str, account: str, region: str, tags: Mapping[str, str]) -> tuple[str, ...]:
-    """Create or complete the bucket; what was done, empty when nothing had to be.
+def ensure(
+    api: Api, name: str, account: str, region: str, tags: Mapping[str, str], *, what: str = "state bucket"
+) -> tuple[str, ...]:
+    """Create or complete the bucket; what was done, empty when nothing had to be. `what` it is, for messages.
 
     Raises PermanentError when the bucket is foreign.
     """
     found = find(api, name, account, tags)
     if found and foreign(found):
-        raise _foreign(name, "it is not empty and does not carry the tags " + ", ".join(tags))
+        raise _foreign(name, "it is not empty and does not carry the tags " + ", ".join(tags), what)
     done = []
     if not found:
         # us-east-1 is the one region that may not be named here.
@@ -169,7 +171,7 @@ def _tags(api: Api, bucket: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def _foreign(name: str, why: str) -> PermanentError:
+def _foreign(name: str, why: str, what: str = "state bucket") -> PermanentError:
     return PermanentError(
-        f"the state bucket {name} is not ours", why, "choose another `project` in the configuration"
+        f"the {what} {name} is not ours", why, "choose another `project` in the configuration"
     )

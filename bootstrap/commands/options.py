@@ -71,6 +71,31 @@ class DiagnoseOptions(Options):
 
 
 @dataclass(frozen=True)
+class UpOptions(Options):
+    """`from_backup` is an id or "latest", empty for a start from nothing; `gitops_only` leaves etcd empty.
+    `other_account` and `other_region`: the backup may be of somewhere else."""
+
+    from_backup: str = ""
+    gitops_only: bool = False
+    other_account: bool = False
+    other_region: bool = False
+
+    def command(self, name: str) -> str:
+        if name != "up" or not self.from_backup:
+            return super().command(name)
+        flags = ("gitops_only", "other_account", "other_region")
+        chosen = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(self, flag)]
+        return shlex.join([*shlex.split(super().command(name)), "--from-backup", self.from_backup, *chosen])
+
+
+@dataclass(frozen=True)
+class BackupOptions(Options):
+    """`list`: only show which there are."""
+
+    list: bool = False
+
+
+@dataclass(frozen=True)
 class ReapOptions(Options):
     """`dry_run` only shows what there is."""
 

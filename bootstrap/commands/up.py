@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import click
+
 from bootstrap import gitops, plan, targets
 from bootstrap.commands.ask import confirm
-from bootstrap.commands.execute import execute
-from bootstrap.commands.options import Options
+from bootstrap.commands.execute import execute, perform
+from bootstrap.commands.options import UpOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.errors import UsageError
@@ -14,8 +18,8 @@ from bootstrap.targets.base import Target
 LIST = "list"
 
 
-def run(options: Options) -> int:
-    config = load(options.config, options.environment)
+def run(options: UpOptions) -> int:
+    config = load(options.config, options.environment, values=not options.from_backup)
     # A step would learn only after Terraform that an Application cannot be read.
     gitops.find(gitops.load(config.gitops), config.eso.application)
     if LIST in options.fault:
@@ -29,7 +33,23 @@ def run(options: Options) -> int:
         options.command("status"),
         options.command("down"),
     )
+    if options.from_backup:
+        return _restore(config, target, options, following)
     return execute(plan.build_up(config, target), config, target, options, following)
+
+
+def _restore(config: Environment, target: Target, options: UpOptions, following: Sequence[str]) -> int:
+    from bootstrap.drill.model import rto  # noqa: PLC0415 - only needed here
+    from bootstrap.recovery.manifest import Consent  # noqa: PLC0415
+    from bootstrap.steps.restore import Wish  # noqa: PLC0415
+
+    consent = Consent(options.other_account, options.other_region)
+    wish = Wish(options.from_backup, options.gitops_only, consent)
+    done = perform(plan.build_restore(config, target, wish), config, target, options, following)
+    taken = rto(done.view, "restore-verify")
+    if taken is not None and options.output != "json":
+        click.echo(f"RTO {taken:.1f} s")
+    return done.code
 
 
 def _list(target: Target, config: Environment) -> int:

@@ -34,6 +34,8 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 STEPS = (
     *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "terraform"),
     *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify", "smoke"),
+    *("restore-check", "restore-order", "restore-source", "restore-tidy", "restore-verify"),
+    *("vault", "snapshot", "store", "keep-backups"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
     *("renew", "follow", "users", "settle"),
 )
@@ -235,7 +237,26 @@ def teardown(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
             yield from _one_of(where, f"teardown.{name}", getattr(settings, name), (KEEP, REMOVE))
 
 
-RULES: tuple[Rule, ...] = (words, network, nodes, seeds, deadlines, terraform, run_lock, teardown, ttl, drill)
+def backup(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
+    settings = parts.get("backup")
+    if settings is not None and "backup" in parts["root"].items and settings.keep < 1:
+        where = decoder.where(settings, "keep")
+        yield Problem(where, "backup.keep must be at least 1", "7 keeps the newest seven")
+
+
+RULES: tuple[Rule, ...] = (
+    backup,
+    words,
+    network,
+    nodes,
+    seeds,
+    deadlines,
+    terraform,
+    run_lock,
+    teardown,
+    ttl,
+    drill,
+)
 
 
 def _cidr(text: str) -> IPv4Network | None:

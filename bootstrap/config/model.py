@@ -167,6 +167,25 @@ class Teardown:
     zones: str = KEEP
 
 
+@dataclass(frozen=True)
+class Backup:
+    """`keep`: how many of the newest stay. `bucket` is one of your own, in another account or region, say;
+    by default `<project>-<environment>-backups-<account>` is made. With a `key_file` backups are encrypted
+    under that key, else under a KMS key kept beside them, which is lost with its account."""
+
+    keep: int = 7
+    bucket: str | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where databases archive to: each incarnation of the environment gets a fresh folder below `prefix`."""
+
+    bucket: str
+    prefix: str = "databases"
+
+
 FAIL, WARN, OFF = "error", "warn", "off"
 
 
@@ -195,6 +214,8 @@ class Environment:
     run_lock: RunLock = field(default_factory=RunLock)
     teardown: Teardown = field(default_factory=Teardown)
     drill: Drill = field(default_factory=Drill)
+    backup: Backup = field(default_factory=Backup)
+    archive: Archive | None = None
     ttl: str = ""  # how long it lives from its first `up`, such as 8h; then `reap` removes it
     lint: str = FAIL  # what errors of the linter do to `up`: error (it refuses), warn, off
     deadlines: Mapping[str, float] = field(default_factory=dict)  # by step name, seconds

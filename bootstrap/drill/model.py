@@ -63,9 +63,9 @@ def waves(view: RunView) -> dict[int, float]:
     }
 
 
-def rto(view: RunView) -> float | None:
-    """Seconds until the step `verify` was done."""
-    step = view.steps.get("verify")
+def rto(view: RunView, last: str = "verify") -> float | None:
+    """Seconds until the step `last` was done."""
+    step = view.steps.get(last)
     return round(step.ended, 3) if step and step.ended is not None and step.state in _WELL else None
 
 

@@ -131,20 +131,22 @@ class Cluster:
         labels: str = "",
         fields: str = "",
         trim: Callable[[Json], Json] | None = None,
+        at: int = 0,
     ) -> Listing:
         """Like `list`, page by page, with the resource version to watch from. Raises NotServed.
 
         `trim` makes of each object what is kept of it: only one page is ever held as the server sent it.
+        `at` is a revision of etcd: the objects as they were then. Raises Expired when it is compacted.
         """
         resource = self.resource(kind)
         page_size = TRIMMED_PAGE if trim else PAGE
         query = _present(labelSelector=labels, fieldSelector=fields, limit=str(page_size))
+        then = {"resourceVersion": str(at), "resourceVersionMatch": "Exact"} if at else {}
         items: list[Json] = []
         token = ""
         while True:
-            page = self._json(
-                Request("GET", resource.path(namespace), query | _present(**{"continue": token}))
-            )
+            where = {"continue": token} if token else then  # a token knows the revision itself
+            page = self._json(Request("GET", resource.path(namespace), query | where))
             made = (_with_type(item, resource) for item in page.get("items") or ())
             items += map(trim, made) if trim else made
             token = str((page.get("metadata") or {}).get("continue") or "")

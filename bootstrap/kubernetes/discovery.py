@@ -17,13 +17,14 @@ ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind as the server serves it."""
+    """A kind as the server serves it; `verbs` such as get, list, watch."""
 
     group: str
     version: str
     kind: str
     plural: str
     namespaced: bool
+    verbs: frozenset[str] = frozenset()
 
     @property
     def root(self) -> str:
@@ -51,6 +52,12 @@ class Catalogue:
         return None
 
 
+def stored(catalogue: Catalogue) -> tuple[Kind, ...]:
+    """Every kind whose objects can be listed and made, once, whatever its versions."""
+    found = (each for each in catalogue.resources if {"list", "create"} <= each.verbs)
+    return tuple(dict.fromkeys(Kind(each.group, each.kind) for each in found))
+
+
 def parse(documents: Iterable[dict[str, Any]]) -> Catalogue:
     return Catalogue(tuple(resource for document in documents for resource in _resources(document)))
 
@@ -67,4 +74,5 @@ def _resources(document: dict[str, Any]) -> Iterator[Resource]:
                         kind=kind,
                         plural=entry["resource"],
                         namespaced=entry.get("scope") == "Namespaced",
+                        verbs=frozenset(entry.get("verbs") or ()),
                     )

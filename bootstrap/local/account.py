@@ -1,11 +1,18 @@
-"""What stands in the simulated account before anything of ours: the hosted zone of the domain.
+"""What stands in the simulated account before anything of ours, since on AWS it outlives every environment.
 
-On AWS users bring it along; it is theirs, carries no tag of ours and outlives every environment.
+The hosted zone of the domain, which is the user's and carries no tag of ours; and the bucket of backups, of
+which a folder beside the platform keeps a copy: the simulated account itself goes with `down`.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from bootstrap.aws import state_bucket
+from bootstrap.aws.api import Api
+from bootstrap.config.model import Environment
+from bootstrap.recovery.vault import PURPOSE
 
 
 def furnish(route53: Any, domain: str) -> None:
@@ -13,3 +20,56 @@ def furnish(route53: Any, domain: str) -> None:
     zones = route53.list_hosted_zones_by_name(DNSName=domain, MaxItems="1")["HostedZones"]
     if not any(zone["Name"] == f"{domain}." for zone in zones):
         route53.create_hosted_zone(Name=domain, CallerReference=f"bootstrap-{domain}")
+
+
+class Backups:
+    """The bucket of an environment's backups and its copy in `folder`. `s3` and `sts` are boto3 clients."""
+
+    def __init__(self, config: Environment, s3: Any, sts: Any) -> None:
+        self._config, self._s3, self._sts = config, s3, sts
+        self.folder = folder_of(config) / "bucket"
+
+    def bring(self) -> None:
+        """The bucket as it was left. Does nothing when it is there, or nothing was left."""
+        files = [file for file in self.folder.rglob("*") if file.is_file()]
+        bucket, api = self._bucket(), Api(self._s3)
+        account = self._account()
+        if not files or state_bucket.find(api, bucket, account, self._config.tags):
+            return
+        state_bucket.ensure(api, bucket, account, self._config.region, self._config.tags)
+        for file in files:
+            key = file.relative_to(self.folder).as_posix()
+            self._s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+
+    def keep(self) -> int:
+        """Make the copy say what the bucket does; how many objects that are."""
+        bucket = self._bucket()
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = {item["Key"] for page in pages for item in page.get("Contents", ())}
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for file in [file for file in self.folder.rglob("*") if file.is_file()]:
+            if file.relative_to(self.folder).as_posix() not in keys:
+                file.unlink()
+        # Manifests last: a copy cut short is no backup either.
+        for key in sorted(keys, key=lambda key: (key.endswith(".json"), key)):
+            file = self.folder / key
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                half = file.with_name(f".{file.name}.half")
+                half.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+                half.replace(file)
+        return len(keys)
+
+    def _bucket(self) -> str:
+        config = self._config
+        return config.backup.bucket or state_bucket.bucket_name(
+            config.project, config.name, self._account(), PURPOSE
+        )
+
+    def _account(self) -> str:
+        return str(self._sts.get_caller_identity()["Account"])
+
+
+def folder_of(config: Environment) -> Path:
+    """Where the backups of a local environment outlive it."""
+    return config.work / "backups" / config.name

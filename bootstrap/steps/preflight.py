@@ -19,7 +19,7 @@ from bootstrap.context import Context
 from bootstrap.errors import BootstrapError, PermanentError, PreflightError, Problem
 from bootstrap.events import Notice
 from bootstrap.plan import Done
-from bootstrap.steps import backend, seeds
+from bootstrap.steps import backend, restore, seeds
 
 COSTLY = (
     ("instances", "Reservations", "InstanceId"),
@@ -30,12 +30,15 @@ COSTLY = (
 GONE = ("terminated", "shutting-down", "deleted", "deleting")
 
 
-def run(context: Context) -> Done:
-    """Raises PreflightError with every problem found, TemporaryError when AWS cannot be asked."""
+def run(context: Context, restoring: bool = False) -> Done:
+    """Raises PreflightError with every problem found, TemporaryError when AWS cannot be asked.
+
+    `restoring`: supplied seeds come from a backup, and its restore may be under way.
+    """
     # To make a client of EC2 takes longer than to ask it.
     context = replace(context, target=replace(context.target, client=cache(context.target.client)))
     config = context.config
-    problems = [*source_problems(config.seeds, config.ssm_prefix, seeds.sources())]
+    problems = [] if restoring else [*source_problems(config.seeds, config.ssm_prefix, seeds.sources())]
     who: Identity | None = None
     try:
         who = identity(Api(context.target.client("sts")))
@@ -43,6 +46,7 @@ def run(context: Context) -> Done:
         problems.append(Problem("AWS credentials", str(error), error.cure))
     if who:
         problems += _account(context, who)
+        problems += () if restoring else _restore(context)
     if problems or not who:
         raise PreflightError(f"{config.name} cannot be brought up; nothing was touched", problems)
     return Done(f"account {who.account}, {config.region}", changed=False)
@@ -72,6 +76,13 @@ def _account(context: Context, who: Identity) -> Iterator[Problem]:
             yield Problem(where, str(error), error.cure)
     if unchecked:
         context.emit(Notice(f"could not be checked beforehand: {', '.join(unchecked)}"))
+
+
+def _restore(context: Context) -> Iterator[Problem]:
+    """The control plane waits for its snapshot until the restore that was begun goes on."""
+    if backup := restore.pending(context):
+        what = f"a restore of backup {backup} is under way"
+        yield Problem(context.config.name, what, f"bootstrap up --from-backup {backup}, or bootstrap down")
 
 
 @dataclass(frozen=True)

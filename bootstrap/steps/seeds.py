@@ -20,6 +20,7 @@ from bootstrap.errors import PermanentError, TemporaryError
 from bootstrap.plan import Done
 from bootstrap.steps import backend, keeping
 from bootstrap.steps.keep import KEPT
+from bootstrap.steps.restore import restored_seeds
 from bootstrap.steps.terraform import Outputs
 from bootstrap.terraform.stack import open_stack
 
@@ -36,12 +37,16 @@ def run(context: Context) -> Done:
     """Write what differs. Raises SeedsError naming every seed that cannot be made, before any is written."""
     told = context.results.get(Outputs).values
     api = Api(context.target.client("ssm"))
-    plan = plan_seeds(context.config.seeds, told, existing(context, api), sources())
+    restored = restored_seeds(context)
+    plan = plan_seeds(context.config.seeds, told, existing(context, api), sources(), restored)
     context.secrets.add(*plan.secrets)
     if plan.writes:
         _write(context, api, plan.writes, _key(told))
     _adopt(context, api, _key(told))
-    return Done(f"{len(plan.writes)} written, {len(plan.unchanged)} unchanged", changed=bool(plan.writes))
+    told_so = f", {len(restored)} of them as in the backup" if restored else ""
+    return Done(
+        f"{len(plan.writes)} written, {len(plan.unchanged)} unchanged{told_so}", changed=bool(plan.writes)
+    )
 
 
 def _adopt(context: Context, api: Api, key: str) -> None:

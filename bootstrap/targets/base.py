@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bootstrap.context import Context
     from bootstrap.doctor import Probe
     from bootstrap.plan import Step
+    from bootstrap.recovery.manifest import EtcdStatus
     from bootstrap.status import Part
 
 
@@ -49,6 +51,8 @@ class Rendering:
     key: str = ""
 
 
+# An annotation of what stands for a chart about which nothing is known: a real one has much that it lacks.
+UNKNOWN = {"bootstrap.local/stand-in": "unknown"}
 DIRECT = Rendering(lambda: nullcontext(Outside()))  # no proxy, no stand-in
 
 
@@ -62,7 +66,9 @@ class Target:
     Terraform's S3 backend. `before` are the steps that prepare the target for `up`, `wake` those that make
     it answer for `down`, `after` those that dispose of it then. `exists()` is false only where it is certain
     that there is nothing to take down. `during` are steps between the root Application and the waves.
-    `tools_from` names the steps of `before` that make the tools.
+    `tools_from` names the steps of `before` that make the tools. `snapshot(context, file)` has etcd's own
+    tool write a snapshot; `backed_up` are steps after a backup; `backup_key` is the file of their key where
+    the configuration names none.
     `revision()` is the commit (40 hex digits) that the GitOps revision stands for. `probes` are the
     target's own checks, made before anything is touched.
     """
@@ -80,6 +86,9 @@ class Target:
     wake: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
     during: tuple[Step, ...] = ()
+    snapshot: Callable[[Context, Path], EtcdStatus] | None = None
+    backed_up: tuple[Step, ...] = ()
+    backup_key: Path | None = None
     exists: Callable[[], bool] = lambda: True
     sources: Callable[[], tuple[Source, ...]] = tuple
     notices: Callable[[], tuple[str, ...]] = tuple

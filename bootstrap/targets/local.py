@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bootstrap import doctor
-from bootstrap.config.model import Environment
+from bootstrap.config.model import REMOVE, Environment
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError
 from bootstrap.local import account, ports
 from bootstrap.local.aws import override
+from bootstrap.local.etcd import Etcd
 from bootstrap.local.faults.fault import Rehearsal, choose, load
 from bootstrap.local.faults.mishaps import Order
 from bootstrap.local.faults.overlay import order_for, read_overlay
+from bootstrap.local.pki import Pki
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
 from bootstrap.plan import Done, Step
+from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.status import Part
 from bootstrap.targets.base import Outside, Rendering, Target, Tools
 
@@ -59,6 +64,9 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
             if order != Order()
             else ()
         ),
+        snapshot=stay.snapshot,
+        backed_up=(Step("keep-backups", "Keep a copy beside the platform", stay.keep_backups_step),),
+        backup_key=account.folder_of(config) / "key",
         faults={fault.name: fault.summary for fault in load()},
         sources=lambda: journal.read(platform.upstream.served),
         notices=stay.notices,
@@ -93,7 +101,9 @@ class _Stay:
         platform = replace(self.platform, clock=context.clock)
         platform.site.layout.mishap.unlink(missing_ok=True)  # all is well until the root Application is there
         started = platform.start(context.progress, context.cancel)
-        account.furnish(_clients(platform.site.url("aws"), self.config.region)("route53"), self.config.domain)
+        client = _clients(platform.site.url("aws"), self.config.region)
+        account.furnish(client("route53"), self.config.domain)
+        account.Backups(self.config, client("s3"), client("sts")).bring()
         gitops = self.config.gitops
         overlay = read_overlay(self.faults, self.config)
         taken = snapshot(gitops.checkout, platform.upstream.state, gitops.repo_url, gitops.revision, overlay)
@@ -117,9 +127,21 @@ class _Stay:
     def dispose_step(self, context: Context) -> Done:
         there = self.platform.site.layout.root.exists()
         replace(self.platform, clock=context.clock).stop(context.progress)
+        if self.config.teardown.backups == REMOVE:
+            shutil.rmtree(account.folder_of(self.config), ignore_errors=True)
         return Done("nothing of it is left", changed=there)
 
+    def keep_backups_step(self, context: Context) -> Done:
+        backups = account.Backups(self.config, context.target.client("s3"), context.target.client("sts"))
+        return Done(f"{backups.keep()} objects in {backups.folder}")
+
     # -- what the pipeline asks ----------------------------------------------------------------------
+
+    def snapshot(self, _context: Context, into: Path) -> EtcdStatus:
+        site = self.platform.site
+        return Etcd(site, Pki(site.layout.control_plane / "pki", site.url("kube-apiserver", "https"))).save(
+            into
+        )
 
     def revision(self) -> str:
         """Raises PermanentError before the first snapshot."""

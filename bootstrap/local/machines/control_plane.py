@@ -32,9 +32,13 @@ class ControlPlane:
         """Instance id of the machine whose disk this is; empty when there is none."""
         return self._file("instance")
 
-    def boot(self, instance_id: str) -> None:
+    def unpack(self) -> None:
+        """Keys and certificates: a machine's own, never restored."""
         if not self.pki.complete():
             self.pki.create()
+
+    def boot(self, instance_id: str) -> None:
+        self.unpack()
         write_private_if_changed(self._disk / "instance", instance_id)
         write_private_if_changed(egress_file(self._site), egress_config(self._site, self.pki))
         if not self._file("join-token"):

@@ -39,8 +39,11 @@ class Machines:
         control_plane: ControlPlane,
         guest: Guest,
         connect: Callable[[Path], Cluster] = Cluster.from_kubeconfig,
+        may_begin: Callable[[Instance], bool] = lambda _: True,
     ) -> None:
+        """`may_begin` is asked before a new control plane boots for the first time."""
         self._aws, self._control_plane, self._guest, self._connect = aws, control_plane, guest, connect
+        self._may_begin = may_begin
         self._cluster: Cluster | None = None
 
     def reconcile(self) -> bool:
@@ -61,6 +64,10 @@ class Machines:
         return self._guest.leave()
 
     def _on(self, machine: Instance, running: list[Instance]) -> bool:
+        if not self._control_plane.owner:
+            self._control_plane.unpack()
+            if not self._may_begin(machine):
+                return False
         self._control_plane.boot(machine.id)
         if self._cluster is None:
             cluster = self._connect(self._control_plane.kubeconfig)

@@ -17,12 +17,14 @@ from bootstrap.kubernetes.transport import connect
 from bootstrap.local import facts
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.controllers import CloudControllers
+from bootstrap.local.etcd import Etcd
 from bootstrap.local.faults.mishaps import Mishaps
 from bootstrap.local.faults.pods import PodFaults
 from bootstrap.local.load_balancers import LoadBalancerController
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
 from bootstrap.local.machines.controller import Machines
+from bootstrap.local.machines.recovery import Recovery
 from bootstrap.local.network.egress import Egress, Gate
 from bootstrap.local.network.injection import AuthorityInjector
 from bootstrap.local.network.routes import Routes
@@ -89,7 +91,8 @@ def _run(site: Site, stop: threading.Event) -> None:
             Mishaps(cluster, site.layout.mishap),
         )
 
-    machines = Machines(aws, control_plane, Session(controllers))
+    recovery = Recovery(aws, Etcd(site, control_plane.pki))
+    machines = Machines(aws, control_plane, Session(controllers), may_begin=recovery.ready)
     while not stop.is_set():
         if _settled(machines):
             aws.wait(stop)

@@ -1,0 +1,66 @@
+"""`bootstrap backup`: what an empty account needs to become this environment again, to S3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+
+from bootstrap import plan, targets
+from bootstrap.aws.api import Api
+from bootstrap.aws.identity import identity
+from bootstrap.commands.execute import execute
+from bootstrap.commands.options import BackupOptions
+from bootstrap.config.load import load
+from bootstrap.config.model import Environment
+from bootstrap.errors import BootstrapError, PreflightError, Problem
+from bootstrap.recovery.manifest import Manifest
+from bootstrap.recovery.vault import vault
+from bootstrap.targets.base import Target
+
+FORMAT = 1  # of the JSON form: raised when a key changes its meaning
+
+
+def run(options: BackupOptions) -> int:
+    config = load(options.config, options.environment, values=False)
+    target = targets.open_target(config)
+    if options.list:
+        return _list(options, config, target)
+    if not target.exists():
+        problem = Problem(config.name, "there is nothing to back up", options.command("up"))
+        raise PreflightError(f"{config.name} is not up; nothing was touched", [problem])
+    following = (options.command("backup") + " --list", options.command("restore") + " --from latest")
+    return execute(plan.build_backup(config, target), config, target, options, following)
+
+
+def _list(options: BackupOptions, config: Environment, target: Target) -> int:
+    found = list(_manifests(config, target))
+    if options.output == "json":
+        listed = [asdict(each) if isinstance(each, Manifest) else {"damaged": each} for each in found]
+        click.echo(json.dumps({"version": FORMAT, "backups": listed}))
+        return 0
+    for each in found:
+        click.echo(each if isinstance(each, str) else _line(each))
+    if not found:
+        click.echo(f"there is no backup of {config.name}")
+    return 0
+
+
+def _manifests(config: Environment, target: Target) -> Iterator[Manifest | str]:
+    """Oldest first; of one that cannot be read, why."""
+    store = vault(config, target, identity(Api(target.client("sts"))).account).store
+    for id_ in store.ids():
+        try:
+            yield store.manifest(id_)
+        except BootstrapError as error:
+            yield f"{id_}  {error}"
+
+
+def _line(about: Manifest) -> str:
+    size = sum(part.size for part in about.parts) / 2**20
+    return (
+        f"{about.id}  {size:.1f} MiB, Kubernetes {about.kubernetes}, commit {about.commit[:10]}, "
+        f"{len(about.seeds)} seeds, etcd revision {about.etcd.revision}"
+    )

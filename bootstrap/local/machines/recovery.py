@@ -1,0 +1,52 @@
+"""What user data does on a control plane before its first boot: begin with a backup, where SSM says so."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from urllib.request import urlopen
+
+from bootstrap.local.etcd import Etcd
+from bootstrap.local.machines.aws import Aws
+from bootstrap.local.machines.instances import Instance
+from bootstrap.recovery.cipher import fingerprint
+
+ORDER, SOURCE = "cluster/restore", "cluster/restore-source"  # below the prefix (steps/restore.py)
+_TIMEOUT = 60.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    def __init__(self, aws: Aws, etcd: Etcd) -> None:
+        self._aws, self._etcd = aws, etcd
+
+    def ready(self, machine: Instance) -> bool:
+        """Whether etcd may begin: nothing is to be restored, or that is done. Raises ToolError, OSError."""
+        if self._etcd.folder.exists() or not machine.ssm_prefix:
+            return True
+        known = self._aws.parameters(machine.ssm_prefix)
+        order = json.loads(known.get(f"{machine.ssm_prefix}/{ORDER}", "{}"))
+        if not order.get("etcd"):
+            return True
+        source = json.loads(known.get(f"{machine.ssm_prefix}/{SOURCE}", "{}"))
+        if source.get("backup") != order["backup"]:
+            return False  # it is on its way
+        log.info("etcd begins with backup %s", order["backup"])
+        snapshot = self._etcd.folder.with_name("snapshot.db")
+        try:
+            self._fetch(source["url"], snapshot)
+            if fingerprint(snapshot)[0] != source["sha256"]:
+                raise OSError("the snapshot arrived damaged")
+            self._etcd.restore(snapshot, source["bump"])
+        finally:
+            snapshot.unlink(missing_ok=True)
+        return True
+
+    def _fetch(self, url: str, into: Path) -> None:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        into.touch(mode=0o600)
+        with urlopen(url, timeout=_TIMEOUT) as answer, into.open("wb") as out:  # noqa: S310 - S3's
+            while chunk := answer.read(1 << 20):
+                out.write(chunk)

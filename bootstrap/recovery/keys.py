@@ -1,0 +1,132 @@
+"""Who can open a backup: the holder of a file, or whoever may use a KMS key that outlives the environment.
+
+Each backup has a data key of its own, kept in the manifest, wrapped. The environment's own KMS key will not
+do: it goes with the environment. A KMS key is lost with its account and bound to its region; a key file is
+what survives both, as long as it is kept apart from them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bootstrap.aws.api import Api
+from bootstrap.aws.errors import AwsError
+from bootstrap.errors import PermanentError
+from bootstrap.recovery.cipher import KEY, NONCE, private
+
+DESCRIPTION = "Backups made by bootstrap; needed as long as any of them is"
+
+
+class Key(Protocol):
+    def new(self, bound: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+        """A fresh data key, and its wrapped form for the manifest."""
+        ...
+
+    def open(self, wrapped: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
+        """The data key again. Raises PermanentError."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileKey:
+    """32 random bytes in base64. Made with the first backup where there is no such file."""
+
+    path: Path
+
+    def new(self, bound: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with private(self.path) as out:
+                out.write(base64.b64encode(os.urandom(KEY)) + b"\n")
+        data_key, nonce = os.urandom(KEY), os.urandom(NONCE)
+        sealed = nonce + AESGCM(self._master()).encrypt(nonce, data_key, _text(bound))
+        return data_key, {"kind": "file", "data_key": base64.b64encode(sealed).decode()}
+
+    def open(self, wrapped: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
+        if wrapped.get("kind") != "file":
+            raise _not_ours(wrapped, "remove `backup.key_file`, so that KMS is asked")
+        sealed = base64.b64decode(wrapped["data_key"])
+        try:
+            return AESGCM(self._master()).decrypt(sealed[:NONCE], sealed[NONCE:], _text(bound))
+        except InvalidTag as error:
+            what = "the backup cannot be opened"
+            raise PermanentError(
+                what, f"{self.path} is not the key it was made with", _cure(self.path)
+            ) from error
+
+    def _master(self) -> bytes:
+        try:
+            key = base64.b64decode(self.path.read_bytes().strip(), validate=True)
+        except OSError as error:
+            why = f"{self.path}: {error.strerror}"
+            raise PermanentError("the key of the backups cannot be read", why, _cure(self.path)) from error
+        except binascii.Error:
+            key = b""
+        if len(key) != KEY:
+            why = f"{self.path} is not {KEY} bytes in base64"
+            raise PermanentError("the key of the backups cannot be used", why, _cure(self.path))
+        return key
+
+
+@dataclass(frozen=True)
+class KmsKey:
+    """A key of KMS by its alias, made with the first backup. It does not carry the environment's tags, so
+    that `down` leaves it with the backups; `tags` say whose backups it opens."""
+
+    api: Api
+    alias: str
+    tags: Mapping[str, str]
+
+    def new(self, bound: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+        self._ensure()
+        made = self.api.call(
+            "generate_data_key", KeyId=self.alias, KeySpec="AES_256", EncryptionContext=dict(bound)
+        )
+        sealed = base64.b64encode(made["CiphertextBlob"]).decode()
+        return made["Plaintext"], {"kind": "kms", "key": made["KeyId"], "data_key": sealed}
+
+    def open(self, wrapped: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
+        if wrapped.get("kind") != "kms":
+            raise _not_ours(wrapped, "name the file it was made with: `backup: {key_file: FILE}`")
+        sealed = base64.b64decode(wrapped["data_key"])
+        try:
+            found = self.api.call(
+                "decrypt", CiphertextBlob=sealed, KeyId=wrapped["key"], EncryptionContext=dict(bound)
+            )
+        except AwsError as error:
+            what, cure = "the backup cannot be opened", f"aws kms describe-key --key-id {wrapped['key']}"
+            raise PermanentError(what, f"KMS refuses to decrypt its data key: {error}", cure) from error
+        key: bytes = found["Plaintext"]
+        return key
+
+    def _ensure(self) -> None:
+        try:
+            self.api.call("describe_key", KeyId=self.alias)
+        except AwsError as error:
+            if not error.missing:
+                raise
+            tags = [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]
+            key = self.api.call("create_key", Description=DESCRIPTION, Tags=tags)["KeyMetadata"]["KeyId"]
+            self.api.call("enable_key_rotation", KeyId=key)
+            self.api.call("create_alias", AliasName=self.alias, TargetKeyId=key)
+
+
+def _text(bound: Mapping[str, str]) -> bytes:
+    return "\0".join(f"{name}={bound[name]}" for name in sorted(bound)).encode()
+
+
+def _cure(path: Path) -> str:
+    return f"put the file there with which the backup was made: {path}"
+
+
+def _not_ours(wrapped: Mapping[str, str], cure: str) -> PermanentError:
+    return PermanentError("the backup cannot be opened", f"its key is of kind {wrapped.get('kind')}", cure)

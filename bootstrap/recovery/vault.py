@@ -1,0 +1,37 @@
+"""The way to an environment's backups: which bucket, whose key. Names only; nothing is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bootstrap.aws.api import Api
+from bootstrap.aws.state_bucket import bucket_name
+from bootstrap.config.model import Environment
+from bootstrap.recovery.keys import FileKey, Key, KmsKey
+from bootstrap.recovery.store import Store
+from bootstrap.targets.base import Target
+
+PURPOSE = "backups"  # of the bucket, in its name
+
+
+@dataclass(frozen=True)
+class Vault:
+    """`ours`: the bucket is made and kept in order by us."""
+
+    store: Store
+    key: Key
+    ours: bool
+
+
+def vault(config: Environment, target: Target, account: str) -> Vault:
+    connect: Callable[[str], Api] = lambda service: Api(target.client(service))  # noqa: E731
+    bucket = config.backup.bucket or bucket_name(config.project, config.name, account, PURPOSE)
+    file = config.backup.key_file or target.backup_key
+    key: Key
+    if file:
+        key = FileKey(file)
+    else:
+        marks = {"bootstrap:backups-of": f"{config.project}/{config.name}"}
+        key = KmsKey(connect("kms"), f"alias/{config.project}-{config.name}-{PURPOSE}", marks)
+    return Vault(Store(connect("s3"), bucket, config.name), key, ours=config.backup.bucket is None)

@@ -1,0 +1,412 @@
+"""Rebuild from a backup: everything is looked at before anything is made, and compared when all is up.
+
+    restore-check    the backup is whole, can be opened, is of here, and here is nothing yet
+    restore-order    SSM: the control plane is to begin with a backup (it waits for the next)
+    restore-source   SSM, encrypted: where it gets the snapshot
+    restore-tidy     what in the restored cluster speaks of things that are gone
+    restore-verify   seeds and objects are those of the backup; the order is taken back
+
+A run that is gone on with finds the order of its own backup, and goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bootstrap.aws import environments, ssm
+from bootstrap.aws.api import Api
+from bootstrap.aws.identity import identity
+from bootstrap.aws.inventory import Resource, inventory, owner
+from bootstrap.aws.state_bucket import bucket_name
+from bootstrap.config.model import Environment, Seed
+from bootstrap.context import Context
+from bootstrap.errors import (
+    BootstrapError,
+    DeadlineError,
+    PermanentError,
+    PreflightError,
+    Problem,
+    ProblemsError,
+)
+from bootstrap.events import Notice
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.discovery import stored
+from bootstrap.kubernetes.objects import (
+    CLAIM,
+    EXTERNAL_SECRET,
+    NAMESPACE,
+    SECRET,
+    VOLUME,
+    Json,
+    Key,
+    dig,
+    name,
+)
+from bootstrap.plan import Done
+from bootstrap.recovery import cipher, etcd, manifest, objects
+from bootstrap.recovery.manifest import Consent, Manifest
+from bootstrap.recovery.objects import Comparison, Marks
+from bootstrap.recovery.vault import PURPOSE, Vault, vault
+from bootstrap.steps import keeping
+from bootstrap.steps.access import ClusterAccess
+from bootstrap.steps.terraform import Outputs
+from bootstrap.wait import Observation
+
+ORDER, SOURCE = "cluster/restore", "cluster/restore-source"  # below the prefix; user data reads them
+KEY_OUTPUT = "kms_key_arn"
+LOAN = 12 * 3600  # seconds that the control plane has to fetch the snapshot
+PATIENCE = 90.0  # seconds for controllers to write what they write
+_DRIVER = "ebs.csi.aws.com"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The backup to rebuild from: an id, or `latest`. `gitops_only`: etcd begins empty, and Git fills it.
+    `consent`: it may be of somewhere else."""
+
+    backup: str
+    gitops_only: bool = False
+    consent: Consent = field(default_factory=Consent)
+
+
+@dataclass(frozen=True)
+class Rebuilding:
+    """A backup that was found good: values and marks are what was written, `sealed` is etcd's snapshot."""
+
+    wish: Wish
+    manifest: Manifest
+    vault: Vault
+    sealed: Path
+    marks: Marks
+    data_key: bytes = field(repr=False)
+    seeds: Mapping[str, str] = field(repr=False)
+
+
+# -- before anything is made ---------------------------------------------------------------------------
+
+
+def check(context: Context, wish: Wish) -> Done:
+    """Raises PreflightError with everything that speaks against it; nothing was touched."""
+    config = context.config
+    account = identity(_api(context, "sts")).account
+    found = vault(config, context.target, account)
+    try:
+        about = found.store.manifest(manifest.choose(found.store.ids(), wish.backup))
+        problems = [*manifest.strangeness(about, config, account, wish.consent)]
+        problems += () if problems else _occupied(context, about, account)
+        problems += () if problems else _other_commit(context, about, wish)
+        if problems:
+            raise PreflightError(_refused(about.id), problems)
+        opened = _open(context, found, about, wish)
+    except PreflightError:
+        raise
+    except PermanentError as error:
+        problem = Problem(f"s3://{found.store.bucket}", str(error), error.cure)
+        raise PreflightError(_refused(wish.backup), [problem]) from error
+    context.secrets.add(*(opened.seeds[seed.name] for seed in config.seeds if _is_ours(seed, opened.seeds)))
+    told = f"{about.id} of {about.created_at}: {len(opened.seeds)} seeds"
+    more = "" if wish.gitops_only else f", etcd at revision {about.etcd.revision}"
+    return Done(told + more, opened, changed=False)
+
+
+def _refused(which: str) -> str:
+    return f"backup {which} cannot be restored; nothing was touched"
+
+
+def _open(context: Context, found: Vault, about: Manifest, wish: Wish) -> Rebuilding:
+    """Fetch all of it and prove it whole: checksums, key, etcd's own checksum."""
+    folder = context.run_folder / "backup"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    context.closing.callback(shutil.rmtree, folder, ignore_errors=True)
+    data_key = found.key.open(about.key, about.bound)
+    for part in about.parts:
+        context.progress(f"fetching {part.name}")
+        found.store.get(about.id, part, folder / part.name)
+    plain = folder / "plain"
+    try:
+        texts = {}
+        for text in (manifest.SEEDS, manifest.OBJECTS):
+            _unseal(about, data_key, folder / text, plain)
+            texts[text] = plain.read_text(encoding="utf-8")
+        _unseal(about, data_key, folder / manifest.ETCD, plain)
+        if why := etcd.broken(plain):
+            raise PermanentError(f"backup {about.id} is damaged", f"etcd's snapshot: {why}", _ANOTHER)
+    finally:
+        plain.unlink(missing_ok=True)
+    values: dict[str, str] = json.loads(texts[manifest.SEEDS])
+    for seed, mark in about.seeds.items():
+        if cipher.digest(data_key, seed, values.get(seed, "")) != mark.digest:
+            raise PermanentError(
+                f"backup {about.id} is damaged", f"seed {seed} is not what was written", _ANOTHER
+            )
+    marks = objects.decode(texts[manifest.OBJECTS])
+    return Rebuilding(wish, about, found, folder / manifest.ETCD, marks, data_key, values)
+
+
+_ANOTHER = "restore another one: bootstrap backup --list"
+
+
+def _unseal(about: Manifest, key: bytes, sealed: Path, into: Path) -> None:
+    try:
+        cipher.unseal(sealed, into, key, {**about.bound, "part": sealed.name})
+    except (cipher.Unreadable, FileNotFoundError) as error:
+        why = f"{sealed.name} is missing, or was not encrypted with its key"
+        raise PermanentError(f"backup {about.id} is damaged", why, _ANOTHER) from error
+
+
+def _occupied(context: Context, about: Manifest, account: str) -> Iterator[Problem]:
+    """What is there already, unless it is of this very restore."""
+    config = context.config
+    if under_way := pending(context):
+        if under_way != about.id:
+            cure = f"bootstrap up --from-backup {under_way}, or bootstrap down"
+            yield Problem(config.name, f"a restore of backup {under_way} is under way here", cure)
+        return
+    there = [
+        str(resource)
+        for resource in inventory(lambda service: _api(context, service), owner(config))
+        if not _may_stay(resource, config, account)
+    ]
+    if there:
+        shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        what = f"the environment is not empty: {shown}"
+        yield Problem(config.name, what, f"bootstrap down --environment {config.name}")
+
+
+def _may_stay(resource: Resource, config: Environment, account: str) -> bool:
+    """What `down` leaves, or what says nothing of a cluster."""
+    buckets = {bucket_name(config.project, config.name, account, each) for each in ("tfstate", PURPOSE)}
+    kept = {environments.name(config), *keeping.seeds(config)}
+    return (
+        (resource.kind == "s3 bucket" and resource.id in buckets)
+        or (resource.kind == "ssm parameter" and resource.id in kept)
+        or resource.kind in ("route53 zone", "ec2 volume")
+    )
+
+
+def _other_commit(context: Context, about: Manifest, wish: Wish) -> Iterator[Problem]:
+    """With an empty etcd Git alone says what there will be: it has to say the same."""
+    try:
+        now = context.target.revision()
+    except BootstrapError as error:
+        yield Problem("GitOps", str(error), error.cure)
+        return
+    if about.commit and now != about.commit:
+        revision = context.config.gitops.revision
+        what = f"{revision} is at {now[:10]}, the backup was taken at {about.commit[:10]}"
+        if wish.gitops_only:
+            yield Problem("GitOps", what, f"git push origin {about.commit[:10]}:refs/heads/{revision}")
+        else:
+            context.emit(Notice(f"{what}: Argo CD will bring the platform to what Git says now"))
+
+
+# -- etcd ----------------------------------------------------------------------------------------------
+
+
+def order(context: Context) -> Done:
+    """The control plane looks for this before it begins."""
+    backup = context.results.get(Rebuilding)
+    about = backup.manifest
+    text = json.dumps({"backup": about.id, "etcd": not backup.wish.gitops_only})
+    api, parameter = _api(context, "ssm"), _name(context, ORDER)
+    if ssm.read(api, [parameter]).get(parameter) == text:
+        return Done(f"backup {about.id} is ordered", changed=False)
+    api.call("put_parameter", Name=parameter, Value=text, Type="String", Overwrite=True)
+    pairs = ssm.pairs(context.config.tags)
+    api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=parameter, Tags=pairs)
+    return Done(f"backup {about.id} is ordered")
+
+
+def pending(context: Context) -> str:
+    """The backup of which a restore is under way; empty when none is."""
+    parameter = _name(context, ORDER)
+    text = ssm.read(_api(context, "ssm"), [parameter]).get(parameter)
+    return str(json.loads(text).get("backup", "")) if text else ""
+
+
+def source(context: Context) -> Done:
+    """The plain snapshot lies in our bucket, behind a URL that expires, until the cluster is up."""
+    backup = context.results.get(Rebuilding)
+    if backup.wish.gitops_only:
+        return Done("etcd begins empty", changed=False)
+    plain = backup.sealed.with_name("plain")
+    try:
+        _unseal(backup.manifest, backup.data_key, backup.sealed, plain)
+        sha256, _ = cipher.fingerprint(plain)
+        url = backup.vault.store.lend(backup.manifest.id, plain, LOAN)
+    finally:
+        plain.unlink(missing_ok=True)
+    context.secrets.add(url)
+    text = json.dumps({"backup": backup.manifest.id, "url": url, "sha256": sha256, "bump": etcd.BUMP})
+    key = str(context.results.get(Outputs).values[KEY_OUTPUT])
+    ssm.update(_api(context, "ssm"), _name(context, SOURCE), text, key, context.config.tags)
+    return Done(f"revision {backup.manifest.etcd.revision}, to go on above {etcd.BUMP}")
+
+
+# -- in the restored cluster ---------------------------------------------------------------------------
+
+
+def tidy(context: Context) -> Done:
+    """Claims whose volumes are gone, and tokens that the new control plane has not signed.
+
+    A claim bound to a volume that no longer exists keeps its pod waiting for ever: claim and volume go, and
+    their owners (Argo CD, StatefulSets) make empty ones.
+    """
+    if context.results.get(Rebuilding).wish.gitops_only:
+        return Done("nothing was restored into it", changed=False)
+    cluster = context.results.get(ClusterAccess).cluster
+    lost = _lost_volumes(context, cluster)
+    for volume in lost:
+        for key in (_claim(volume), Key.of(volume)):
+            if key and cluster.find(key):
+                cluster.delete(key)
+                cluster.patch(key, {"metadata": {"finalizers": None}})
+    tokens = [
+        item for item in cluster.list(SECRET) if item.get("type") == "kubernetes.io/service-account-token"
+    ]
+    for item in tokens:
+        cluster.patch(Key.of(item), {"data": {"token": None}})
+    if lost:
+        names = ", ".join(str(_claim(volume) or name(volume)) for volume in lost)
+        context.emit(Notice(f"their volumes are gone, so they begin empty: {names}"))
+    return Done(
+        f"{len(lost)} volumes are gone, {len(tokens)} tokens signed anew", changed=bool(lost or tokens)
+    )
+
+
+def _lost_volumes(context: Context, cluster: Cluster) -> list[Json]:
+    volumes = [item for item in cluster.list(VOLUME) if dig(item, "spec", "csi", "driver") == _DRIVER]
+    if not volumes:
+        return []
+    filters = [{"Name": "volume-id", "Values": sorted({_handle(item) for item in volumes})}]
+    there = {
+        item["VolumeId"]
+        for item in _api(context, "ec2").pages("describe_volumes", "Volumes", Filters=filters)
+        if item["State"] not in ("deleting", "deleted")
+    }
+    return [item for item in volumes if _handle(item) not in there]
+
+
+def _handle(volume: Json) -> str:
+    return str(dig(volume, "spec", "csi", "volumeHandle"))
+
+
+def _claim(volume: Json) -> Key | None:
+    claim = dig(volume, "spec", "claimRef")
+    return Key(CLAIM, claim["namespace"], claim["name"]) if claim else None
+
+
+# -- at the end ----------------------------------------------------------------------------------------
+
+
+def verify(context: Context) -> Done:
+    """Raises ProblemsError naming every seed and object that is not the backup's."""
+    backup = context.results.get(Rebuilding)
+    problems = [*_other_seeds(context, backup)]
+    told = f"{len(backup.manifest.seeds)} seeds equal"
+    if not backup.wish.gitops_only:
+        found = _settled(context, backup)
+        problems += [
+            Problem("etcd", line, "see what changed it: bootstrap diagnose") for line in found.differing
+        ]
+        problems += _revision(context, backup)
+        for line in found.remade:
+            context.progress(f"made anew for the new environment: {line}")
+        told = f"{told}, {found}"
+    if problems:
+        raise ProblemsError(f"{len(problems)} things are not as in backup {backup.manifest.id}", problems)
+    backup.vault.store.take_back(backup.manifest.id)
+    ssm.delete(_api(context, "ssm"), [_name(context, SOURCE), _name(context, ORDER)])
+    return Done(told)
+
+
+def _other_seeds(context: Context, backup: Rebuilding) -> Iterator[Problem]:
+    prefix = f"{context.config.ssm_prefix}/"
+    facts = _facts(context.config.seeds)
+    wanted = [seed for seed in backup.manifest.seeds if seed not in facts]
+    values = ssm.read(_api(context, "ssm"), (prefix + seed for seed in wanted))
+    for seed in wanted:
+        value = values.get(prefix + seed)
+        mark = backup.manifest.seeds[seed]
+        if value is None or cipher.digest(backup.data_key, seed, value) != mark.digest:
+            what = "is not the backup's" if value is not None else "is missing"
+            yield Problem(prefix + seed, what, "is it still among the `seeds` of the configuration?")
+
+
+def _settled(context: Context, backup: Rebuilding) -> Comparison:
+    """As it is once the controllers are through."""
+    cluster = context.results.get(ClusterAccess).cluster
+    last: list[Comparison] = []
+
+    def look() -> Observation[Comparison]:
+        last.append(_compare(context, cluster, backup))
+        found = last[-1]
+        return Observation(
+            found if not found.differing else None, f"not yet: {', '.join(found.differing[:3])}"
+        )
+
+    try:
+        patient = replace(context, deadline=min(PATIENCE, context.deadline))
+        settled: Comparison = patient.wait(look, "the objects of the backup")
+    except DeadlineError:
+        return last[-1]
+    return settled
+
+
+def _compare(context: Context, cluster: Cluster, backup: Rebuilding) -> Comparison:
+    items = list(_objects(cluster))
+    prefix = f"{context.config.ssm_prefix}/"
+    facts = _facts(context.config.seeds)
+    restored = frozenset(prefix + seed for seed in backup.manifest.seeds if seed not in facts)
+    anew = objects.of_facts((item for item in items if item.get("kind") == EXTERNAL_SECRET.name), restored)
+
+    def excused(kind: str, which: str) -> bool:
+        return kind == str(CLAIM) or (kind == str(SECRET) and which in anew)
+
+    return objects.compare(backup.marks, objects.marks(items), excused)
+
+
+def _objects(cluster: Cluster) -> Iterator[Json]:
+    for kind in stored(cluster.refresh()):
+        if kind not in objects.FLEETING:
+            yield from cluster.list(kind)
+
+
+def _revision(context: Context, backup: Rebuilding) -> Iterator[Problem]:
+    """Whoever has seen the lost cluster must not meet a revision of it again."""
+    now = int(context.results.get(ClusterAccess).cluster.listing(NAMESPACE).version)
+    if now <= backup.manifest.etcd.revision + etcd.BUMP:
+        what = f"revision {now} is not above {backup.manifest.etcd.revision} + {etcd.BUMP}"
+        yield Problem("etcd", what, "bootstrap down, then restore again")
+
+
+def _facts(seeds: Iterable[Seed]) -> frozenset[str]:
+    """Seeds that tell of the infrastructure: a new one has others."""
+    return frozenset(
+        seed.name for seed in seeds if seed.from_output or (seed.template and "{output." in seed.template)
+    )
+
+
+def _is_ours(seed: Seed, values: Mapping[str, str]) -> bool:
+    return seed.name in values and not seed.from_output
+
+
+def restored_seeds(context: Context) -> dict[str, str]:
+    """Values that come from the backup instead of their source, by name below the prefix."""
+    backup = context.results.find(Rebuilding)
+    if backup is None:
+        return {}
+    made = {seed.name for seed in context.config.seeds if seed.generate or seed.from_env or seed.from_file}
+    return {seed: value for seed, value in backup.seeds.items() if seed in made}
+
+
+def _name(context: Context, parameter: str) -> str:
+    return f"{context.config.ssm_prefix}/{parameter}"
+
+
+def _api(context: Context, service: str) -> Api:
+    return Api(context.target.client(service))
