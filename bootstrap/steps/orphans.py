@@ -7,8 +7,8 @@ next plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, PARTS, Finder, World
 from bootstrap.aws.api import Api
@@ -16,6 +16,7 @@ from bootstrap.context import Context
 from bootstrap.errors import StuckError, ToolError
 from bootstrap.events import Notice
 from bootstrap.terraform.creations import Creations
+from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.runner import Planning, Terraform
 
 ROUNDS = 8  # VPC → subnet → instance → address association, and some to spare
@@ -24,18 +25,14 @@ ROUNDS = 8  # VPC → subnet → instance → address association, and some to s
 def adopt(context: Context, terraform: Terraform, planning: Planning) -> Planning:
     """The plan that takes over what is there already. Raises StuckError when that is to be refused."""
     policy, parallelism = context.config.terraform.orphans, context.config.terraform.parallelism
-    found: dict[str, str] = {}
-    for _ in range(ROUNDS):
-        new = _look(context, terraform, planning, FINDERS)
-        if not new:
-            break
-        if policy == "refuse":
-            raise _refused(new)
-        found |= new
-        context.progress(f"found {len(found)} resources of an earlier run that are not in Terraform's state")
-        terraform.imports(found)
+    if policy == "refuse" and (there := _look(context, terraform, planning, FINDERS)):
+        raise _refused(there)
+
+    def plan(found: Mapping[str, str]) -> Planning:
         again = [address for address in found if policy == "remove" and _machine(address)]
-        planning = terraform.plan(parallelism, replace=again)
+        return terraform.plan(parallelism, replace=again)
+
+    found, planning = _gather(context, terraform, planning, FINDERS, plan)
     if found:
         what = "makes machines anew and takes over the rest of" if policy == "remove" else "takes over"
         names = ", ".join(f"{address} ({id_})" for address, id_ in found.items())
@@ -49,28 +46,50 @@ def _machine(address: str) -> bool:
 
 
 def adopt_for_destroy(context: Context, terraform: Terraform) -> None:
-    """Write into the state what an earlier run made, so that `terraform destroy` knows it."""
-    parallelism, tried = context.config.terraform.parallelism, set[str]()
-    for _ in range(ROUNDS):
-        planning = terraform.plan(parallelism, refresh=False)
-        new = _look(context, terraform, planning, {**FINDERS, **HARMLESS})
-        if new.keys() <= tried:
-            break
-        for address, id_ in new.items():
-            if address not in tried:
-                tried.add(address)
-                _import(context, terraform, address, id_)
+    """Write into the state what an earlier run made, so that `terraform destroy` knows it.
 
-
-def _import(context: Context, terraform: Terraform, address: str, id_: str) -> None:
-    """What Terraform cannot take over is no reason to keep the rest: the audit after it finds it."""
-    context.progress(f"terraform import {address}, which an earlier run made")
+    What Terraform cannot take over is no reason to keep the rest: the audit after it finds it.
+    """
     try:
-        terraform.import_now(address, id_)
+        _take_over(context, terraform)
     except ToolError as error:
-        context.emit(
-            Notice(f"{address} ({id_}) could not be imported, so it is left to the audit: {error.why}")
-        )
+        text = f"what an earlier run made could not be imported, so it is left to the audit: {error}"
+        context.emit(Notice(text))
+    finally:
+        terraform.imports({})
+
+
+def _take_over(context: Context, terraform: Terraform) -> None:
+    """Apply the imports and nothing else. What they depend on was made before them, so it is among them.
+
+    `terraform import` would not do: it stumbles over every `for_each` whose values are not known before the
+    rest of the stack is there. A plan knows better.
+    """
+    plan = partial(terraform.plan, context.config.terraform.parallelism, refresh=False)
+    found, _ = _gather(context, terraform, plan(), {**FINDERS, **HARMLESS}, lambda _: plan())
+    if found:
+        plan(only=tuple(found))
+        terraform.apply(context.config.terraform.parallelism, Refusals())
+
+
+def _gather(
+    context: Context,
+    terraform: Terraform,
+    planning: Planning,
+    finders: Mapping[str, Finder],
+    plan: Callable[[Mapping[str, str]], Planning],
+) -> tuple[Mapping[str, str], Planning]:
+    """What is there, by address, and the plan that imports it; `plan` makes it anew with what was found."""
+    found: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        new = _look(context, terraform, planning, finders)
+        if not new:
+            break
+        found |= new
+        context.progress(f"found {len(found)} resources of an earlier run that are not in Terraform's state")
+        terraform.imports(found)
+        planning = plan(found)
+    return found, planning
 
 
 def _look(

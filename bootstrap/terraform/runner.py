@@ -66,26 +66,31 @@ class Terraform:
         settings = dict(backend) or None
         self._stream("init", backend_config=settings, reconfigure=IsFlagged)
 
-    def plan(self, parallelism: int, replace: Sequence[str] = (), *, refresh: bool = True) -> Planning:
+    def plan(
+        self,
+        parallelism: int,
+        replace: Sequence[str] = (),
+        *,
+        only: Sequence[str] = (),
+        refresh: bool = True,
+    ) -> Planning:
         """What is to change, kept for `apply`. What stands at the addresses `replace` is made anew.
 
-        Without `refresh` only the state is asked what there is.
+        With `only`, what does not stand there, nor is needed by what does, is left out. Without `refresh`
+        only the state is asked what there is.
         """
-        again = {"replace": list(replace)} if replace else {}
-        return self._plan(out=_PLAN, parallelism=parallelism, refresh=refresh, **again)
+        addresses = {"replace": list(replace), "target": list(only)}
+        chosen = {option: value for option, value in addresses.items() if value}
+        return self._plan(out=_PLAN, parallelism=parallelism, refresh=refresh, **chosen)
 
     def creations(self) -> Creations:
         """What the kept plan is going to make."""
         return creations(self._capture("show", _PLAN, json=IsFlagged))
 
     def imports(self, addresses: Mapping[str, str]) -> None:
-        """Have the next plan take these over: the id in AWS, by address."""
+        """Have the plans from now on take these over, and no others: the id in AWS, by address."""
         blocks = (f"import {{\n  to = {to}\n  id = {json.dumps(id_)}\n}}\n" for to, id_ in addresses.items())
         (self.folder / IMPORTS).write_text("\n".join(blocks), encoding="utf-8")
-
-    def import_now(self, address: str, id_: str) -> None:
-        """Write it into the state at once, without a plan."""
-        self._capture("import", address, id_, input=False)
 
     def force_unlock(self, lock: str) -> None:
         """Break the state lock of that id."""

@@ -19,10 +19,13 @@ from bootstrap.context import Context
 from bootstrap.doctor import Check
 from bootstrap.errors import Interrupted, StuckError
 from bootstrap.plan import Done, Plan, Step
+from bootstrap.steps import backend, lock
 from bootstrap.targets.base import Target
+from tests.aws_context import client
 from tests.fakes import target
 
 CANARY = "canary-value-7731"
+AWS = "BOOTSTRAP_TEST_AWS"  # URL of an AWS; with it, the run is guarded by the run lock
 
 
 def succeed(context: Context) -> Done:
@@ -83,8 +86,11 @@ SCENARIOS: dict[str, Callable[[Context], Done]] = {
 
 
 def build(config: Environment, target: Target) -> Plan:
-    first = Step("first", "First step", SCENARIOS[sys.argv[1]])
-    return Plan("up", (first, Step("second", "Second step", look, ("first",))))
+    guards: tuple[Step, ...] = ()
+    if AWS in os.environ:
+        guards = (Step("backend", "Bucket", backend.run), Step("lock", "Run lock", lock.run, ("backend",)))
+    first = Step("first", "First step", SCENARIOS[sys.argv[1]], tuple(step.name for step in guards))
+    return Plan("up", (*guards, first, Step("second", "Second step", look, ("first",))))
 
 
 def always(answer: object) -> Callable[..., object]:
@@ -97,7 +103,11 @@ def always(answer: object) -> Callable[..., object]:
 def install(scenario: str) -> None:
     """Put the fakes where the commands look."""
     # There is nothing to take down, so `down` asks no AWS what there is.
-    fake = replace(target(billed=scenario == "billed"), exists=lambda: False)
+    fake = replace(
+        target(billed=scenario == "billed"),
+        exists=lambda: False,
+        client=lambda service: client(service, os.environ[AWS]),
+    )
     found = status.Status("dev", "fake", (status.Part("API server", "up"),), (), ())
     shown = preview.Preview("dev", "fake", notices=("nothing is real",))
     ok = scenario != "unfit"

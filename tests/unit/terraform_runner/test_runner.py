@@ -104,6 +104,12 @@ def test_a_plan_without_changes_is_not(stage: Stage) -> None:
     assert not stage.terraform.plan(7).needed
 
 
+def test_a_plan_may_be_for_some_addresses_only(stage: Stage) -> None:
+    stage.terraform.plan(7, only=("a.b", 'm["x"].c'), refresh=False)
+    (call,) = stage.calls()
+    assert {"-target=a.b", '-target=m["x"].c', "-refresh=false"} <= set(call)
+
+
 def test_a_preview_locks_and_keeps_nothing(stage: Stage) -> None:
     stage.terraform.preview(7)
     (call,) = stage.calls()
