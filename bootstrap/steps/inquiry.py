@@ -12,7 +12,7 @@ from bootstrap.kubernetes.waves import Member
 
 QUIET = 5.0  # seconds without a change after which an Application is asked about
 ALARMED = 1.0  # the same for one that looks broken
-PAUSE = 2.0  # seconds between two looks, however long they take: what can be seen is to be named within 15 s
+PAUSE = 1.0  # seconds between two looks, however long they take: what can be seen is to be named within 15 s
 HOLD = 5.0  # seconds over which a hopeless cause has to be seen, at more than one look, to be believed
 
 Look = Callable[[], tuple[Verdict, ...]]
