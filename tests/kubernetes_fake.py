@@ -49,6 +49,7 @@ BUILT_IN = (
     objects.CRD,
     objects.VALIDATING_WEBHOOKS,
     Kind("", "ServiceAccount"),
+    Kind("apps", "ReplicaSet"),
 )
 ARGO = (objects.APPLICATION, objects.APPLICATION_SET, objects.APP_PROJECT)
 ESO = (objects.EXTERNAL_SECRET, objects.SECRET_STORE)

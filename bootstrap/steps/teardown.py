@@ -16,10 +16,10 @@ from contextlib import suppress
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, TemporaryError
 from bootstrap.events import Notice, ResourceChanged
-from bootstrap.kubernetes.argo import CASCADE
+from bootstrap.kubernetes.argo import CASCADE, tracked_app
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
-from bootstrap.kubernetes.errors import Forbidden, NotFound, Untrusted
+from bootstrap.kubernetes.errors import Forbidden, NotFound, NotServed, Untrusted
 from bootstrap.kubernetes.health.core import addresses
 from bootstrap.kubernetes.objects import (
     APPLICATION,
@@ -29,6 +29,7 @@ from bootstrap.kubernetes.objects import (
     DEPLOYMENT,
     INGRESS,
     NAMESPACE,
+    POD,
     SERVICE,
     VOLUME,
     Json,
@@ -38,6 +39,7 @@ from bootstrap.kubernetes.objects import (
     is_true,
     metadata,
     name,
+    namespace,
     spec,
     status,
     terminating,
@@ -133,6 +135,7 @@ class Remover:
 
     def decide(self, world: World) -> Observation[tuple[Key, ...]]:
         self._release(world)
+        self._release_claims(world)
         applications = [item for item in world.items(APPLICATION) if not _only_frame(item)]
         applications += world.items(APPLICATION_SET)
         costly = [item for kind in COSTLY for item in world.items(kind) if _costs(item)]
@@ -176,22 +179,61 @@ class Remover:
                 self._cluster.patch(Key.of(item), {"metadata": {"finalizers": staying}})
 
     def _release(self, world: World) -> None:
-        """Delete what a controller holds something for, all of it, while that controller lives.
+        """Delete what a controller holds a load balancer for, all of it, while that controller lives.
 
-        Deleting Applications is not enough: StatefulSets leave their claims behind, and where Argo CD does
-        not work any more nothing would go. Kubernetes keeps a claim until its last pod is gone.
+        Deleting Applications is not enough: where Argo CD does not work any more nothing would go.
         """
-        holders = (*world.items(CLAIM), *world.items(INGRESS), *world.items(SERVICE))
-        for item in holders:
+        for item in (*world.items(INGRESS), *world.items(SERVICE)):
             balanced = Key.of(item).kind != SERVICE or spec(item).get("type") == "LoadBalancer"
             if balanced and not terminating(item):
                 self._cluster.delete(Key.of(item), uid=uid(item))
 
+    def _release_claims(self, world: World) -> None:
+        """Delete every claim for storage; StatefulSets leave theirs behind.
+
+        Kubernetes keeps a claim until its last pod is gone, and Argo CD deletes nothing of an Application
+        while something of it is terminating (v3.2, appcontroller.go, finalizeApplicationDeletion): with its
+        claim deleted first, the Deployment that uses it would stay, and so would the claim. So an
+        Application's own claims are left to Argo CD, until nothing goes away any more.
+        """
+        applications = {name(item) for item in world.items(APPLICATION)}
+        waited = self._waited() > self._patience / 2
+        for claim in world.items(CLAIM):
+            if waited or tracked_app(claim) not in applications:
+                if not terminating(claim):
+                    self._cluster.delete(Key.of(claim), uid=uid(claim))
+                elif waited:
+                    self._stop_users(Key.of(claim))
+
+    def _stop_users(self, claim: Key) -> None:
+        """Delete what runs the pods that keep a claim, else the pods."""
+        for pod in self._cluster.list(POD, claim.namespace):
+            volumes = spec(pod).get("volumes") or ()
+            used = {dig(volume, "persistentVolumeClaim", "claimName") for volume in volumes}
+            if claim.name in used:
+                self._cluster.delete(self._runner(pod))
+
+    def _runner(self, item: Json) -> Key:
+        """What would make it anew: the end of the chain of its owners."""
+        owners = metadata(item).get("ownerReferences") or ()
+        for owner in (owner for owner in owners if owner.get("controller")):
+            with suppress(NotFound, NotServed):
+                above = Key(Kind.of(owner).unversioned, namespace(item), owner["name"])
+                return self._runner(self._cluster.get(above))
+        return Key.of(item)
+
     def _stalled(self, count: int) -> bool:
-        now = self._context.clock.monotonic()
         if count < self._fewest:
-            self._fewest, self._since = count, now
-        return now - self._since > min(STALL, self._context.deadline / 2)
+            self._fewest, self._since = count, self._context.clock.monotonic()
+        return self._waited() > self._patience
+
+    def _waited(self) -> float:
+        """Seconds since something went away last."""
+        return self._context.clock.monotonic() - self._since
+
+    @property
+    def _patience(self) -> float:
+        return min(STALL, self._context.deadline / 2)
 
     def _stuck(self, outside: Sequence[Key], applications: Sequence[Json]) -> DeadlineError:
         config, first = self._context.config, Key.of(applications[0]) if applications else outside[0]

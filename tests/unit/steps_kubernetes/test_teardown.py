@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from bootstrap.aws import ssm
 from bootstrap.errors import DeadlineError, TemporaryError
 from bootstrap.events import Notice
 from bootstrap.kubernetes import client
+from bootstrap.kubernetes.argo import TRACKING
 from bootstrap.kubernetes.errors import Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind, name
 from bootstrap.steps import access, teardown
@@ -133,6 +135,53 @@ def test_claims_that_a_stateful_set_leaves_behind_take_their_volumes_along(bench
     )
     teardown.run(bench.context)
     assert bench.server.stored == {}
+
+
+def claim(app: str = "", **meta: Any) -> Json:
+    tracking = {TRACKING: f"{app}:/PersistentVolumeClaim:shop/data"} if app else {}
+    named = {"name": "data", "namespace": "shop", "annotations": tracking, **meta}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": named}
+
+
+CLAIM = Key(Kind("", "PersistentVolumeClaim"), "shop", "data")
+
+
+def test_claims_of_an_application_are_left_to_argo_cd_while_that_is_there(bench: Bench) -> None:
+    """Argo CD deletes no Deployment while the claim, which waits for its pods to go, is terminating."""
+    put(bench, "root", "shop")
+    bench.server.put(claim("shop"))
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    assert CLAIM in bench.server.stored
+
+
+def test_claims_of_an_application_that_is_gone_go(bench: Bench) -> None:
+    put(bench, "root")
+    bench.server.put(claim("shop"))
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    assert CLAIM not in bench.server.stored
+
+
+def test_where_nothing_goes_any_more_what_uses_a_claim_goes_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Argo CD leaves it when it is dead, or when somebody else has deleted the claim."""
+    stuck(bench, monkeypatch)
+    put(bench, "shop")
+    bench.server.put(claim("shop", finalizers=["kubernetes.io/pvc-protection"], deletionTimestamp="2026"))
+    template = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
+    for kind, owner in (("Deployment", ""), ("ReplicaSet", "Deployment"), ("Pod", "ReplicaSet")):
+        group = "v1" if kind == "Pod" else "apps/v1"
+        meta: Json = {"name": "api", "namespace": "shop"}
+        if owner:
+            meta["ownerReferences"] = [
+                {"apiVersion": "apps/v1", "kind": owner, "name": "api", "controller": True}
+            ]
+        bench.server.put({"apiVersion": group, "kind": kind, "metadata": meta, "spec": template})
+    teardown.run(bench.context)
+    assert Key(Kind("apps", "Deployment"), "shop", "api") not in bench.server.stored
+    assert Key(Kind("", "Pod"), "shop", "api") in bench.server.stored, "it goes with its Deployment"
 
 
 def test_a_volume_that_is_to_be_kept_keeps_nobody(bench: Bench) -> None:
