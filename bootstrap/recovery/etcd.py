@@ -32,6 +32,9 @@ STALE = (
     "/registry/csinodes/",
     "/registry/volumeattachments/",
     "/registry/secrets/kube-system/bootstrap-token-",
+    # Certificate authorities of the lost control plane: the new one would add itself, and trust the old, too.
+    "/registry/configmaps/kube-public/cluster-info",
+    "/registry/configmaps/kube-system/extension-apiserver-authentication",
 )
 
 

@@ -6,13 +6,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap import doctor
 from bootstrap.config.model import Environment, Gitops
 from bootstrap.errors import PermanentError, TemporaryError, UsageError
 from bootstrap.targets.base import Target, Tools
+
+if TYPE_CHECKING:
+    from bootstrap.context import Context
+    from bootstrap.recovery.manifest import EtcdStatus
 
 REMOTE_TIMEOUT = 30.0  # seconds
 TERRAFORM = doctor.Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile
@@ -41,7 +46,19 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
             doctor.credentials(client, config.account, config.profile),
         ),
         billed=True,
+        snapshot=partial(_snapshot, config, client),
     )
+
+
+def _snapshot(config: Environment, client: Callable[[str], Any], context: Context, into: Path) -> EtcdStatus:
+    from bootstrap.aws.api import Api  # noqa: PLC0415 - boto3
+    from bootstrap.recovery import remote  # noqa: PLC0415
+    from bootstrap.steps.backup import Begun  # noqa: PLC0415
+
+    begun = context.results.get(Begun)
+    store, backup = begun.vault.store, begun.manifest.id
+    connect: Callable[[str], Api] = lambda service: Api(client(service))  # noqa: E731
+    return remote.snapshot(connect, config.tags, store, backup, into, wait=context.wait)
 
 
 def remote_commit(gitops: Gitops) -> str:

@@ -50,8 +50,14 @@ data "aws_iam_policy_document" "control_plane" {
     condition {
       test     = "StringEquals"
       variable = "kms:EncryptionContext:PARAMETER_ARN"
-      values   = ["${local.parameter}/cluster/kubeconfig", "${local.parameter}/cluster/join"]
+      values   = [for name in ["kubeconfig", "join", "restore-source"] : "${local.parameter}/cluster/${name}"]
     }
+  }
+
+  statement {
+    sid       = "FetchBackup" # where a new cluster begins with a backup's etcd
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameter}/cluster/restore", "${local.parameter}/cluster/restore-source"]
   }
 
   statement {

@@ -46,6 +46,8 @@ locals {
     }
     "/etc/systemd/system/bootstrap-join.service" = { mode = "0644", content = file("${path.module}/files/bootstrap-join.service") }
     "/etc/systemd/system/bootstrap-join.timer"   = { mode = "0644", content = file("${path.module}/files/bootstrap-join.timer") }
+    "/etc/bootstrap/stale"                       = { mode = "0644", content = file("${path.module}/files/stale") }
+    "/usr/local/sbin/bootstrap-restore"          = { mode = "0755", content = file("${path.module}/files/restore.sh") }
     "/usr/local/sbin/bootstrap-join"             = { mode = "0755", content = file("${path.module}/files/bootstrap-join.sh") }
   }
 

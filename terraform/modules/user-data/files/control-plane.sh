@@ -13,6 +13,8 @@ initialise() {
     # An earlier attempt of ours broke off. kubeadm keeps the certificates and the etcd it finds; anybody else's
     # leftovers still stop it here.
     again=(--ignore-preflight-errors="$ports,$manifests-kube-apiserver.yaml,$manifests-kube-controller-manager.yaml,$manifests-kube-scheduler.yaml,$manifests-etcd.yaml,DirAvailable--var-lib-etcd")
+  elif [ -f "$STATE/restored" ]; then
+    again=(--ignore-preflight-errors=DirAvailable--var-lib-etcd)
   fi
   KUBERNETES_VERSION=$(kubeadm version -o short)
   export KUBERNETES_VERSION
@@ -25,7 +27,7 @@ initialise() {
 
 # Without a network no node becomes Ready. The GitOps repository owns it from its wave 5 on: never touched again here.
 install_network() {
-  [ -f "$STATE/network" ] && return
+  [ -f "$STATE/network" ] || [ -f "$STATE/restored" ] && return
   local manifests="https://raw.githubusercontent.com/projectcalico/calico/$CALICO_VERSION/manifests"
   kubectl apply --server-side --force-conflicts -f "$manifests/operator-crds.yaml" -f "$manifests/tigera-operator.yaml"
   kubectl wait --for=condition=Established --timeout=60s crd/installations.operator.tigera.io
@@ -47,6 +49,7 @@ publish_kubeconfig() {
 }
 
 install -d -m 0700 "$STATE"
+/usr/local/sbin/bootstrap-restore
 initialise
 install_network
 place_dns
