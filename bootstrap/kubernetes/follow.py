@@ -69,7 +69,9 @@ def _follower(item: Json, parameters: Collection[str]) -> Follower | None:
         return None
     target = spec(item).get("target") or {}
     secret = Key(SECRET, namespace(item), str(target.get("name") or name(item)))
-    plain = [entry for entry in refs if _plain(entry)] if not target.get("template") else []
+    template = target.get("template") or {}
+    made = template.get("data") or template.get("templateFrom")  # else only labels and the like are
+    plain = [] if made else [entry for entry in refs if _plain(entry)]
     pinned = [dig(entry, "remoteRef", "version") for entry in refs if dig(entry, "remoteRef", "version")]
     return Follower(
         Key.of(item),

@@ -12,7 +12,8 @@ import pytest
 from bootstrap.local.toolchain import Toolchain
 from tests.end_to_end.product import REPOSITORY, Product, clone
 
-CANARY = f"canary-{uuid4()}"  # made anew: a fixed one would be found in this file's own copies
+# Made anew: fixed ones would be found in this file's own copies.
+CANARY, FILE_CANARY, KEY_CANARY = (f"canary-{kind}-{uuid4()}" for kind in ("env", "file", "key"))
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +36,11 @@ def product(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> I
         "AWS_PROFILE": "somebody-elses-profile",
         "KUBECONFIG": str(folder / "somebody-elses-kubeconfig"),
         "BOOTSTRAP_TEST_CANARY": CANARY,
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",  # of nobody; what matters is that its secret stays one
+        "AWS_SECRET_ACCESS_KEY": KEY_CANARY,
     }
     clone(folder)
+    (folder.parent / "canary").write_text(FILE_CANARY + "\n")
     Path(environ["KUBECONFIG"]).write_text("not to be touched\n")
     _plant(folder)
     made = Product(folder, environ)
@@ -46,12 +50,16 @@ def product(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def _plant(folder: Path) -> None:
-    """A supplied secret from the environment, and a manifest change nobody has committed."""
+    """Supplied secrets of every kind, and a manifest change nobody has committed."""
     config = folder / "bootstrap.yaml"
     text = config.read_text()
     marker = "    seeds:\n"
     assert marker in text
-    seed = "      - {name: test/canary, from_env: BOOTSTRAP_TEST_CANARY}\n"
-    config.write_text(text.replace(marker, marker + seed, 1))
+    seeds = (
+        "      - {name: test/canary, from_env: BOOTSTRAP_TEST_CANARY}\n"
+        "      - {name: test/file, from_file: ../canary}\n"
+        "      - {name: test/both, template: 'a {seed:test/canary} b {seed:test/file}'}\n"
+    )
+    config.write_text(text.replace(marker, marker + seeds, 1))
     namespaces = next((folder / "manifests").rglob("kustomization.yaml"))
     namespaces.write_text(namespaces.read_text() + "# rehearsed, not committed\n")

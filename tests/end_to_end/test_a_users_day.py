@@ -6,6 +6,7 @@ table), not on what the product says of itself, wherever there is a witness.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
@@ -18,9 +19,12 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 
+from bootstrap.config.load import load
 from bootstrap.local.toolchain import Toolchain
-from tests.end_to_end.conftest import CANARY
+from tests.canaries import SHORTEST, Allowed, Canaries, CommandLines, leaks
+from tests.end_to_end.conftest import CANARY, FILE_CANARY, KEY_CANARY
 from tests.end_to_end.product import Outcome, Product, processes
 
 pytestmark = pytest.mark.platform
@@ -50,9 +54,16 @@ def cluster(toolchain: Toolchain, product: Product) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def first(product: Product) -> Outcome:
+def watched() -> CommandLines:
+    """Every process's command line while `up` runs."""
+    return CommandLines(Canaries({"given": CANARY, "filed": FILE_CANARY, "aws key": KEY_CANARY}), every=0.2)
+
+
+@pytest.fixture(scope="module")
+def first(product: Product, watched: CommandLines) -> Outcome:
     """`up` from nothing."""
-    return product.run("up")
+    with watched:
+        return product.run("up")
 
 
 def test_up_from_nothing_succeeds_and_says_what_it_did(first: Outcome) -> None:
@@ -150,38 +161,106 @@ def test_the_run_folder_holds_events_and_reports(first: Outcome, product: Produc
     )
 
 
+# Where secrets belong, below .bootstrap; everything else is searched.
+BELONGS = (
+    Allowed("environments/*/kubeconfig", "the way into the cluster", private=True),
+    Allowed("environments/local/local/aws/*", "the memory of the simulated AWS"),
+    Allowed(
+        "environments/local/local/control-plane/*", "the disk of the simulated control plane: etcd, keys"
+    ),
+    Allowed(
+        "environments/local/local/run/*/*", "working folders of the cluster's own programs", private=True
+    ),
+)
+
+
+def _secrets(product: Product, cluster: Cluster) -> Canaries:
+    """What was planted, every value a seed has or had in SSM, and what the cluster keeps secret."""
+    values = {"given": CANARY, "filed": FILE_CANARY, "aws key": KEY_CANARY}
+    ssm = _client(product, "ssm")
+    config = load(product.clone / "bootstrap.yaml", "local", values=False)
+    for seed in config.seeds:
+        if seed.from_output or (seed.template and "{seed:" not in seed.template):
+            continue  # a fact, such as a URL
+        name = f"{config.ssm_prefix}/{seed.name}"
+        for version in ssm.get_parameter_history(Name=name, WithDecryption=True)["Parameters"]:
+            values[f"{seed.name}:{version['Version']}"] = version["Value"]
+    (user,) = yaml.safe_load((product.state / "kubeconfig").read_text())["users"]
+    for key in ("client-key-data", "token"):
+        if key in user["user"]:
+            values[f"kubeconfig {key}"] = user["user"][key]
+    for secret in cluster.get("secrets", "-n", "argocd"):
+        for key, value in (secret.get("data") or {}).items():
+            if key in ("admin.password", "server.secretkey", "auth", "password"):
+                values[f"{secret['metadata']['name']} {key}"] = base64.b64decode(value).decode()
+    return Canaries({name: value for name, value in values.items() if len(value) >= SHORTEST})
+
+
 def test_no_secret_in_anything_the_run_wrote(first: Outcome, product: Product, cluster: Cluster) -> None:
-    """The planted value and every generated one: in no log, report, plan, Terraform file or printed line."""
-    import base64  # noqa: PLC0415
-
-    secrets = {CANARY}
-    for secret in cluster.get("secrets", "-A"):
-        if secret["type"] == "Opaque" and secret["metadata"].get("labels", {}).get(
-            "reconcile.external-secrets.io/managed"
-        ):
-            secrets |= {
-                base64.b64decode(value).decode()
-                for key, value in secret["data"].items()
-                if "PASSWORD" in key.upper()
-            }
-    assert len(secrets) > 3
-    printed = json.dumps(first.lines) + first.words
-    places = {"printed": printed}
-    kept = {"kubeconfig"}
-    for path in (product.clone / ".bootstrap").rglob("*"):
-        inside = path.relative_to(product.clone / ".bootstrap").parts
-        if not path.is_file() or path.is_symlink() or path.name in kept or _is_the_cloud_itself(inside):
-            continue
-        places[str(path)] = path.read_bytes().decode("utf-8", "replace")
-    leaks = [place for place, text in places.items() for secret in secrets if secret in text]
-    assert leaks == []
-    environments = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
-    assert not [line for line in environments for secret in secrets if secret in line]
+    """Planted, generated and made ones: in no log, report, plan, Terraform file or printed line."""
+    secrets = _secrets(product, cluster)
+    assert any(name.startswith("kubeconfig ") for name in secrets.values)
+    assert len(secrets.values) > 20
+    assert secrets.seen_in((json.dumps(first.lines) + first.words).encode()) == []
+    assert leaks(product.clone / ".bootstrap", secrets, BELONGS) == []
+    cache = Path(product.environ["BOOTSTRAP_CACHE"])
+    assert leaks(cache, secrets, [Allowed("tools/*", "programs, built before")]) == []
+    watched = CommandLines(secrets)
+    watched.look()
+    assert watched.leaks == set()
 
 
-def _is_the_cloud_itself(inside: tuple[str, ...]) -> bool:
-    """moto's memory is AWS and etcd's data is the cluster: there the secrets belong."""
-    return "local" in inside and bool({"aws", "etcd"} & set(inside)) and not inside[-1].endswith(".log")
+def test_no_planted_secret_stood_in_a_command_line_during_up(first: Outcome, watched: CommandLines) -> None:
+    assert watched.looks > 10
+    assert watched.leaks == set()
+
+
+def test_no_secret_in_terraforms_state(first: Outcome, product: Product, cluster: Cluster) -> None:
+    """In S3, where it lies; in every version of every object but snapshots of etcd, which is the cluster."""
+    secrets, s3 = _secrets(product, cluster), _client(product, "s3")
+    found = []
+    for bucket in s3.list_buckets()["Buckets"]:
+        for item in s3.list_object_versions(Bucket=bucket["Name"]).get("Versions", []):
+            if "etcd" in item["Key"]:
+                continue
+            place = {"Bucket": bucket["Name"], "Key": item["Key"], "VersionId": item["VersionId"]}
+            found += [
+                f"{item['Key']}: {name}" for name in secrets.seen_in(s3.get_object(**place)["Body"].read())
+            ]
+    assert found == []
+
+
+def test_a_rotated_secret_reaches_the_cluster(first: Outcome, product: Product, cluster: Cluster) -> None:
+    """By SSM's version and the Secret's content; every other Secret keeps what it has."""
+    name = "/eco2/dev/database/auth/postgres-password"
+    before, held = (
+        _contents(cluster),
+        _client(product, "ssm").get_parameter(Name=name)["Parameter"]["Version"],
+    )
+    assert product.run("rotate", "database/auth/postgres-password").code == 2  # nobody said yes
+    told = product.run("rotate", "database/auth/postgres-password", "--yes")
+    assert told.code == 0, told.words[-4000:]
+    now = _client(product, "ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    assert now["Version"] == held + 1
+    after = _contents(cluster)
+    assert after["auth", "postgres-auth-secret"]["POSTGRES_PASSWORD"] == now["Value"]
+    assert before["auth", "postgres-auth-secret"]["POSTGRES_PASSWORD"] != now["Value"]
+    changed = {
+        after[key][entry] for key in after for entry in after[key] if after[key][entry] != before[key][entry]
+    }
+    assert changed == {now["Value"]}
+    assert now["Value"] not in json.dumps(told.lines) + told.words
+
+
+def _contents(cluster: Cluster) -> dict[tuple[str, str], dict[str, str]]:
+    """What External Secrets has made: Secrets by namespace and name, decoded."""
+    return {
+        (secret["metadata"]["namespace"], secret["metadata"]["name"]): {
+            key: base64.b64decode(value).decode() for key, value in secret["data"].items()
+        }
+        for secret in cluster.get("secrets", "-A")
+        if (secret["metadata"].get("labels") or {}).get("reconcile.external-secrets.io/managed")
+    }
 
 
 def test_memory_of_the_whole_platform(first: Outcome, product: Product) -> None:

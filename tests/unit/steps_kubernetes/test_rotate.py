@@ -18,7 +18,7 @@ from bootstrap.aws.secret_age import MADE, due
 from bootstrap.config.model import Generate, Seed
 from bootstrap.errors import DeadlineError, Interrupted, PermanentError
 from bootstrap.events import Notice
-from bootstrap.kubernetes.follow import RESTARTED
+from bootstrap.kubernetes.follow import RESTARTED, Hold, followers
 from bootstrap.kubernetes.objects import DEPLOYMENT, EXTERNAL_SECRET, SECRET, Json, Key, Kind
 from bootstrap.plan import Done
 from bootstrap.steps import access, rotate, seeds
@@ -315,6 +315,14 @@ def test_what_makes_something_else_of_it_has_to_read_it_again(stage: Stage) -> N
     first = stage.server.get(EXTERNAL_SECRET, "made", "auth")["status"]["refreshTime"]
     stage.rotate("db/password")
     assert stage.server.get(EXTERNAL_SECRET, "made", "auth")["status"]["refreshTime"] > first
+
+
+def test_a_template_of_labels_alone_changes_nothing_of_the_proof(stage: Stage) -> None:
+    labelled = {"name": "labelled", "template": {"metadata": {"labels": {"a": "b"}}}}
+    stage.server.put(external("labelled", "db/password", target=labelled))
+    (found,) = followers([stage.server.get(EXTERNAL_SECRET, "labelled", "auth")], {f"{PREFIX}/db/password"})
+    assert found.holds == (Hold("PASSWORD", f"{PREFIX}/db/password"),)
+    assert not found.derived
 
 
 @pytest.mark.parametrize(
