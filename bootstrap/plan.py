@@ -68,6 +68,7 @@ def build_up(config: Environment, target: Target) -> Plan:
     """The steps from nothing to a healthy cluster. Announced before anything is touched."""
     from bootstrap.steps import (  # noqa: PLC0415 - steps import boto3 and the like; `--help` must not
         access,
+        archive,
         argocd,
         backend,
         checks,
@@ -93,7 +94,8 @@ def build_up(config: Environment, target: Target) -> Plan:
         Step("backend", "State bucket", backend.run, ("preflight", "lint")),
         Step("lock", "Run lock", lock.run, ("backend",)),
         Step("lifetime", "Record in SSM, with expiry", lifetime.run, ("lock",)),
-        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("lifetime",), deadline=3600),
+        Step("archive", "Archive of the databases", archive.run, ("lifetime",)),
+        Step("terraform", "Terraform: VPC, EC2, SSM facts", terraform.run, ("archive",), deadline=3600),
         Step("seeds", "Seed SSM parameters", seeds.run, ("terraform",)),
         Step("access", "Kubeconfig and API server", access.run, ("terraform",), deadline=1200),
         Step("nodes", f"{len(config.nodes)} nodes Ready", nodes.run, ("access",), deadline=1200),
@@ -104,6 +106,8 @@ def build_up(config: Environment, target: Target) -> Plan:
         Step("waves", "Sync waves", waves.run, ("root-app", *during), deadline=_all_waves(config)),
         Step("verify", "Verify", verify.run, ("waves",)),
     )
+    if config.archive is None:
+        steps = _without("archive", steps, instead=("lifetime",))
     mine = tuple(_with_deadline(step, config) for step in steps)
     return Plan("up", _after(_after(first, target.before), mine))
 
@@ -230,10 +234,12 @@ def _sorted(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(done)
 
 
-def _without(name: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The others, which wait for it no longer."""
+def _without(name: str, steps: tuple[Step, ...], instead: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """The others; who waited for it waits for those `instead`."""
     return tuple(
-        replace(step, needs=tuple(need for need in step.needs if need != name))
+        replace(step, needs=(*(need for need in step.needs if need != name), *instead))
+        if name in step.needs
+        else step
         for step in steps
         if step.name != name
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from bootstrap import duration
 from bootstrap.aws import passwords
-from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, name_problem
+from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, MOST_PARAMETERS, name_problem
 from bootstrap.config.decode import Decoder, suggest
 from bootstrap.config.model import FAIL, KEEP, OFF, REMOVE, WARN, Generate, Network, Node, Seed, Taint, Waves
 from bootstrap.errors import Problem
@@ -32,7 +32,18 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
-    *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "terraform"),
+    *(
+        "checks",
+        "toolchain",
+        "platform",
+        "preflight",
+        "lint",
+        "backend",
+        "lock",
+        "lifetime",
+        "archive",
+        "terraform",
+    ),
     *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify", "smoke"),
     *("restore-check", "restore-order", "restore-source", "restore-tidy", "restore-verify"),
     *("vault", "snapshot", "store", "keep-backups"),
@@ -42,7 +53,6 @@ STEPS = (
 
 AZS = 3  # the stack spreads over three availability zones, with a public and a private subnet in each
 SHORTEST_PASSWORD = 8
-MOST_PARAMETERS = 10_000  # standard parameters of an account and region
 VOLUME = (8, 16_384)  # GiB: smallest Ubuntu root volume, largest gp3
 
 # EC2: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions

@@ -13,7 +13,7 @@ from bootstrap.aws.environments import Lifetime, Record
 from bootstrap.config.model import Environment
 from bootstrap.context import Context
 from bootstrap.plan import Done
-from bootstrap.steps import keeping
+from bootstrap.steps import archive, keeping
 
 
 def run(context: Context) -> Done:
@@ -40,4 +40,5 @@ def wanted(config: Environment, before: Record | None, now: float, ttl: str = ""
         created_at=before.created_at if before else environments.stamp(now),
         seeds=tuple(sorted(seed.name for seed in config.seeds)),
         keep=keeping.kept(config.teardown),
+        archive=before.archive if before else archive.place(config, now),
     )
