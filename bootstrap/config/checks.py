@@ -32,19 +32,9 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 
 # Steps whose deadline can be set: those of plan.py and those with which a target prepares and disposes.
 STEPS = (
-    *(
-        "checks",
-        "toolchain",
-        "platform",
-        "preflight",
-        "lint",
-        "backend",
-        "lock",
-        "lifetime",
-        "archive",
-        "terraform",
-    ),
-    *("seeds", "access", "nodes", "eso", "argocd", "root-app", "waves", "mishap", "verify", "smoke"),
+    *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "archive"),
+    *("terraform", "seeds", "access", "nodes", "eso", "argocd", "root-app"),
+    *("waves", "mishap", "verify", "smoke"),
     *("restore-check", "restore-order", "restore-source", "restore-tidy", "restore-verify"),
     *("vault", "snapshot", "store", "keep-backups"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
