@@ -161,17 +161,35 @@ def _is_secret(seed: Seed) -> bool:
 
 
 def source_problems(seeds: Sequence[Seed], prefix: str, sources: Sources) -> tuple[Problem, ...]:
-    """What is wrong with names and supplied values before anything is created: needs no outputs."""
-    problems = []
+    """What is wrong with names and values before anything is created: needs no outputs."""
+    problems, by_name = [], {seed.name: seed for seed in seeds}
     for seed in seeds:
         try:
             if why := name_problem(f"{prefix}/{seed.name}"):
                 raise _Bad(f"the name {why}", "rename it")
             if seed.from_env or seed.from_file:
                 _checked(_supplied(seed, sources))
+            elif (size := _least_bytes(seed, by_name, sources)) > MOST_BYTES:
+                raise _too_long(f"at least {size}")
         except _Bad as bad:
             problems.append(_problem(seed, bad))
     return tuple(problems)
+
+
+def _least_bytes(seed: Seed, seeds: Mapping[str, Seed], sources: Sources, path: tuple[str, ...] = ()) -> int:
+    """How long its value is at least; `path` as in `_Resolver`. What outputs add is not known yet."""
+    if seed.generate:
+        return seed.generate.length
+    if seed.from_env or seed.from_file:
+        try:
+            return len(_supplied(seed, sources).encode())
+        except _Bad:
+            return 0  # told where it is defined
+    if seed.template is None or seed.name in path:
+        return 0
+    parts = (seeds.get(hole["seed"]) for hole in _HOLE.finditer(seed.template))
+    known = (_least_bytes(part, seeds, sources, (*path, seed.name)) for part in parts if part)
+    return len(_HOLE.sub("", seed.template).encode()) + sum(known)
 
 
 class _Bad(Exception):
@@ -276,8 +294,12 @@ def _checked(value: str) -> str:
     if not value:
         raise _Bad("its value is empty, which SSM does not take", "give it a value, or leave this seed out")
     if (size := len(value.encode())) > MOST_BYTES:
-        raise _Bad(f"its value has {size} bytes, SSM takes {MOST_BYTES}", "split it, or keep it elsewhere")
+        raise _too_long(str(size))
     return value
+
+
+def _too_long(size: str) -> _Bad:
+    return _Bad(f"its value has {size} bytes, SSM takes {MOST_BYTES}", "split it, or keep it elsewhere")
 
 
 def _problem(seed: Seed, bad: _Bad) -> Problem:

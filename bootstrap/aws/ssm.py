@@ -18,6 +18,7 @@ BATCH = 10  # names in one GetParameters or DeleteParameters call
 DESCRIBED = 50  # names in one filter of DescribeParameters
 MOST_BYTES = 4096  # of a standard parameter's value
 MOST_LEVELS = 15
+MOST_PARAMETERS = 10_000  # standard parameters of an account and region
 LONGEST_NAME = 900  # characters; AWS takes 1011 with the ARN in front of it
 _NAME = re.compile(r"(/[A-Za-z0-9_.-]+)+")
 

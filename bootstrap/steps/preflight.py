@@ -140,7 +140,7 @@ def _bucket(context: Context, who: Identity) -> Found:
 
 
 def _parameters(context: Context, _: Identity) -> Found:
-    """Two environments on one prefix would overwrite and delete each other's parameters."""
+    """Two environments on one prefix would overwrite each other's parameters; and there must be room."""
     config = context.config
     api = _api(context, "ssm")
     ours = ssm.names(api, config.ssm_prefix, config.tags)
@@ -148,6 +148,12 @@ def _parameters(context: Context, _: Identity) -> Found:
     if others := sorted(any_environment - ours):
         what = f"{config.ssm_prefix} holds {len(others)} parameters of another environment, e.g. {others[0]}"
         yield what, "choose another `ssm_prefix`"
+    there = ssm.names(api)
+    new = len({f"{config.ssm_prefix}/{seed.name}" for seed in config.seeds} - there)
+    if len(there) + new > ssm.MOST_PARAMETERS:
+        most = ssm.MOST_PARAMETERS
+        what = f"{new} new parameters are needed, {len(there)} of {most} are in use in {config.region}"
+        yield what, "remove parameters that nobody needs, or use another account or region"
 
 
 def _zone(context: Context, _: Identity) -> Found:

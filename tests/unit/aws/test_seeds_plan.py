@@ -158,6 +158,25 @@ def test_what_is_wrong_without_outputs_is_told_before_anything_is_made() -> None
     assert [problem.where for problem in problems] == ["f:1", "f:2", "f:3"]
 
 
+def test_what_grows_too_long_is_refused_before_the_outputs_are_known() -> None:
+    seeds = (
+        Seed("a", from_env="LONG"),
+        Seed("b", generate=Generate(length=2000)),
+        Seed("ok", template="{seed:a}:{output.domain}"),
+        Seed("long", template="{seed:a}:{seed:b}:{output.domain}"),
+        Seed("longer", template="{seed:long}{seed:circle}"),
+        Seed("circle", template="{seed:circle}"),
+        Seed("unknown", template="{seed:nowhere}{seed:unset}"),
+        Seed("unset", from_env="UNSET"),
+    )
+    told = {problem.what for problem in source_problems(seeds, "/eco2/dev", sources(LONG="x" * 2095))}
+    assert told == {
+        "seed long: its value has at least 4097 bytes, SSM takes 4096",
+        "seed longer: its value has at least 4097 bytes, SSM takes 4096",
+        "seed unset: the environment variable UNSET is not set",
+    }
+
+
 def test_a_preview_names_what_it_cannot_tell_yet() -> None:
     seeds = (GENERATED, SUPPLIED, Seed("new", generate=Generate()), Seed("fact", from_output="domain"))
     existing = {"db/password": "x", "api/token": "same", "fact": "old"}

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import Session
 from moto import mock_aws
 
+from bootstrap.aws import ssm
 from bootstrap.aws.state_file import ids
 from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.errors import PreflightError, Problem, TemporaryError
@@ -85,6 +86,16 @@ def test_the_wrong_account_is_the_only_thing_said_about_it(config: Environment) 
     found = problems(world(replace(config, account="999999999999", zone_id="Z0")))
     assert found.keys() == {"AWS account"}
     assert ACCOUNT in found["AWS account"].what
+
+
+def test_parameters_must_find_room(config: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssm, "MOST_PARAMETERS", 2)
+    for name in ("/eco2/dev/a", "/theirs"):
+        client("ssm").put_parameter(Name=name, Value="x", Type="String")
+    a, b = Seed("a", generate=Generate()), Seed("b", generate=Generate())
+    preflight.run(world(replace(config, seeds=(a,))).context)
+    found = problems(world(replace(config, seeds=(a, b))))["SSM parameters"]
+    assert found.what == f"1 new parameters are needed, 2 of 2 are in use in {REGION}"
 
 
 def test_our_own_parameters_and_bucket_are_no_collision(config: Environment) -> None:
