@@ -51,7 +51,7 @@ def run(options: LintOptions) -> int:
 
 
 def _lint(options: LintOptions) -> Linted:
-    config = load(options.config, options.environment, values=False)
+    config = load(options.config, options.environment, values=False, made=False)
     choice = Choice(options.rule, options.ignore)
     return procedure.lint(config, targets.open_target(config), choice, strict=options.strict)
 
@@ -105,7 +105,7 @@ def _json(data: object) -> str:
 
 def _fix(options: LintOptions, linted: Linted) -> bool:
     """Show and, where it is wanted, make the changes; whether anything was changed."""
-    config = load(options.config, options.environment, values=False)
+    config = load(options.config, options.environment, values=False, made=False)
     root = gitops.repository_root(config.gitops.checkout)
     tree = _exact(linted.tree, root)
     planned = fix.plan(tree, _orders, _settings(config, options.config, root))

@@ -51,10 +51,17 @@ class Decoder:
     def problem(self, line: int, what: str, cure: str = "") -> None:
         self.problems.append(Problem(f"{self._file}:{line}", what, cure))
 
-    def parts(self, kind: type, branch: Branch, skip: frozenset[str] = frozenset()) -> dict[str, Any]:
+    def parts(
+        self,
+        kind: type,
+        branch: Branch,
+        skip: frozenset[str] = frozenset(),
+        optional: frozenset[str] = frozenset(),
+    ) -> dict[str, Any]:
         """The fields of a dataclass that could be read, by name. Reports unknown, missing and bad ones.
 
-        Fields in `skip` are filled in by the caller and are unknown to the file.
+        Fields in `skip` are filled in by the caller and are unknown to the file; `optional` ones may be
+        missing though the dataclass wants them.
         """
         hints = get_type_hints(kind)
         known = [field for field in fields(kind) if field.name not in skip]
@@ -63,7 +70,7 @@ class Decoder:
         for field in known:
             if field.name in branch.items:
                 found[field.name] = self.value(hints[field.name], branch.items[field.name], field.name)
-            elif _required(field):
+            elif _required(field) and field.name not in optional:
                 self.problem(branch.line, f"'{field.name}' is missing", f"add `{field.name}:`")
         return {name: value for name, value in found.items() if value is not BAD}
 

@@ -43,11 +43,25 @@ def gitops(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
         what = f"{checkout} is not inside a Git repository, and Argo CD reads from Git only"
         yield Problem(where, what, f"git -C '{checkout}' init, then commit the manifests")
     else:
-        yield from _inside(root, settings, parts.get("eso") or Eso(), decoder)
+        yield from _inside(root, settings, decoder)
     if not (settings.install / "kustomization.yaml").is_file():
         where = decoder.where(settings, "install")
         what = f"there is no kustomization.yaml in {settings.install}"
         yield Problem(where, what, "name the folder that installs Argo CD in gitops.install")
+
+
+def eso(parts: Parts, decoder: Decoder) -> Iterator[Problem]:
+    """The Application that installs External Secrets Operator is there."""
+    settings: Gitops | None = parts.get("gitops")
+    root = work_tree(settings.checkout) if settings else None
+    apps = _applications(root, settings) if settings and root else None
+    if settings is None or apps is None:
+        return  # `gitops` says so
+    wanted = (parts.get("eso") or Eso()).application
+    if not (apps / f"{wanted}.yaml").is_file():
+        what = f"{apps} holds no {wanted}.yaml, the Application of External Secrets Operator"
+        where = decoder.where(settings, "path")
+        yield Problem(where, what, "name its file, without .yaml, in eso.application")
 
 
 def seed_values(parts: Parts, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -63,18 +77,19 @@ def work_tree(folder: Path) -> Path | None:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
-def _inside(root: Path, settings: Gitops, eso: Eso, decoder: Decoder) -> Iterator[Problem]:
-    where = decoder.where(settings, "path")
-    apps = root / settings.path
-    if not apps.is_dir() or root not in (apps.resolve(), *apps.resolve().parents):
+def _inside(root: Path, settings: Gitops, decoder: Decoder) -> Iterator[Problem]:
+    if _applications(root, settings) is None:
         yield Problem(
-            where,
+            decoder.where(settings, "path"),
             f"there is no manifest folder '{settings.path}' in the Git repository {root}",
             "name a folder relative to the repository's root in gitops.path",
         )
-    elif not (apps / f"{eso.application}.yaml").is_file():
-        what = f"{apps} holds no {eso.application}.yaml, the Application of External Secrets Operator"
-        yield Problem(where, what, "name its file, without .yaml, in eso.application")
+
+
+def _applications(root: Path, settings: Gitops) -> Path | None:
+    """The folder of `gitops.path`, if it is one inside the repository."""
+    apps = root / settings.path
+    return apps if apps.is_dir() and root in (apps.resolve(), *apps.resolve().parents) else None
 
 
 def _read(path: Path) -> str:

@@ -11,13 +11,14 @@ Relative paths start from the file's folder.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bootstrap.config import files
 from bootstrap.config.checks import RULES
 from bootstrap.config.decode import BAD, Decoder, suggest
-from bootstrap.config.model import Environment
+from bootstrap.config.model import Environment, Network, TerraformConfig
 from bootstrap.config.tree import Branch, merge, parse
 from bootstrap.errors import ConfigError, Problem
 
@@ -25,25 +26,39 @@ _ENVIRONMENTS = "environments"
 _GIVEN = frozenset({"name", "project", "home"})  # fields of Environment that are no keys below it
 
 
-def load(path: Path, environment: str, *, values: bool = True) -> Environment:
+def load(path: Path, environment: str, *, values: bool = True, made: bool = True) -> Environment:
     """The environment of that name.
 
-    `values`: whether the seeds' supplied values must be there, which only `up` and `plan` need. Raises
-    ConfigError with everything that is wrong; other environments are only checked for being good YAML.
+    `values`: whether the seeds' supplied values must be there, which only `up` and `plan` need. `made`:
+    whether it is to be made; to read its manifests, its machines, network, secrets and Terraform may be left
+    out, and are empty then. Raises ConfigError with everything that is wrong; other environments are only
+    checked for being good YAML.
     """
-    file = str(path)
+    file, home = str(path), path.resolve().parent
     top = _top(path, file)
-    decoder = Decoder(file, path.resolve().parent)
-    parts = _parts(top, environment, decoder)
+    decoder = Decoder(file, home)
+    parts = _parts(top, environment, decoder, {} if made else _unmade(home))
     if "root" in parts:
-        for rule in (*RULES, files.terraform, files.gitops):
+        for rule in (*RULES, files.terraform, files.gitops, *([files.eso] if made else [])):
             decoder.problems += rule(parts, decoder)
         if values:
             decoder.problems += files.seed_values(parts, os.environ)
     if decoder.problems:
         raise _error(file, decoder.problems)
     del parts["root"]
-    return Environment(**parts, home=path.resolve().parent)
+    return Environment(**{**({} if made else _unmade(home)), **parts}, home=home)
+
+
+def _unmade(home: Path) -> dict[str, Any]:
+    """What an environment has that is only looked at."""
+    return {
+        "region": "",
+        "ssm_prefix": "",
+        "network": Network("", (), ()),
+        "nodes": (),
+        "terraform": TerraformConfig(home / "terraform"),
+        "seeds": (),
+    }
 
 
 def _error(file: str, problems: list[Problem]) -> ConfigError:
@@ -74,7 +89,7 @@ def _top(path: Path, file: str) -> Branch:
     return tree
 
 
-def _parts(top: Branch, name: str, decoder: Decoder) -> dict[str, Any]:
+def _parts(top: Branch, name: str, decoder: Decoder, optional: Mapping[str, Any]) -> dict[str, Any]:
     """Whatever could be read of the environment, by field name; `root` is its mapping in the file."""
     decoder.unknown_keys(top, ["project", _ENVIRONMENTS])
     parts: dict[str, Any] = {"name": name}
@@ -87,7 +102,7 @@ def _parts(top: Branch, name: str, decoder: Decoder) -> dict[str, Any]:
     if isinstance(environments, Branch):
         root = _extended(environments, name, decoder)
         if root is not None:
-            parts |= decoder.parts(Environment, root, _GIVEN) | {"root": root}
+            parts |= decoder.parts(Environment, root, _GIVEN, frozenset(optional)) | {"root": root}
     elif environments is not None:
         what = f"'{_ENVIRONMENTS}' must be a mapping, found {environments.kind}"
         decoder.problem(environments.line, what, "name each environment below it, with its fields")

@@ -114,6 +114,36 @@ def test_a_good_file_becomes_the_model(write: Write) -> None:
     assert dev.deadlines == {"nodes": 900.0}
 
 
+LOOKED_AT = """\
+project: eco2
+environments:
+  dev:
+    target: aws
+    gitops:
+      checkout: .
+      repo_url: https://git.example.com/eco2/platform.git
+      path: manifests/apps
+      install: manifests/argocd
+"""
+
+
+def test_what_is_only_looked_at_needs_no_machines_secrets_or_terraform(write: Write) -> None:
+    path = write(LOOKED_AT)
+    Path("manifests/apps").mkdir()
+    dev = load(path, "dev", values=False, made=False)
+    assert (dev.nodes, dev.seeds, dev.ssm_prefix) == ((), (), "")
+    said = {problem.what for problem in problems(path)}
+    assert {"'nodes' is missing", "'terraform' is missing", "'seeds' is missing"} <= said
+
+
+def test_what_is_there_is_checked_even_if_it_is_only_looked_at(write: Write) -> None:
+    path = write(f"{LOOKED_AT}    seeds: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, "dev", values=False, made=False)
+    told = [problem.where for problem in caught.value.problems]
+    assert told == ["bootstrap.yaml:8", "bootstrap.yaml:10"]  # no such folder, no sequence
+
+
 def test_text_stays_as_it_is_written(write: Write) -> None:
     dev = load(write(GOOD), "dev")
     assert dev.kubernetes_version == "1.30"
