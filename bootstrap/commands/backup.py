@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
 import click
 
@@ -16,7 +18,7 @@ from bootstrap.commands.options import BackupOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.errors import BootstrapError, PreflightError, Problem
-from bootstrap.recovery.manifest import Manifest
+from bootstrap.recovery.manifest import NAME, Manifest, decode
 from bootstrap.recovery.vault import vault
 from bootstrap.targets.base import Target
 
@@ -49,13 +51,25 @@ def _list(options: BackupOptions, config: Environment, target: Target) -> int:
 
 
 def _manifests(config: Environment, target: Target) -> Iterator[Manifest | str]:
-    """Oldest first; of one that cannot be read, why."""
+    """Oldest first; of one that cannot be read, why. A copy can be read while the platform is down."""
+    if target.backup_copy:
+        for file in sorted(target.backup_copy.glob(f"{config.name}/*/{NAME}")):
+            yield _read(file.parent.name, partial(_decode, file))
+        return
     store = vault(config, target, identity(Api(target.client("sts"))).account).store
     for id_ in store.ids():
-        try:
-            yield store.manifest(id_)
-        except BootstrapError as error:
-            yield f"{id_}  {error}"
+        yield _read(id_, partial(store.manifest, id_))
+
+
+def _decode(file: Path) -> Manifest:
+    return decode(file.read_text(encoding="utf-8"))
+
+
+def _read(id_: str, read: Callable[[], Manifest]) -> Manifest | str:
+    try:
+        return read()
+    except BootstrapError as error:
+        return f"{id_}  {error}"
 
 
 def _line(about: Manifest) -> str:

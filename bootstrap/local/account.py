@@ -14,6 +14,8 @@ from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment
 from bootstrap.recovery.vault import PURPOSE
 
+COPY = "bucket"  # folder of the copy
+
 
 def furnish(route53: Any, domain: str) -> None:
     """`route53` is a boto3 client. Does nothing when the zone is there."""
@@ -27,7 +29,7 @@ class Backups:
 
     def __init__(self, config: Environment, s3: Any, sts: Any) -> None:
         self._config, self._s3, self._sts = config, s3, sts
-        self.folder = folder_of(config) / "bucket"
+        self.folder = folder_of(config) / COPY
 
     def bring(self) -> None:
         """The bucket as it was left. Does nothing when it is there, or nothing was left."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bootstrap.aws.inventory import Found
 from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import KEEP, Environment, Teardown
+from bootstrap.recovery.vault import PURPOSE
 
-BACKUPS = "backups"  # purpose of the bucket, in its name
 STATE = "Terraform's state and the run lock lie in it; the next `up` uses it"
 
 
@@ -46,7 +46,7 @@ def kept(teardown: Teardown) -> tuple[str, ...]:
 
 
 def policy(config: Environment, account: str, state_bucket: str = "") -> Policy:
-    backups = bucket_name(config.project, config.name, account, BACKUPS)
+    backups = bucket_name(config.project, config.name, account, PURPOSE)
     return Policy(kept(config.teardown), secrets(config.ssm_prefix, _seeds(config)), backups, state_bucket)
 
 

@@ -51,7 +51,7 @@ class Rendering:
     key: str = ""
 
 
-# An annotation of what stands for a chart about which nothing is known: a real one has much that it lacks.
+# A label of what stands for a chart about which nothing is known: a real one has much that it lacks.
 UNKNOWN = {"bootstrap.local/stand-in": "unknown"}
 DIRECT = Rendering(lambda: nullcontext(Outside()))  # no proxy, no stand-in
 
@@ -67,8 +67,8 @@ class Target:
     it answer for `down`, `after` those that dispose of it then. `exists()` is false only where it is certain
     that there is nothing to take down. `during` are steps between the root Application and the waves.
     `tools_from` names the steps of `before` that make the tools. `snapshot(context, file)` has etcd's own
-    tool write a snapshot; `backed_up` are steps after a backup; `backup_key` is the file of their key where
-    the configuration names none.
+    tool write a snapshot; `backed_up` are steps after a backup, which may leave a copy of the bucket in
+    `backup_copy`; `backup_key` is the file of their key where the configuration names none.
     `revision()` is the commit (40 hex digits) that the GitOps revision stands for. `probes` are the
     target's own checks, made before anything is touched.
     """
@@ -88,6 +88,7 @@ class Target:
     during: tuple[Step, ...] = ()
     snapshot: Callable[[Context, Path], EtcdStatus] | None = None
     backed_up: tuple[Step, ...] = ()
+    backup_copy: Path | None = None
     backup_key: Path | None = None
     exists: Callable[[], bool] = lambda: True
     sources: Callable[[], tuple[Source, ...]] = tuple

@@ -66,6 +66,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         ),
         snapshot=stay.snapshot,
         backed_up=(Step("keep-backups", "Keep a copy beside the platform", stay.keep_backups_step),),
+        backup_copy=account.folder_of(config) / account.COPY,
         backup_key=account.folder_of(config) / "key",
         faults={fault.name: fault.summary for fault in load()},
         sources=lambda: journal.read(platform.upstream.served),
