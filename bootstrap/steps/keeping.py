@@ -10,6 +10,7 @@ from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import KEEP, Environment, Teardown
 from bootstrap.recovery.vault import PURPOSE
 
+BACKUPS = PURPOSE
 STATE = "Terraform's state and the run lock lie in it; the next `up` uses it"
 
 
@@ -46,7 +47,7 @@ def kept(teardown: Teardown) -> tuple[str, ...]:
 
 
 def policy(config: Environment, account: str, state_bucket: str = "") -> Policy:
-    backups = bucket_name(config.project, config.name, account, PURPOSE)
+    backups = bucket_name(config.project, config.name, account, BACKUPS)
     return Policy(kept(config.teardown), secrets(config.ssm_prefix, _seeds(config)), backups, state_bucket)
 
 
