@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,8 @@ import boto3
 import pytest
 
 from bootstrap.aws.api import Api
-from bootstrap.aws.inventory import Owner, inventory
+from bootstrap.aws.audit import audit
+from bootstrap.aws.inventory import Found, Owner, Proof
 from bootstrap.clock import SystemClock
 from bootstrap.config.load import load
 from bootstrap.local.aws import override
@@ -124,10 +125,11 @@ class Stack:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def refused(self, name: str, value: object) -> str:
-        """Why a plan with that variable is refused, as one line."""
-        text = value if isinstance(value, str) else json.dumps(value)
-        done = self.run("plan", "-no-color", "-input=false", "-refresh=false", f"-var={name}={text}")
+    def refused(self, given: Mapping[str, object]) -> str:
+        """Why a plan with these variables is refused, as one line."""
+        texts = {n: value if isinstance(value, str) else json.dumps(value) for n, value in given.items()}
+        variables = (f"-var={name}={text}" for name, text in texts.items())
+        done = self.run("plan", "-no-color", "-input=false", "-refresh=false", *variables)
         assert done.returncode == 1
         return " ".join(done.stderr.replace("│", " ").split())
 
@@ -139,6 +141,10 @@ class Stack:
         return {
             address: actions for address, actions in found.items() if actions not in (["no-op"], ["read"])
         }
+
+    def audit(self) -> tuple[Found, ...]:
+        owner = Owner(TAGS, "eco2-local", "/eco2/dev", self.input["domain"])
+        return audit(lambda service: Api(self.aws.client(service)), owner)
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
@@ -204,47 +210,53 @@ def test_every_endpoint_of_the_provider_is_overridden(stack: Stack) -> None:
     assert sorted(endpoints) == sorted(override.endpoint_keys())
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "why"),
-    [
-        ("vpc_cidr", "10.0.0.0/33", "IPv4 CIDR between /16 and /28"),
-        ("public_subnets", ["10.0.0.0/24"], "three IPv4 CIDRs"),
-        ("ssm_prefix", "/eco2/dev/", "no trailing slash"),
-        ("region", "Seoul", "must look like"),
-        ("domain", "Example", "lower-case DNS name"),
-        ("zone_id", "example.com", "starts with Z"),
-        ("kubernetes_version", "1.29", "at least 1.31"),
-        ("expires_at", "tomorrow", "RFC 3339"),
-        ("tags", {"bootstrap:project": "x"}, "reserved"),
-        ("ssh_cidrs", ["0.0.0.0/0"], "not the whole internet"),
-        ("nodes", {}, "Exactly one node"),
-    ],
+BAD_VARIABLES: tuple[tuple[str, object, str], ...] = (
+    ("vpc_cidr", "10.0.0.0/33", "IPv4 CIDR between /16 and /28"),
+    ("public_subnets", ["10.0.0.0/24"], "three IPv4 CIDRs"),
+    ("ssm_prefix", "/eco2/dev/", "no trailing slash"),
+    ("region", "Seoul", "must look like"),
+    ("domain", "Example", "lower-case DNS name"),
+    ("zone_id", "example.com", "starts with Z"),
+    ("kubernetes_version", "1.29", "at least 1.31"),
+    ("expires_at", "tomorrow", "RFC 3339"),
+    ("tags", {"bootstrap:project": "x"}, "reserved"),
+    ("ssh_cidrs", ["0.0.0.0/0"], "not the whole internet"),
+    ("nodes", {}, "Exactly one node"),
 )
-def test_a_bad_variable_is_refused_before_anything_is_made(
-    stack: Stack, name: str, value: Any, why: str
-) -> None:
-    assert why in stack.refused(name, value)
+BAD_NODES: tuple[tuple[dict[str, object], str], ...] = (
+    ({"role": "boss"}, "control-plane or worker"),
+    ({"subnet": "secret"}, "public or private"),
+    ({"volume_gb": 1}, "between 10 and 16384"),
+    ({"labels": {"node-role.kubernetes.io/api": ""}}, "outside of kubernetes.io"),
+    ({"taints": [{"key": "a", "effect": "Never"}]}, "must be NoSchedule"),
+    ({"taints": [{"key": "a"}, {"key": "a", "effect": "NoExecute"}]}, "different keys"),
+)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        ({"role": "boss"}, "control-plane or worker"),
-        ({"subnet": "secret"}, "public or private"),
-        ({"volume_gb": 1}, "between 10 and 16384"),
-        ({"labels": {"node-role.kubernetes.io/api": ""}}, "outside of kubernetes.io"),
-        ({"taints": [{"key": "a", "effect": "Never"}]}, "must be NoSchedule"),
-        ({"taints": [{"key": "a"}, {"key": "a", "effect": "NoExecute"}]}, "different keys"),
-    ],
-)
-def test_a_bad_node_is_refused(stack: Stack, wrong: dict[str, Any], why: str) -> None:
+def test_bad_variables_are_refused_all_at_once_before_anything_is_made(stack: Stack) -> None:
+    said = stack.refused({name: value for name, value, _ in BAD_VARIABLES})
+    assert [name for name, _, why in BAD_VARIABLES if why not in said] == []
+
+
+def test_bad_nodes_are_refused_all_at_once(stack: Stack) -> None:
     good = {"role": "worker", "instance_type": "t3.small", "volume_gb": 20}
-    assert why in stack.refused("nodes", {**stack.input["nodes"], "extra": {**good, **wrong}})
+    bad = {f"bad-{number}": {**good, **wrong} for number, (wrong, _) in enumerate(BAD_NODES)}
+    said = stack.refused({"nodes": {**stack.input["nodes"], **bad}})
+    assert [wrong for wrong, why in BAD_NODES if why not in said] == []
+    assert "Exactly one node" not in said
 
 
 def test_the_stack_is_applied_and_then_found_unchanged(stack: Stack) -> None:
     assert "Apply complete!" in stack.done("apply", "-auto-approve", "-parallelism=30")
     assert stack.changes() == {}
+
+
+def test_all_that_lies_in_the_network_is_ours_by_tag_or_comes_along(stack: Stack) -> None:
+    found = stack.audit()
+    assert [each for each in found if each.proof is Proof.INSIDE] == []
+    assert {"ec2 VPC", "ec2 NAT gateway", "ec2 instance", "iam role"} <= {
+        each.resource.kind for each in found if each.proof is Proof.TAGS
+    }
 
 
 def test_the_outputs_are_those_promised(stack: Stack) -> None:
@@ -369,7 +381,4 @@ def test_a_machine_that_died_is_made_again_and_nothing_else(stack: Stack) -> Non
 
 def test_everything_goes_also_after_machines_have_died(stack: Stack) -> None:
     assert "Destroy complete!" in stack.done("destroy", "-auto-approve", "-parallelism=30")
-    assert (
-        inventory(lambda service: Api(stack.aws.client(service)), Owner(TAGS, "eco2-local", "/eco2/dev"))
-        == ()
-    )
+    assert stack.audit() == ()
