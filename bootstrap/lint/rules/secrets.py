@@ -89,7 +89,8 @@ _PLACEHOLDER = re.compile(
     r"\s*|<.*>|\$\{.*\}|\$\(.*\)|.*\{\{.*\}\}.*|(change|replace|fill|insert)[-_ ]?(me|this|it|in|with)\b.*"
     r"|to-?do\b.*"
     r"|[x*.•-]+|(place-?holder|example|dummy|redacted|none|null|true|false|unused)\b.*|ref\+.*|vault:.*|ENC\[.*"
-    r"|\$[A-Za-z_][\w.:-]*|!.*",
+    r"|\$[A-Za-z_][\w.:-]*|!.*|os\.environ/.*|\$__\w+\{.*\}"
+    r"|no[-_ ]?(auth|key|password)|not[-_ ](needed|required|used|set)",
     re.IGNORECASE | re.DOTALL,
 )
 # Formats that nothing but a credential has. Sources: the issuers' documentation of their token prefixes.
@@ -112,6 +113,10 @@ _PASSWORD = re.compile(
     r"|api[_-]?(key|token)|auth[_-]?token|access[_-]?token|bearer[_-]?token|private[_-]?key)",
     re.IGNORECASE,
 )
+# A key that a service issues is random: a short word without a digit ("ollama", "sk-no-key-required") only
+# satisfies a program that wants one where none is asked for.
+_ISSUED = re.compile(r"(key|token)$", re.IGNORECASE)
+_TOO_SIMPLE = re.compile(r"[^\d]{1,19}")
 _CANDIDATE = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 
 
@@ -186,7 +191,7 @@ def _passwords(text: str, first: int = 0) -> Iterator[tuple[int, str]]:
     try:
         for node in yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if not _is_schema(node):
-                yield from _walk(node, first)
+                yield from _walk(node, first, set())
     except yaml.YAMLError:
         return  # a Helm template, or broken, which others report
 
@@ -197,24 +202,30 @@ def _is_schema(node: Any) -> bool:
     return any(key.value == "kind" and value.value == "CustomResourceDefinition" for key, value in pairs)
 
 
-def _walk(node: Any, first: int) -> Iterator[tuple[int, str]]:
+def _walk(node: Any, first: int, seen: set[int]) -> Iterator[tuple[int, str]]:
+    """`seen`: an alias is the node that its anchor is, and may lie inside it."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for inner in node.value:
-            yield from _walk(inner, first)
+            yield from _walk(inner, first, seen)
     if not isinstance(node, yaml.MappingNode):
         return
-    plain = {key.value: value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
+    # A key may be a mapping itself: so YAML reads `{{ .Values.name }}`.
+    pairs = [(key.value, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
+    plain = {key: value for key, value in pairs if isinstance(value, yaml.ScalarNode)}
     named = plain.get("name")
     if named is not None and "value" in plain and _literal(str(named.value), plain["value"]):
         yield plain["value"].start_mark.line + 1 + first, str(named.value)
-    for key, value in node.value:
+    for key, value in pairs:
         if isinstance(value, yaml.ScalarNode):
-            if _literal(str(key.value), value):
-                yield value.start_mark.line + 1 + first, str(key.value)
-            elif key.value == "values" and value.style in {"|", ">"}:  # Helm values as text
+            if _literal(key, value):
+                yield value.start_mark.line + 1 + first, key
+            elif key == "values" and value.style in {"|", ">"}:  # Helm values as text
                 yield from _passwords(str(value.value), first + value.start_mark.line + 1)
         else:
-            yield from _walk(value, first)
+            yield from _walk(value, first, seen)
 
 
 def _literal(key: str, value: Any) -> bool:
@@ -223,6 +234,7 @@ def _literal(key: str, value: Any) -> bool:
         and value.tag == "tag:yaml.org,2002:str"
         and not _PLACEHOLDER.fullmatch(value.value)
         and not _refers(value.value)
+        and not (_ISSUED.search(key) and _TOO_SIMPLE.fullmatch(value.value))
     )
 
 
