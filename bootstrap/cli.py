@@ -311,7 +311,7 @@ def diagnose(config: Path, /, **options: Any) -> int:
     metavar="FILE",
     help="Draw who needs whom, as .svg or .mmd (Mermaid); may be repeated.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Tell all about suppressed findings.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell all findings, and all about suppressed ones.")
 @click.pass_obj
 def lint(config: Path, /, **options: Any) -> int:
     """Prove the order of sync waves offline, from the manifests alone.

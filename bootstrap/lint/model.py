@@ -8,7 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from bootstrap.kubernetes.argo import wave_of
-from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, metadata, name, namespace
+from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, labels_of, metadata, name, namespace
+from bootstrap.targets.base import UNKNOWN
 
 # In place of a CRD's schema: how many bytes its JSON has at least.
 LEFT_OUT = "x-left-out"
@@ -55,6 +56,15 @@ class Manifest:
     @cached_property
     def key(self) -> Key:
         return Key(Kind.of(self.item).unversioned, self.namespace, name(self.item))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return labels_of(self.item)
+
+    @property
+    def guessed(self) -> bool:
+        """Whether it is of a stand-in for a chart about which nothing is known."""
+        return UNKNOWN.items() <= self.labels.items()
 
     @property
     def wave(self) -> int:
@@ -140,6 +150,17 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Blank:
+    """What could not be rendered, or has a stand-in about which nothing is known: it may bring any object.
+    `namespace` is where its objects go, "" when that is not known; `wide`: also cluster-wide ones that others
+    need."""
+
+    what: str
+    namespace: str = ""
+    wide: bool = True
+
+
+@dataclass(frozen=True)
 class Seeded:
     """SSM parameters (full names) that exist before the root app: `names` seeded by the configuration,
     `facts` published by Terraform. `prefix` has no trailing slash."""
@@ -162,6 +183,7 @@ class Tree:
     installed: tuple[Manifest, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     broken: tuple[Broken, ...] = ()
+    blanks: tuple[Blank, ...] = ()
     seeded: Seeded = field(default_factory=Seeded)
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -71,7 +71,7 @@ def lint(
         objects=len(found.manifests),
         findings=tuple(finding for finding in judged.kept if finding.rule in chosen),
         suppressed=tuple(one for one in judged.suppressed if one.finding.rule in chosen),
-        unchecked=found.unchecked,
+        unchecked=(*found.unchecked, *rules.unchecked(found, needs)),
         # Where a need is not met, an order may be missing, too.
         advice=_advice(config, found, needs) if sound else (),
         stand_ins=stand_ins(found),

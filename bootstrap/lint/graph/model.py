@@ -55,6 +55,14 @@ class Topic(StrEnum):
     INFRASTRUCTURE_FIRST = "infrastructure-first"
 
 
+EXPERIENCE = frozenset(
+    {
+        *(Topic.NETWORK_FIRST, Topic.INGRESS_FIRST, Topic.ADDRESSES_FIRST),
+        *(Topic.OPERATOR_APART, Topic.INFRASTRUCTURE_FIRST),
+    }
+)
+
+
 @dataclass(frozen=True)
 class Need:
     """`user` needs one of `providers`, each of which does; none: nobody provides it.
@@ -84,10 +92,11 @@ class Graph:
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
-        """User → provider; alternatives are an edge each."""
+        """User → provider, as manifests say; alternatives are an edge each."""
         return tuple(
             Edge(need.user, provider, need.reason, need.hard)
             for need in self.needs
+            if need.topic not in EXPERIENCE
             for provider in need.providers
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
@@ -13,6 +14,7 @@ from bootstrap.render.text import duration, one_line, plural, table
 
 ENDLESS = 1_000_000  # columns: no wrapping, where nobody looks at a screen
 NARROWEST = 40  # columns below which wrapping makes nothing more readable
+FEW = 3  # of a kind that are told in full
 
 _STYLES = {Severity.ERROR: "red bold", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
@@ -21,8 +23,8 @@ def render(report: Report, width: int = ENDLESS, *, verbose: bool = False) -> li
     """Findings by file, what was not checked, what was suppressed, advice, and the summary last."""
     width = max(width, NARROWEST)
     sections = [
-        *(_finding(finding, width) for finding in report.sorted),
-        _not_checked(report.unchecked, width),
+        *_findings(report, width, verbose),
+        _not_checked(report.unchecked, width, verbose),
         _suppressed(report, width, verbose),
         _section("stand-ins for what could not be fetched", _listed(report.stand_ins), width),
         _section("to know", report.advice, width),
@@ -51,6 +53,18 @@ def catalogue(rules: Iterable[Rule]) -> list[Text]:
     return [Text(line) for line in table((rule.id, rule.severity, rule.summary) for rule in rules)]
 
 
+def _findings(report: Report, width: int, verbose: bool) -> Iterator[list[Text]]:
+    """All that fails; of what only warns, the first few of each rule."""
+    told: Counter[str] = Counter()
+    for finding in report.sorted:
+        told[finding.rule] += not report.fails(finding)
+        if verbose or report.fails(finding) or told[finding.rule] <= FEW:
+            yield _finding(finding, width)
+    left = [f"{count - FEW} more of {rule}" for rule, count in sorted(told.items()) if count > FEW]
+    if left and not verbose:
+        yield _wrapped(f"{', '.join(left)}: --verbose tells all", width, "")
+
+
 def _finding(finding: Finding, width: int) -> list[Text]:
     head = Text.assemble(
         (str(finding.where), "bold"),
@@ -68,14 +82,28 @@ def _finding(finding: Finding, width: int) -> list[Text]:
     return lines
 
 
-def _not_checked(unchecked: Sequence[Unchecked], width: int) -> list[Text]:
+def _not_checked(unchecked: Sequence[Unchecked], width: int, verbose: bool) -> list[Text]:
+    """Many that have one reason are told as one."""
     if not unchecked:
         return []
     lines = [Text("not checked:", style="bold")]
+    alike: dict[tuple[str, str], list[Unchecked]] = {}
     for one in sorted(unchecked, key=lambda one: (one.where, one.what)):
-        lines += _wrapped(f"{one.where}  {one.what}: {one_line(one.why)}", width, "  ", "yellow")
-        if one.cure:
-            lines += _wrapped(f"cure: {one_line(one.cure)}", width, "      ", "green")
+        alike.setdefault((one.why, one.cure), []).append(one)
+    for (why, cure), several in alike.items():
+        shown = several if verbose or len(several) <= FEW + 1 else several[:FEW]
+        left = len(several) - len(shown)
+        lines += [
+            line
+            for one in shown[:-1]
+            for line in _wrapped(f"{one.where}  {one.what};", width, "  ", "yellow")
+        ]
+        more = f"; and {left} more (--verbose names them)" if left else ""
+        lines += _wrapped(
+            f"{shown[-1].where}  {shown[-1].what}{more}: {one_line(why)}", width, "  ", "yellow"
+        )
+        if cure:
+            lines += _wrapped(f"cure: {one_line(cure)}", width, "      ", "green")
     return lines
 
 

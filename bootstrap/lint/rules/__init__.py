@@ -18,10 +18,11 @@ naming.py        names
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Tree
+from bootstrap.lint.model import Finding, Rule, Tree, Unchecked
 from bootstrap.lint.rules import (
     drift,
     hooks,
@@ -37,9 +38,10 @@ from bootstrap.lint.rules import (
     sets,
     volumes,
 )
+from bootstrap.lint.rules.facts import counted
 from bootstrap.lint.rules.order import constraints
 
-__all__ = ["RULES", "check", "constraints"]
+__all__ = ["RULES", "check", "constraints", "unchecked"]
 
 
 class Family(Protocol):
@@ -69,7 +71,18 @@ FAMILIES: tuple[Family, ...] = (
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
 
 
+def unchecked(tree: Tree, graph: Graph) -> tuple[Unchecked, ...]:
+    """What may be missing, and may come with what could not be rendered. Pure."""
+    return (*order.unchecked(tree, graph), *projects.unchecked(tree)) if tree.blanks else ()
+
+
 def check(tree: Tree, graph: Graph) -> tuple[Finding, ...]:
-    """Everything that all rules find, sorted by file, line and rule. Pure."""
+    """Everything that all rules find, sorted by file, line and rule. Pure.
+
+    What one line makes of many objects (a template) is one finding.
+    """
     found = {finding for family in FAMILIES for finding in family.check(tree, graph)}
-    return tuple(sorted(found, key=lambda one: (one.where, one.rule, one.subject, one.other)))
+    alike: dict[Finding, list[Finding]] = {}
+    for finding in sorted(found, key=lambda one: (one.where, one.rule, one.subject, one.other)):
+        alike.setdefault(replace(finding, subject=""), []).append(finding)
+    return tuple(counted(first, len(others)) for first, *others in alike.values())

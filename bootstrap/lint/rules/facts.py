@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +38,11 @@ def finding(
 ) -> Finding:
     """A finding of that rule; `severity` only where this case is milder or worse than the rule says."""
     return Finding(rule.id, severity or rule.severity, where, subject, other, why, cure)
+
+
+def counted(found: Finding, others: int) -> Finding:
+    """The first of several that differ in their object alone."""
+    return replace(found, subject=f"{found.subject} and {others} more") if others else found
 
 
 def of_app(app: App) -> str:
@@ -75,6 +81,11 @@ def settings(tree: Tree, called: str) -> Mapping[str, str] | None:
     if not found:
         return None
     return {key: str(value) for item in found for key, value in mapped(item.get("data")).items()}
+
+
+def argocd_known(tree: Tree) -> bool:
+    """Whether Argo CD's own manifests could be rendered: else a setting that is not seen may be there."""
+    return all(blank.wide for blank in tree.blanks)
 
 
 def place_of_settings(tree: Tree, called: str) -> Location:

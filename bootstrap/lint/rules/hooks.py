@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from bootstrap.kubernetes.objects import JOB, annotations_of, metadata, spec
+from bootstrap.kubernetes.objects import JOB, annotations_of, metadata, name, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, is_hook, phase
 from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
@@ -238,6 +239,8 @@ spec:
 """,
 )
 
+# A name that ends in a digest of the content is another one after each change.
+_HASHED = re.compile(r"-(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{6,64}$|-[0-9]{7,64}$")
 RULES = (KEPT, IMMUTABLE, VANISHES, PHASE, ENDLESS)
 
 
@@ -311,7 +314,7 @@ def _plain(app: App, manifest: Manifest) -> Iterator[Finding]:
             f"add the annotation {HOOK}: Sync, or drop ttlSecondsAfterFinished",
             other=of_app(app),
         )
-    elif not _replaced(app, manifest):
+    elif not _replaced(app, manifest) and not _HASHED.search(name(manifest.item)):
         yield finding(
             IMMUTABLE,
             manifest.where,

@@ -9,7 +9,7 @@ from bootstrap.kubernetes.objects import APPLICATION, Key, name
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
-from bootstrap.lint.rules.facts import finding, of_app, of_manifest
+from bootstrap.lint.rules.facts import counted, finding, of_app, of_manifest
 from bootstrap.lint.rules.projects import destination
 
 SHARED = Rule(
@@ -127,6 +127,7 @@ RULES = (SHARED, REPEATED, TWICE)
 
 def check(tree: Tree, _: Graph) -> Iterator[Finding]:
     yield from _applications(tree)
+    shares: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for manifests in _owners(tree).values():
         first, *more = manifests
         for other in more:
@@ -134,7 +135,9 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
                 yield _repeated(first, other)
         shared = next((other for other in more if other.app != first.app), None)
         if shared is not None:
-            yield _shared(first, shared)
+            shares[first.app, shared.app].append(_shared(first, shared))
+    for found, *others in shares.values():
+        yield counted(found, len(others))
 
 
 def _owners(tree: Tree) -> dict[tuple[str, Key], list[Manifest]]:
@@ -142,6 +145,8 @@ def _owners(tree: Tree) -> dict[tuple[str, Key], list[Manifest]]:
     found: dict[tuple[str, Key], list[Manifest]] = defaultdict(list)
     clusters = {app.name: destination(app) for app in tree.apps}
     for manifest in tree.manifests:
+        if manifest.guessed:
+            continue  # the real chart may name its objects otherwise
         if name(manifest.item) and manifest.key.kind != APPLICATION and phase(manifest) is not Phase.NEVER:
             there = clusters[manifest.app]
             found[there.server or there.name, manifest.key].append(manifest)

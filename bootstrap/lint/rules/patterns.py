@@ -11,7 +11,7 @@ from bootstrap.lint.graph import Graph, cluster
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import LASTING, Workload, workload
 from bootstrap.lint.model import App, Finding, Location, Manifest, Rule, Severity, Tree
-from bootstrap.lint.rules.facts import finding, group_kind, of_app, of_manifest, settings
+from bootstrap.lint.rules.facts import argocd_known, finding, group_kind, of_app, of_manifest, settings
 from bootstrap.lint.rules.health_kinds import has_health_check
 from bootstrap.lint.rules.installation import health_check
 
@@ -21,7 +21,7 @@ FEWEST_CHILDREN = 3
 # Custom resources that only configure something: no state of theirs is worth waiting for.
 _CONFIGURATION = re.compile(
     r".*(Class|ClassParams|Policy|Rule|Monitor|Probe|Config|Configuration|Template|Profile|Schedule|Dashboard"
-    r"|Route|Pool|Store|Exception|Provider|Peer|Project|Filter|Entry|Set|Tier)s?"
+    r"|Route|Pool|Store|Exception|Advertisement|Setting|Provider|Peer|Project|Filter|Entry|Set|Tier)s?"
 )
 _CONFIGURATION_GROUPS = re.compile(
     r"(.*\.)?(istio\.io|cilium\.io|projectcalico\.org|kyverno\.io|gatekeeper\.sh|linkerd\.io|traefik\.(io|containo\.us)"
@@ -363,7 +363,7 @@ def _without_waves(tree: Tree, graph: Graph) -> Iterator[Finding]:
 def _silent(tree: Tree) -> Iterator[Finding]:
     """Each kind that has a state, no health check, and no Job that waits for its objects."""
     found = settings(tree, "argocd-cm") or {}
-    for app in tree.apps:
+    for app in tree.apps if argocd_known(tree) else ():
         after = next((other for other in tree.apps if app.position and other.position > app.position), None)
         mute = [
             item

@@ -218,6 +218,7 @@ spec:
 """,
 )
 
+_LEFT = {"prune": "what leaves Git stays", "selfHeal": "what somebody changes in the cluster stays so"}
 RULES = (MANUAL, PARTIAL, NO_RETRY, LONG, METADATA, FLOATING)
 
 
@@ -248,14 +249,13 @@ def _automation(tree: Tree, app: App) -> Iterator[Finding]:
                 other=of_app(after),
             )
         return
-    missing = [key for key in ("prune", "selfHeal") if policy.get(key) is not True]
+    missing = [key for key in _LEFT if policy.get(key) is not True]
     if missing:
         yield finding(
             PARTIAL,
             app.where,
             of_app(app),
-            f"automated sync lacks {' and '.join(missing)}: what leaves Git, or changes in the cluster, "
-            "stays so",
+            f"automated sync lacks {' and '.join(missing)}: {' and '.join(_LEFT[key] for key in missing)}",
             "set automated: {prune: true, selfHeal: true}",
         )
     if not dig(spec(app.item), "syncPolicy", "retry"):

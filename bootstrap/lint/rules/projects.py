@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree, Unchecked
+from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import (
     IN_CLUSTER,
     IN_CLUSTER_NAME,
@@ -365,10 +366,24 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
         yield from _home(app, project)
 
 
+def unchecked(tree: Tree) -> Iterator[Unchecked]:
+    """AppProjects that may come with what could not be rendered."""
+    known = projects(tree)
+    asking: dict[str, list[App]] = {}
+    for app in tree.apps:
+        if project_of(app) not in {*known, "default"} and doubt.namespaced(tree, app.namespace):
+            asking.setdefault(project_of(app), []).append(app)
+    for called, apps in asking.items():
+        blanks = doubt.namespaced(tree, apps[0].namespace)
+        yield doubt.perhaps(f"AppProject {called}", of_app(apps[0]), len(apps), apps[0].where, blanks)
+
+
 def _missing(tree: Tree, app: App) -> Iterator[Finding]:
     called = project_of(app)
     if called == "default":  # argocd-server makes it, and it allows everything
         return
+    if doubt.namespaced(tree, app.namespace):
+        return  # `unchecked` says so
     yield finding(
         MISSING,
         app.where,

@@ -297,6 +297,7 @@ def _unordered(graph: Graph, one: AppSet, children: list[App]) -> Iterator[Findi
             "Applications start at once: an ApplicationSet without RollingSync keeps no order",
             "set spec.strategy.type to RollingSync with one step a group",
             other=of_manifest(needed.provider),
+            severity=None if needed.hard else Severity.WARNING,
         )
         return
     first, last = waves[min(waves)], waves[max(waves)]
@@ -314,15 +315,13 @@ def _unordered(graph: Graph, one: AppSet, children: list[App]) -> Iterator[Findi
 
 
 def _first_need(graph: Graph, names: set[str]) -> Edge | None:
-    """An edge between two Applications of the set. Hooks and workloads alike."""
-    return next(
-        (
-            edge
-            for edge in graph.edges
-            if edge.user.app in names and edge.provider.app in names and edge.user.app != edge.provider.app
-        ),
-        None,
-    )
+    """An edge between two Applications of the set, a hard one if there is one. Hooks and workloads alike."""
+    inside = [
+        edge
+        for edge in graph.edges
+        if edge.user.app in names and edge.provider.app in names and edge.user.app != edge.provider.app
+    ]
+    return next((edge for edge in inside if edge.hard), next(iter(inside), None))
 
 
 def _disabled(tree: Tree, one: AppSet) -> Iterator[Finding]:

@@ -86,6 +86,7 @@ def _read(config: Environment, bench: Bench, pool: ThreadPoolExecutor) -> Tree:
         installed=(*argocd.manifests(walk.cluster_wide()), *installed.eso(config, apps)),
         unchecked=(*walk.unchecked, *argocd.unchecked()),
         broken=(*walk.broken, *argocd.broken()),
+        blanks=(*walk.blanks, *argocd.blanks()),
         seeded=seeded(config),
         files={**checkout.texts(), **pipelines.read(checkout.root)},
     )

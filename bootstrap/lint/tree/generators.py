@@ -144,7 +144,7 @@ class Generators:
                 params = _cluster(secret, go=self.go)
                 found = [one for one in found if one["server"] != params["server"]]
                 found.append(params)
-        if chosen and not found:
+        if chosen and not known:
             why = "no Secret in Git describes a cluster that its generator selects"
             raise Unknown(why, "clusters added by hand are not known here: list them")
         found = self._with_values(found, settings)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from bootstrap.config.model import Environment
 from bootstrap.kubernetes import eso as eso_objects
-from bootstrap.kubernetes.objects import CRD, Kind
-from bootstrap.lint.model import BY_ESO, App, Broken, Location, Manifest, Unchecked
+from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION, APPLICATION_SET, CRD, Json, Kind
+from bootstrap.lint.model import BY_ESO, App, Blank, Broken, Location, Manifest, Unchecked
 from bootstrap.lint.tree.checkout import Checkout
 from bootstrap.lint.tree.closure import kustomization
 from bootstrap.lint.tree.piece import Piece
 from bootstrap.lint.tree.problems import Unknown, Wrong
 from bootstrap.lint.tree.render import Renderer
-from bootstrap.lint.tree.walk import manifest
+from bootstrap.lint.tree.walk import manifest, stands_for_unknown
 
+_OWN = "Argo CD's own manifests"
 _OPTIONS = re.compile(r"^\s+kustomize\.buildOptions:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
 
 
@@ -49,11 +50,15 @@ class ArgoCD:
     rendered: Future[list[Piece]]
 
     def pieces(self) -> list[Piece]:
-        """None where it cannot be rendered. Raises ToolError."""
+        """Where it cannot be rendered, what every Argo CD has. Raises ToolError."""
         try:
             return self.rendered.result()
         except (Unknown, Wrong):
-            return []
+            return [Piece(item) for item in _certain(self.config.gitops.namespace)]
+
+    def blanks(self) -> tuple[Blank, ...]:
+        known = self.rendered.exception() is None and not any(map(stands_for_unknown, self.rendered.result()))
+        return () if known else (Blank(_OWN, self.config.gitops.namespace, wide=False),)
 
     def manifests(self, wide: frozenset[Kind]) -> tuple[Manifest, ...]:
         where, space = self._where(), self.config.gitops.namespace
@@ -63,18 +68,36 @@ class ArgoCD:
         problem = self.rendered.exception()
         if not isinstance(problem, Unknown):
             return ()
-        return (Unchecked("Argo CD's own manifests", problem.why, self._where(), problem.cure),)
+        return (Unchecked(_OWN, problem.why, self._where(), problem.cure),)
 
     def broken(self) -> tuple[Broken, ...]:
         problem = self.rendered.exception()
         if not isinstance(problem, Wrong):
             return ()
-        return (Broken("Argo CD's own manifests", problem.why, self._where(), problem.cure),)
+        return (Broken(_OWN, problem.why, self._where(), problem.cure),)
 
     def _where(self) -> Location:
         folder = _folder(self.config, self.checkout)
         file = kustomization(self.checkout, folder) if folder is not None else None
         return Location(file or str(self.config.gitops.install))
+
+
+def _certain(namespace: str) -> Iterator[Json]:
+    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    for kind in (APPLICATION, APPLICATION_SET, APP_PROJECT):
+        plural = f"{kind.name.lower()}s"
+        names = {"kind": kind.name, "plural": plural, "singular": kind.name.lower()}
+        yield {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": CRD.name,
+            "metadata": {"name": f"{plural}.{kind.group}"},
+            "spec": {
+                "group": kind.group,
+                "names": names,
+                "scope": "Namespaced",
+                "versions": [{"name": "v1alpha1", "served": True, "storage": True}],
+            },
+        }
 
 
 def eso(config: Environment, apps: Sequence[App]) -> tuple[Manifest, ...]:

@@ -32,6 +32,8 @@ from bootstrap.lint.tree.programs import Failed
 from bootstrap.lint.tree.store import digest, ours
 
 _LINE = re.compile(r"\bline (\d+):")
+_PLUGIN = re.compile(r"unable to load external plugin '([^']+)'")
+_INFLATES = re.compile("must specify --enable-helm")
 ORIGIN = "config.kubernetes.io/origin"
 _OPTIONS = frozenset(
     (
@@ -114,6 +116,11 @@ class Kustomize:
 
     def _refuse(self, folder: str, words: str, closure: Closure, *, certain: bool) -> NoReturn:
         cure = f"try it by hand: kustomize build {folder or '.'}"
+        if _INFLATES.search(words):
+            words = "its kustomization inflates Helm charts, which Argo CD's settings do not allow"
+            raise Wrong(words, 'set kustomize.buildOptions: "--enable-helm" in ConfigMap argocd-cm')
+        if plugin := _PLUGIN.search(words):
+            raise Unknown(f"its kustomization calls the plugin {plugin[1]}, which is not run here", cure)
         if certain:
             raise Wrong(words, cure, _blamed(words, closure.files))
         raise Unknown(words, cure)

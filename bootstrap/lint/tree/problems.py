@@ -18,6 +18,10 @@ class Unknown(Exception):
         super().__init__(why)
 
 
+class Elsewhere(Unknown):
+    """It is no matter of this cluster, and brings nothing to it."""
+
+
 @contextmanager
 def understood() -> Iterator[None]:
     """A field of another type than Argo CD's schema says breaks what reads it: then it is Unknown."""

@@ -117,7 +117,11 @@ def release(source: Source, files: Files, kubernetes_version: str) -> Release:
     elif options.get("values"):
         contents.append(str(options["values"]).encode())
     parameters = [
-        (str(one.get("name")), substitute(str(one.get("value", "")), variables), bool(one.get("forceString")))
+        (
+            str(one.get("name")),
+            substitute(str(one.get("value") or ""), variables),
+            bool(one.get("forceString")),
+        )
         for one in options.get("parameters") or ()
     ]
     given = {"skipSchemaValidation": "--skip-schema-validation", "skipTests": "--skip-tests"}

@@ -16,18 +16,20 @@ from bootstrap.kubernetes.objects import (
     APPLICATION_SET,
     Json,
     Kind,
+    labels_of,
     metadata,
     namespace,
     spec,
 )
-from bootstrap.lint.model import App, AppSet, Broken, Location, Manifest, Unchecked
+from bootstrap.lint.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked
 from bootstrap.lint.tree.checkout import Checkout
 from bootstrap.lint.tree.helm import AsksForKinds
 from bootstrap.lint.tree.piece import Piece, Source
-from bootstrap.lint.tree.problems import Unknown, Wrong
+from bootstrap.lint.tree.problems import Elsewhere, Unknown, Wrong
 from bootstrap.lint.tree.render import Renderer
 from bootstrap.lint.tree.scope import api_versions, cluster_wide
 from bootstrap.lint.tree.sets import Generated, Generator
+from bootstrap.targets.base import UNKNOWN
 
 _IN_CLUSTER = {"https://kubernetes.default.svc", "https://kubernetes.default.svc:443"}
 
@@ -55,6 +57,7 @@ class Walk:
     sets: list[AppSet] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
+    blanks: list[Blank] = field(default_factory=list)
 
     def run(self, root: App) -> tuple[App, ...]:
         """Every Application, sorted by position and name, with its manifests."""
@@ -64,6 +67,9 @@ class Walk:
             level = self._children(level)
             if not level:
                 level = self._children(self._render_deferred())
+        self.blanks += [
+            _blank(node.app) for node in self.nodes.values() if any(map(stands_for_unknown, _pieces(node)))
+        ]
         wide = self.cluster_wide()
         apps = [_finished(node, wide, self.checkout) for node in self.nodes.values()]
         return tuple(sorted(apps, key=lambda app: (app.position, app.name)))
@@ -86,7 +92,7 @@ class Walk:
         jobs: list[tuple[_Node, int, Source, Future[list[Piece]]]] = []
         for node in level:
             if (why := _elsewhere(node.app)) is not None:
-                self._note(node.app, "", Unknown(why, "lint what goes there by itself"))
+                self._note(node.app, "", Elsewhere(why, "lint what goes there by itself"))
                 continue
             given = list(sources(node.app, self.checkout))
             if not given:
@@ -125,6 +131,8 @@ class Walk:
 
     def _note(self, app: App, what: str, problem: Unknown | Wrong, where: Location | None = None) -> None:
         who = f"Application {app.name}" + (f": {what}" if what else "")
+        if not isinstance(problem, Elsewhere):
+            self.blanks.append(_blank(app))
         if isinstance(problem, Wrong):
             self.broken.append(Broken(who, problem.why, problem.where or where or app.where, problem.cure))
         else:
@@ -158,10 +166,12 @@ class Walk:
             made = future.result()
         except Unknown as problem:
             who = f"ApplicationSet {one.name}"
+            self.blanks.append(Blank(who))
             self.unchecked.append(Unchecked(who, problem.why, one.where, problem.cure))
             return
         except Wrong as problem:
             who = f"ApplicationSet {one.name}"
+            self.blanks.append(Blank(who))
             self.broken.append(Broken(who, problem.why, problem.where or one.where, problem.cure))
             return
         for item, step in made.applications:
@@ -176,13 +186,34 @@ class Walk:
         return tuple(item for item in self._everything() if item.get("kind") == "Secret")
 
 
-def sources(app: App, checkout: Checkout) -> Iterator[Source]:
-    """The sources of an Application, each with the line of its own where that can be told."""
+def _blank(app: App) -> Blank:
+    """A chart's objects go to the Application's namespace, nearly always; others name theirs as they like."""
+    destination = str((spec(app.item).get("destination") or {}).get("namespace") or "")
+    charts = all(isinstance(one, Mapping) and (one.get("chart") or _lends(one)) for one in _listed(app))
+    return Blank(f"Application {app.name}", destination if charts else "")
+
+
+def stands_for_unknown(piece: Piece) -> bool:
+    """Whether a chart about which nothing is known has a stand-in here."""
+    return UNKNOWN.items() <= labels_of(piece.item).items()
+
+
+def _listed(app: App) -> list[Any]:
+    """The sources as they are given."""
     given = spec(app.item)
     several = given.get("sources")
-    listed = (
+    return (
         several if isinstance(several, list) and several else [given["source"]] if given.get("source") else []
     )
+
+
+def _lends(source: Mapping[str, Any]) -> bool:
+    return bool(source.get("ref")) and not source.get("path")
+
+
+def sources(app: App, checkout: Checkout) -> Iterator[Source]:
+    """The sources of an Application, each with the line of its own where that can be told."""
+    given, listed = spec(app.item), _listed(app)
     refs = {str(one["ref"]): one for one in listed if isinstance(one, Mapping) and one.get("ref")}
     plain = Source(
         app=app.name,

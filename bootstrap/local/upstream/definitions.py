@@ -12,6 +12,7 @@ from yaml import YAMLError
 
 from bootstrap.errors import ConfigError, Problem
 from bootstrap.kubernetes.documents import documents
+from bootstrap.targets.base import UNKNOWN
 
 
 class _Strict(BaseModel):
@@ -101,6 +102,7 @@ class Account(_Strict):
 
     name: str
     namespace: str | None = None
+    labels: Mapping[str, str] = Field(default_factory=dict)
     values: str | None = None
 
     @model_validator(mode="before")
@@ -150,10 +152,9 @@ class Definitions:
 def generic(chart: str) -> Definition:
     """What nearly every chart has."""
     container = Container(name=chart[:63], image=f"stand-in.invalid/{chart}:{{{{version}}}}")
-    workload = Workload(containers=(container,), service_account="{{fullname}}")
-    return Definition(
-        match=Match(chart=chart), workloads=(workload,), service_accounts=(Account(name="{{fullname}}"),)
-    )
+    workload = Workload(containers=(container,), service_account="{{fullname}}", labels=UNKNOWN)
+    account = Account(name="{{fullname}}", labels=UNKNOWN)
+    return Definition(match=Match(chart=chart), workloads=(workload,), service_accounts=(account,))
 
 
 def load(folder: Path) -> Definitions:

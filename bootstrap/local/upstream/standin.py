@@ -59,7 +59,7 @@ def build_chart(definition: Definition, name: str, version: str) -> bytes:
     }
     files = {
         "Chart.yaml": _yaml(chart),
-        "values.yaml": "# A stand-in has no values of its own; it applies the usual ones.\n",
+        "values.yaml": "{} # a stand-in has no values of its own; it applies the usual ones\n",
         "standin.json": _fill(json.dumps(parts, indent=1), _EXPRESSIONS),
         "extra.yaml": _fill(definition.extra, _EXPRESSIONS),
         **{f"crds/{crd.group}_{crd.plural}.yaml": _yaml(custom_resource(crd)) for crd in definition.crds},
@@ -131,7 +131,11 @@ def custom_resource(crd: Crd) -> Json:
 
 
 def account(entry: Account) -> Json:
-    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(entry.name, entry.namespace)}
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": _metadata(entry.name, entry.namespace, entry.labels),
+    }
 
 
 def workload(entry: Workload) -> Json:

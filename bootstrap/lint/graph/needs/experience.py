@@ -16,6 +16,7 @@ from bootstrap.kubernetes.objects import (
     VALIDATING_WEBHOOKS,
     Kind,
     dig,
+    labels_of,
     spec,
 )
 from bootstrap.lint.graph.index import Index
@@ -94,7 +95,7 @@ def infrastructure_first(index: Index) -> Iterator[Need]:
     infrastructure = {app.name: item for app in index.tree.apps for item in _serving(index, app)[:1]}
     for app in index.tree.apps:
         pods = [one for one in index.by_app.get(app.name, ()) if _own(index, one)]
-        if not pods or app.name in infrastructure or _charted(app):
+        if not pods or app.name in infrastructure or _charted(app) or _foreign(pods[0]):
             continue
         for other, provider in infrastructure.items():
             if other not in _users_of(index, app.name):
@@ -106,7 +107,9 @@ def _serving(index: Index, app: App) -> list[Manifest]:
     """What an Application serves the cluster with: cluster-wide things, operators, released charts."""
     items = index.by_app.get(app.name, ())
     found = [item for item in items if item.key.kind in _CLUSTER_SERVICES and item.via != MADE]
-    return found or ([item for item in items if _own(index, item)] if _charted(app) else [])
+    return found or (
+        [item for item in items if _own(index, item) and not item.guessed] if _charted(app) else []
+    )
 
 
 MADE = "CreateNamespace=true"
@@ -121,6 +124,12 @@ def _charted(app: App) -> bool:
     content = spec(app.item)
     sources = (*(content.get("sources") or ()), content.get("source") or {})
     return any(source.get("chart") for source in sources)
+
+
+def _foreign(item: Manifest) -> bool:
+    """Whether it comes from a chart of somebody's: a dependency, or one that a kustomization inflates."""
+    inflated = "helm.sh/chart" in labels_of(item.item) and "kustomization." in item.where.file
+    return item.guessed or inflated or item.via.startswith("chart ")
 
 
 def _users_of(index: Index, app: str) -> Mapping[str, None]:

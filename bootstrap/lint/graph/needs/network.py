@@ -79,6 +79,8 @@ def _class(index: Index, item: Manifest) -> Iterator[Need]:
     if called:
         key = Key(INGRESS_CLASS, "", str(called))
         yield Need(Topic.INGRESS_CLASS, item, str_of(key), "spec.ingressClassName", found)
+        if not found:
+            return  # who brings the class brings its controller
     home = found[0].app if found else ""
     wanted = f"an ingress controller{f' for class {called}' if called else ''}"
     yield Need(Topic.INGRESS_CONTROLLER, item, wanted, "kind", controllers(index, home))

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity, Tree, Unchecked
 from bootstrap.lint.order import Before
+from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import thing
 from bootstrap.lint.rules.order import api, network, operators, pods, runtime, supply
 from bootstrap.lint.rules.order.examples import app, crd, joined
@@ -80,6 +81,11 @@ def check(tree: Tree, graph: Graph) -> Iterator[Finding]:
     yield from judge.findings()
     yield from _hooks(judge)
     yield from _cycles(tree, _constraints(judge))
+
+
+def unchecked(tree: Tree, graph: Graph) -> tuple[Unchecked, ...]:
+    """Needs of which nobody knows, as not everything could be rendered."""
+    return tuple(doubt.told(tree, Judge(tree, graph, POLICIES).doubtful()))
 
 
 def _hooks(judge: Judge) -> Iterator[Finding]:

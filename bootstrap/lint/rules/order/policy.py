@@ -8,12 +8,14 @@ only where practice shows that it does not heal by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bootstrap.lint.graph import Graph, Need, Order, Timeline, Topic
+from bootstrap.lint.graph.model import EXPERIENCE
 from bootstrap.lint.graph.phases import is_hook, wave
 from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
-from bootstrap.lint.rules.facts import thing
+from bootstrap.lint.rules import doubt
+from bootstrap.lint.rules.facts import counted, thing
 
 _RANK = {Order.BEFORE: 0, Order.TOGETHER: 1, Order.RACE: 2, Order.AFTER: 3}
 WAVE = "argocd.argoproj.io/sync-wave"
@@ -66,9 +68,16 @@ class Judge:
         groups: dict[tuple[object, ...], list[Finding]] = {}
         for policy, need in self._needs:
             for found in (*self._missing(policy, need), *self._late(policy, need)):
-                groups.setdefault((found.rule, need.user.app, found.other), []).append(found)
+                groups.setdefault(self._group(need, found), []).append(found)
         for found, *more in groups.values():
-            yield replace(found, subject=f"{found.subject} and {len(more)} more") if more else found
+            yield counted(found, len(more))
+
+    def _group(self, need: Need, found: Finding) -> tuple[object, ...]:
+        """What one change cures is one finding. Experience is about whole Applications, whichever of them."""
+        if need.topic in EXPERIENCE:
+            app = self._tree.by_name.get(need.user.app)
+            return found.rule, (app.set or app.name) if app else "", found.severity
+        return found.rule, need.user.app, found.other
 
     def late(self, policy: Policy, need: Need) -> Late | None:
         """What of the need comes too late, however bad that is; None when nothing does."""
@@ -100,8 +109,15 @@ class Judge:
             if found and found.order is Order.AFTER:
                 yield found
 
+    def doubtful(self) -> Iterator[Need]:
+        """Needs that nothing rendered fulfils, but what could not be rendered may."""
+        return (need for policy, need in self._needs if policy.missing and self._doubted(need))
+
+    def _doubted(self, need: Need) -> bool:
+        return need.missing and bool(doubt.possible(self._tree, need.topic, need.wanted))
+
     def _missing(self, policy: Policy, need: Need) -> Iterator[Finding]:
-        if need.missing and policy.missing:
+        if need.missing and policy.missing and not self._doubted(need):
             yield Finding(
                 policy.missing.id,
                 policy.missing.severity,
@@ -125,7 +141,7 @@ class Judge:
                 need.user.where,
                 self.said(need.user),
                 self.said(found.provider),
-                f"it needs {need.wanted} ({need.reason}), which comes {_when(found.order)}: {words}",
+                f"{_said(need)}, which comes {_when(found.order)}: {words}",
                 self.cure(found, policy.gap),
             )
 
@@ -174,6 +190,12 @@ class Judge:
 
 def _fitting(policies: tuple[Policy, ...], need: Need) -> Policy | None:
     return next((one for one in policies if one.topic is need.topic and one.only(need)), None)
+
+
+def _said(need: Need) -> str:
+    if need.topic in EXPERIENCE:
+        return f"experience puts it after {need.wanted}"
+    return f"it needs {need.wanted} ({need.reason})"
 
 
 def _when(order: Order) -> str:

@@ -222,7 +222,7 @@ POLICIES: tuple[Policy, ...] = (
         MONITOR_ORDER,
         why_late=_DOWN,
         race=Severity.WARNING,
-        together=Severity.WARNING,
+        together=Severity.INFO,
         only=_made,
     ),
     Policy(
