@@ -109,16 +109,20 @@ def collect(config: Environment, target: Target) -> Preview:
             PlannedWave(wave, tuple(app.name for app in apps), usual.get(wave)) for wave, apps in waves
         ),
         lint=_lint(config, target, unknown),
-        notices=(*target.notices(), *told("secrets that are due", _due)),
+        notices=(*target.notices(), *_due(config, target)),
         unknown=tuple(unknown),
     )
 
 
-def _due(context: Context) -> tuple[str, ...]:
+def _due(config: Environment, target: Target) -> tuple[str, ...]:
+    """Secrets to be rotated; that AWS does not answer was told already."""
     from bootstrap.aws.api import Api  # noqa: PLC0415 - as above
     from bootstrap.aws.secret_age import due  # noqa: PLC0415
 
-    found = due(Api(context.target.client("ssm")), context.config, context.clock.now())
+    try:
+        found = due(Api(target.client("ssm")), config, SystemClock().now()) if target.exists() else ()
+    except BootstrapError:
+        return ()
     return tuple(f"{each}: bootstrap rotate {each.name}" for each in found)
 
 
