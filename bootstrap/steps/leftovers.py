@@ -40,18 +40,20 @@ def run(context: Context) -> Done:
     strangers = (found for found in last if found.proof is Proof.INSIDE)
     if problems := [_problem(context, found) for found in (*left, *strangers)]:
         raise LeftoverError(f"{len(problems)} resources of {config.name} are left", problems)
-    kept = {str(found.resource): why for found in last if (why := policy.reason(found))}
+    going = bucket.bucket if bucket and not context.target.keep_state_bucket else ""
+    staying = (found for found in last if found.resource.id != going)
+    kept = {str(found.resource): why for found in staying if (why := policy.reason(found))}
     for resource, why in kept.items():
         context.emit(ResourceKept(context.step, resource, why))
     ssm.delete(_api(context, "ssm"), [record])  # while anything was left, it could be found
     _forget(config)
-    if bucket and not context.target.keep_state_bucket:
+    if going:
         # Last of all: while anything was left, its state was worth keeping.
         lock.let_go(context)
-        state_bucket.remove(_api(context, "s3"), bucket.bucket)
+        state_bucket.remove(_api(context, "s3"), going)
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
-    staying = f"; kept {', '.join(kept)}" if kept else ""
-    return Done(f"{removed} parameters removed, nothing left{staying}", changed=removed > 0)
+    but = f"; kept {', '.join(kept)}" if kept else ""
+    return Done(f"{removed} parameters removed, nothing left{but}", changed=removed > 0)
 
 
 def _goes(found: Found, policy: keeping.Policy, record: str) -> bool:

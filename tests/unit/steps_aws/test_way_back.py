@@ -85,6 +85,7 @@ def test_the_state_bucket_goes_last_with_all_its_versions(tmp_path: Path) -> Non
         client("s3").put_object(Bucket=found.bucket, Key=found.key, Body=body)
     assert leftovers.run(world_.context).changed
     assert client("s3").list_buckets()["Buckets"] == []
+    assert world_.of(ResourceKept) == [], "nobody says that it stays"
 
 
 def test_a_target_may_keep_the_bucket(tmp_path: Path) -> None:
