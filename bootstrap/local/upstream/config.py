@@ -40,8 +40,11 @@ class Config:
 
     @property
     def kind_of_answers(self) -> str:
-        """Changes when what is served without upstream does: the stand-ins, and the toolchain's files."""
-        files = sorted((*self.standins.glob("*.yaml"), *Path(__file__).with_name("skeleton").rglob("*.*")))
+        """Changes when what is served without upstream does: the stand-ins, what makes them, and the
+        toolchain's files."""
+        here = Path(__file__).parent
+        makers = (here / "definitions.py", here / "standin.py", *(here / "skeleton").rglob("*.*"))
+        files = sorted((*self.standins.glob("*.yaml"), *makers))
         whole = hashlib.sha256(f"{self.offline} {self.share}".encode())
         for file in files:
             whole.update(file.read_bytes())
