@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +11,14 @@ from moto import mock_aws
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, World
 from bootstrap.aws.api import Api
-from bootstrap.steps.orphans import match
+from bootstrap.errors import ToolError
+from bootstrap.events import Notice
+from bootstrap.steps.orphans import adopt_for_destroy, match
 from bootstrap.terraform.creations import Creation, Creations
-from tests.aws_context import client
+from bootstrap.terraform.messages import Planned, Summary
+from bootstrap.terraform.refusals import Refusals
+from bootstrap.terraform.runner import Planning
+from tests.aws_context import client, environment, world
 
 OURS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
 GROUP: dict[str, Any] = {"type": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 443}
@@ -132,3 +139,63 @@ def test_a_log_group_and_a_launch_template_of_a_users_stack() -> None:
 @mock_aws
 def test_what_nobody_knows_is_left_to_terraform() -> None:
     assert found(wanted("aws_route53_record", name="x"), wanted("aws_vpc")) == {}
+
+
+@dataclass
+class Stack:
+    """Stands in for Terraform: what it was asked, and what its plans create while nothing is imported."""
+
+    creates: tuple[Creation, ...]
+    fails: bool = False
+    asked: list[Any] = field(default_factory=list)
+
+    def plan(self, parallelism: int, **options: Any) -> Planning:
+        if self.fails and self.asked:
+            raise ToolError("terraform plan failed", "Cannot import non-existent remote object", "")
+        self.asked.append(("plan", options))
+        changes = tuple(Planned("create", item.address) for item in self.creates)
+        return Planning(changes, Summary("plan", len(changes), 0, 0), bool(changes))
+
+    def creations(self) -> Creations:
+        return Creations(self.creates, frozenset(), frozenset())
+
+    def imports(self, addresses: dict[str, str]) -> None:
+        self.asked.append(("import", dict(addresses)))
+        self.creates = tuple(item for item in self.creates if item.address not in addresses)
+
+    def apply(self, parallelism: int, refusals: Refusals) -> None:
+        self.asked.append(("apply", {}))
+
+
+SUBNET = wanted("aws_subnet", cidr_block="10.0.1.0/24", tags={"Name": "a"})
+
+
+@mock_aws
+def test_before_destroy_only_what_is_there_is_applied(tmp_path: Path) -> None:
+    mine, stack = vpc(), Stack((VPC, SUBNET))
+    adopt_for_destroy(world(environment(tmp_path)).context, stack)  # type: ignore[arg-type] # a stand-in
+    assert stack.asked == [
+        ("plan", {"refresh": False}),
+        ("import", {"aws_vpc.x": mine}),
+        ("plan", {"refresh": False}),
+        ("plan", {"refresh": False, "only": ("aws_vpc.x",)}),
+        ("apply", {}),
+        ("import", {}),
+    ]
+
+
+@mock_aws
+def test_where_nothing_was_left_nothing_is_applied(tmp_path: Path) -> None:
+    stack = Stack((VPC, SUBNET))
+    adopt_for_destroy(world(environment(tmp_path)).context, stack)  # type: ignore[arg-type] # a stand-in
+    assert stack.asked == [("plan", {"refresh": False}), ("import", {})]
+
+
+@mock_aws
+def test_what_cannot_be_imported_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    vpc()
+    stack, here = Stack((VPC,), fails=True), world(environment(tmp_path))
+    adopt_for_destroy(here.context, stack)  # type: ignore[arg-type] # a stand-in
+    (notice,) = here.of(Notice)
+    assert "left to the audit: terraform plan failed" in notice.message
+    assert stack.asked[-1] == ("import", {}), "destroy is not to stumble over it again"
