@@ -34,6 +34,7 @@ from tests.aws_edge import Edge
 
 ROOT = Path(__file__).parents[2]
 NODES = ("control-plane", "api-auth", "worker-ai")
+PATIENCE = 180.0  # seconds for the local AWS to come and to go; on a busy machine it takes its time
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def local_aws(folder: Path) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stderr=log, cwd=folder)
     try:
-        for _ in range(600):
+        for _ in range(int(PATIENCE / 0.1)):
             assert process.poll() is None, (folder / "log").read_text()
             with suppress(OSError), urllib.request.urlopen(f"{url}/_bootstrap/ready", timeout=5):  # noqa: S310
                 break
@@ -55,7 +56,7 @@ def local_aws(folder: Path) -> Iterator[str]:
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def environment(home: Path, name: str, **changes: Any) -> Environment:

@@ -39,6 +39,7 @@ from bootstrap.wait import Observation, until
 ROOT = Path(__file__).parents[2]
 STATE = {"bucket": "state", "key": "local/terraform.tfstate"}
 HIDDEN = "worker-ai"  # a node moved to a private subnet: a NAT gateway is part of the story
+PATIENCE = 180.0  # seconds; on a busy machine everything takes its time
 TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "local"}
 
 pytestmark = pytest.mark.platform
@@ -76,7 +77,7 @@ class Aws:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def client(self, service: str) -> Any:
         return boto3.client(service, **override.client_settings(self.url, self.region))
@@ -165,7 +166,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(what: str, check: Any, deadline: float = 60) -> None:
+def eventually(what: str, check: Any, deadline: float = PATIENCE) -> None:
     def probe() -> Observation[bool]:
         return Observation(check() or None)
 
