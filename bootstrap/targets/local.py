@@ -107,7 +107,14 @@ class _Stay:
         account.Backups(self.config, client("s3"), client("sts")).bring()
         gitops = self.config.gitops
         overlay = read_overlay(self.faults, self.config)
-        taken = snapshot(gitops.checkout, platform.upstream.state, gitops.repo_url, gitops.revision, overlay)
+        taken = snapshot(
+            gitops.checkout,
+            platform.upstream.state,
+            gitops.repo_url,
+            gitops.revision,
+            overlay,
+            hidden=_secret_files(self.config),
+        )
         self.changed = taken.changed
         return Done(
             f"{platform.site.url('aws')} is AWS, commit {taken.commit[:10]} is {gitops.revision}",
@@ -192,6 +199,11 @@ class _Stay:
         return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are free")
 
 
+def _secret_files(config: Environment) -> tuple[Path, ...]:
+    """They may lie in the work tree, and must not be published with it."""
+    return tuple(seed.from_file for seed in config.seeds if seed.from_file)
+
+
 def _rendering(config: Environment, platform: Platform) -> Rendering:
     """Without a platform, and beside one that runs."""
 
@@ -199,7 +211,7 @@ def _rendering(config: Environment, platform: Platform) -> Rendering:
     def outside() -> Iterator[Outside]:
         from bootstrap.local.upstream.offline import serve  # noqa: PLC0415 - only when something is fetched
 
-        with serve(platform.upstream, config.gitops) as way:
+        with serve(platform.upstream, config.gitops, _secret_files(config)) as way:
             yield way
 
     return Rendering(outside, platform.upstream.kind_of_answers)

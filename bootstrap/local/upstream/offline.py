@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +21,15 @@ from bootstrap.targets.base import Outside
 
 
 @contextmanager
-def serve(like: Config, gitops: Gitops) -> Iterator[Outside]:
+def serve(like: Config, gitops: Gitops, hidden: Iterable[Path] = ()) -> Iterator[Outside]:
     """A proxy for the work tree as it is now, on a free port, with a folder of its own: a platform that runs
-    goes on following what it was given.
+    goes on following what it was given. `hidden` files are not served.
 
     Raises ConfigError and ToolError when the work tree cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="bootstrap-upstream-") as folder:
         config = replace(like, port=0, state=Path(folder))
-        snapshot(gitops.checkout, config.state, gitops.repo_url, gitops.revision)
+        snapshot(gitops.checkout, config.state, gitops.repo_url, gitops.revision, hidden=hidden)
         authority = Authority.open(config.state)
         write_bundle(config.bundle, authority)
         world = Network(str(config.bundle), offline=config.offline)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -56,10 +56,13 @@ def snapshot(
     repo_url: str,
     revision: str = "main",
     overlay: Mapping[str, str] = MappingProxyType({}),
+    *,
+    hidden: Iterable[Path] = (),
 ) -> Snapshot:
     """Publish the Git work tree around `checkout` in the folder `into`; a running proxy follows at once.
 
     `overlay` are texts by path from the root. What they ask for (charts, revisions) is not provided.
+    `hidden` are files that are not to be published, such as those with secrets, though nothing ignores them.
 
     Raises ConfigError when `checkout` is not inside a Git work tree or `repo_url` cannot be served, ToolError
     when git fails.
@@ -75,7 +78,7 @@ def snapshot(
     repository = into / REPOSITORY
     objects = Path(source("rev-parse", "--path-format=absolute", "--git-path", "objects"))
     _initialise(source, repository, objects)
-    tree = _write_tree(source, root, repository)
+    tree = _write_tree(source, root, repository, hidden)
     target = Git(repository, _AUTHOR)
     commit, changed = _commit(source, target, _with_overlay(target, tree, overlay))
     demand = collect(_documents(target, tree), repo_url)
@@ -105,15 +108,17 @@ def _initialise(source: Git, repository: Path, objects: Path) -> None:
     _write(repository / "objects" / "info" / "alternates", f"{objects}\n")
 
 
-def _write_tree(source: Git, root: Path, repository: Path) -> str:
-    """The tree of everything that is not ignored. A copy of the index tells quickly what has not changed."""
+def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path]) -> str:
+    """The tree of all that is not ignored or hidden. A copy of the index tells quickly what has not changed."""
     with tempfile.TemporaryDirectory(dir=repository) as folder:
         index = Path(folder) / "index"
         users = Path(source("rev-parse", "--path-format=absolute", "--git-path", "index"))
         if users.exists():
             shutil.copyfile(users, index)
         git = Git(root, {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(repository / "objects")})
-        git("add", "--all", "--", ".", _EXCLUDE)
+        inside = (file.resolve() for file in hidden if file.resolve().is_relative_to(root))
+        secret = [f":(exclude,literal){file.relative_to(root)}" for file in inside]
+        git("add", "--all", "--", ".", _EXCLUDE, *secret)
         return git("write-tree")
 
 

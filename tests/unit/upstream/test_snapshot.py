@@ -7,6 +7,7 @@ import pytest
 
 from bootstrap.errors import ConfigError
 from bootstrap.local.upstream.snapshot import REPOSITORY, Snapshot, current, snapshot
+from tests.canaries import Canaries, leaks
 from tests.unit.upstream.fakes import git, work_tree
 
 OURS = "https://git.example.com/eco2/platform.git"
@@ -155,3 +156,16 @@ def test_manifests_that_are_templates_are_passed_over(tree: Path, tmp_path: Path
         "source: {repoURL: https://c.example.com, chart: x, targetRevision: 1.0.0}\n"
     )
     assert [chart.chart for chart in publish(tree, tmp_path).demand.charts] == ["x"]
+
+
+def test_a_file_with_a_secret_is_not_published_though_nothing_ignores_it(tree: Path, tmp_path: Path) -> None:
+    """Not even as an object that no tree names."""
+    secrets = [tree / "secrets" / "a[b].key", tmp_path / "elsewhere.key"]
+    for number, file in enumerate(secrets):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"canary-in-file-{number}")
+    (tree / "secrets" / "ab.key").write_text("no secret")
+    found = snapshot(tree / "apps", tmp_path / "state", OURS, hidden=secrets)
+    assert found.changed == ("secrets/ab.key",)
+    canaries = Canaries({"a": "canary-in-file-0", "b": "canary-in-file-1"})
+    assert leaks(tmp_path / "state", canaries) == []
