@@ -109,7 +109,7 @@ def _initialise(source: Git, repository: Path, objects: Path) -> None:
 
 
 def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path]) -> str:
-    """The tree of all that is not ignored or hidden. A copy of the index tells quickly what has not changed."""
+    """The tree of all that is not ignored or hidden. A copy of the index tells fast what has not changed."""
     with tempfile.TemporaryDirectory(dir=repository) as folder:
         index = Path(folder) / "index"
         users = Path(source("rev-parse", "--path-format=absolute", "--git-path", "index"))
