@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import StuckError, ToolError
+from bootstrap.errors import ToolError
 from bootstrap.events import Notice
 from bootstrap.steps import destroy, leftovers
 from tests.aws_edge import Cut, Edge, Fault, edge
@@ -24,7 +24,7 @@ NUMBERS = itertools.count(1)
 CREATIONS = "(Create|Run|Allocate|Associate|Authorize|Attach|Put[A-Z]|Request|Add)[A-Za-z]+"
 # Where each run is killed: after how many of which calls. Terraform works on many things at once, so a kill
 # hits many.
-KILLS = ((CREATIONS, 0), (CREATIONS, 7), ("RunInstances", 1))
+KILLS = ((CREATIONS, 7), ("RunInstances", 1))
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,6 @@ def test_killed_again_and_again_it_is_what_it_is_without(here: Dev, neighbour: D
         killed(here, action, skip)
     made = instances(here)
     assert made
-    refusing = replace(here.config, terraform=replace(here.config.terraform, orphans="refuse"))
-    with pytest.raises(StuckError, match=r"aws_vpc\.this: vpc-"):
-        Dev(refusing, here.aws, here.world).up()
     assert here.up()
     assert "takes over" in notices(here)
     assert set(made) <= set(instances(here))
@@ -106,4 +103,3 @@ def test_by_configuration_they_are_made_anew(here: Dev) -> None:
     assert here.up()
     assert not set(made) & set(instances(here))
     assert len(instances(here)) == len(here.config.nodes)
-    assert not here.up()

@@ -11,9 +11,10 @@ from moto import mock_aws
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, World
 from bootstrap.aws.api import Api
-from bootstrap.errors import ToolError
+from bootstrap.config.model import TerraformConfig
+from bootstrap.errors import StuckError, ToolError
 from bootstrap.events import Notice
-from bootstrap.steps.orphans import adopt_for_destroy, match
+from bootstrap.steps.orphans import adopt, adopt_for_destroy, match
 from bootstrap.terraform.creations import Creation, Creations
 from bootstrap.terraform.messages import Planned, Summary
 from bootstrap.terraform.refusals import Refusals
@@ -168,6 +169,37 @@ class Stack:
 
 
 SUBNET = wanted("aws_subnet", cidr_block="10.0.1.0/24", tags={"Name": "a"})
+
+
+@mock_aws
+def test_where_it_is_to_be_refused_it_is_named_and_nothing_is_imported(tmp_path: Path) -> None:
+    mine, stack = vpc(), Stack((VPC, SUBNET))
+    refusing = environment(tmp_path, terraform=TerraformConfig(tmp_path / "terraform", orphans="refuse"))
+    with pytest.raises(StuckError, match="1 resources of an earlier run") as refused:
+        adopt(world(refusing).context, stack, stack.plan(1))  # type: ignore[arg-type] # a stand-in
+    assert f"aws_vpc.x: {mine}" in refused.value.why
+    assert stack.asked == [("plan", {})]
+
+
+@mock_aws
+@pytest.mark.parametrize(("orphans", "again"), [("import", []), ("remove", ["aws_instance.x"])])
+def test_only_machines_are_made_anew(tmp_path: Path, orphans: str, again: list[str]) -> None:
+    mine = vpc()
+    image = client("ec2").describe_images()["Images"][0]["ImageId"]
+    subnet = client("ec2").create_subnet(VpcId=mine, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    machine = client("ec2").run_instances(
+        **{"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet},
+        TagSpecifications=tagged("instance", "m"),
+    )["Instances"][0]["InstanceId"]
+    stack = Stack((VPC, wanted("aws_instance", subnet_id=subnet, tags={"Name": "m"})))
+    here = world(environment(tmp_path, terraform=TerraformConfig(tmp_path / "terraform", orphans=orphans)))
+    adopt(here.context, stack, stack.plan(1))  # type: ignore[arg-type] # a stand-in
+    assert stack.asked[1:] == [
+        ("import", {"aws_vpc.x": mine, "aws_instance.x": machine}),
+        ("plan", {"replace": again}),
+    ]
+    (notice,) = here.of(Notice)
+    assert f"aws_instance.x ({machine})" in notice.message
 
 
 @mock_aws
