@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bootstrap.aws.api import Api
+if TYPE_CHECKING:
+    from bootstrap.aws.api import Api
 
 T = TypeVar("T")
 

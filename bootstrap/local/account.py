@@ -9,10 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bootstrap.aws import state_bucket
-from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment
-from bootstrap.recovery.vault import PURPOSE
 
 COPY = "bucket"  # folder of the copy
 
@@ -33,6 +30,9 @@ class Backups:
 
     def bring(self) -> None:
         """The bucket as it was left. Does nothing when it is there, or nothing was left."""
+        from bootstrap.aws import state_bucket  # noqa: PLC0415 - botocore takes a tenth of a second
+        from bootstrap.aws.api import Api  # noqa: PLC0415
+
         files = [file for file in self.folder.rglob("*") if file.is_file()]
         bucket, api = self._bucket(), Api(self._s3)
         account = self._account()
@@ -63,6 +63,9 @@ class Backups:
         return len(keys)
 
     def _bucket(self) -> str:
+        from bootstrap.aws import state_bucket  # noqa: PLC0415
+        from bootstrap.recovery.vault import PURPOSE  # noqa: PLC0415
+
         config = self._config
         return config.backup.bucket or state_bucket.bucket_name(
             config.project, config.name, self._account(), PURPOSE
