@@ -38,7 +38,7 @@ STEPS = (
     *("restore-check", "restore-order", "restore-source", "restore-tidy", "restore-verify"),
     *("vault", "snapshot", "store", "keep-backups"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),
-    *("renew", "follow", "users", "settle"),
+    *("renew", "follow", "users", "settle", "outcome"),
 )
 
 AZS = 3  # the stack spreads over three availability zones, with a public and a private subnet in each
