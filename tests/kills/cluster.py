@@ -63,7 +63,7 @@ class Witness:
 
 def picture(objects: list[dict[str, Any]]) -> list[str]:
     """Sorted lines, one an object: kind, namespace, name, and what it says but for its status."""
-    return sorted(_line(item) for item in objects if not _is_history(item))
+    return sorted(_line(item) for item in objects if not _passed_over(item))
 
 
 def secret_values(objects: list[dict[str, Any]]) -> dict[str, str]:
@@ -82,9 +82,10 @@ def _of_eso(item: Mapping[str, Any]) -> bool:
     return "reconcile.external-secrets.io/managed" in (item["metadata"].get("labels") or {})
 
 
-def _is_history(item: Mapping[str, Any]) -> bool:
-    """An old ReplicaSet, and what the API server keeps count of itself with."""
-    return item["kind"] == "ReplicaSet" and not item["spec"].get("replicas")
+def _passed_over(item: Mapping[str, Any]) -> bool:
+    """An old ReplicaSet, and the API server's own Service, which says where that listens."""
+    old = item["kind"] == "ReplicaSet" and not item["spec"].get("replicas")
+    return old or (item["kind"] == "Service" and item["metadata"]["name"] == "kubernetes")
 
 
 def _line(item: Mapping[str, Any]) -> str:

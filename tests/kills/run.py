@@ -35,6 +35,9 @@ from tests.kills.witness import PICTURE
 from tests.kills.world import Eye
 
 
+WIDTH = 400  # characters of a line that says what is wrong; all of it is in the folder
+
+
 @dataclass(frozen=True)
 class Account:
     """What one round did. `wrong` is empty when everything was as it must be."""
@@ -108,8 +111,9 @@ def one(work: Path, seed: int, number: int, clean: Clean, kills: Mapping[str, in
         end(product)
     account = Account(number, tuple(done.kills), tuple(done.ran), wrong, time.monotonic() - began)
     for line in wrong:
-        print(f"  WRONG {line}", flush=True)  # noqa: T201
+        print(f"  WRONG {line[:WIDTH]}", flush=True)  # noqa: T201
     if wrong:
+        (folder / "wrong.txt").write_text("\n".join(wrong))
         again = f"python -m tests.kills.run --seed {seed} --only {number}"
         print(f"  kept: {folder}; to repeat: {again}", flush=True)  # noqa: T201
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 # In this order: what is more special comes first.
 _RUBBED_OUT = (
+    (re.compile(r"\bkube-api-access-[a-z0-9]{5}\b"), "kube-api-access"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b"), "<mac>"),

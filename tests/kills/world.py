@@ -12,9 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from bootstrap.aws.audit import audit
 from bootstrap.aws.errors import AwsError
-from bootstrap.aws.inventory import Proof, owner
 from bootstrap.config.load import load
 from bootstrap.errors import TemporaryError
 from bootstrap.local.layout import Layout
@@ -89,7 +87,6 @@ class Eye:
             *(f"no parameter {name}" for name in map(parameter, SEEDS) if name not in (self.secrets() or {})),
             *self._copies(),
             *self._locks(now.aws),
-            *self._strangers(look),
         ]
 
     def _copies(self) -> Iterator[str]:
@@ -98,13 +95,6 @@ class Eye:
         for copy, seed in COPIES.items():
             if brought.get(copy) != held.get(parameter(seed)):
                 yield f"Secret {copy} is not parameter {parameter(seed)}"
-
-    def _strangers(self, look: cloud.Look) -> Iterator[str]:
-        """What the product's own audit sees in the network that carries nothing of ours."""
-        config = load(self.product.clone / "bootstrap.yaml", "local", values=False)
-        for found in audit(look.api, owner(config)):
-            if found.proof is Proof.INSIDE:
-                yield f"audit: {found.resource} {found.proof}"
 
     def _locks(self, aws: Iterable[str]) -> Iterator[str]:
         config = load(self.product.clone / "bootstrap.yaml", "local", values=False)

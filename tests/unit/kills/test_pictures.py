@@ -56,6 +56,13 @@ def test_generated_names_differ_and_objects_do_not() -> None:
     assert len(picture([pod("x1"), pod("y2")])) == 2
 
 
+def test_old_replica_sets_are_history_and_the_living_are_not() -> None:
+    def replica_set(replicas: int) -> dict[str, Any]:
+        return {"kind": "ReplicaSet", "metadata": {"name": "api-1"}, "spec": {"replicas": replicas}}
+
+    assert len(picture([replica_set(0), replica_set(1)])) == 1
+
+
 def test_the_state_lists_every_instance_of_what_it_manages() -> None:
     resources = [
         {
