@@ -32,10 +32,10 @@ from tests.kills.chain import COMMANDS, Clean, Kill, Round, Wrong, plan
 from tests.kills.points import usual
 from tests.kills.tree import lay_out_tree
 from tests.kills.witness import PICTURE
-from tests.kills.world import Eye
-
+from tests.kills.world import Eye, Picture
 
 WIDTH = 400  # characters of a line that says what is wrong; all of it is in the folder
+CHANGED = " and uncommitted changes"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,10 @@ def rounds(options: argparse.Namespace, done: Sequence[Account]) -> Iterator[int
 
 
 def clean_run(folder: Path) -> Clean:
-    """`up` and `down` that nobody kills."""
+    """`up` and `down` that nobody kills; once for a build and a work folder."""
+    kept = folder.with_name("clean-run.json")
+    if known := _kept(kept):
+        return known
     product, eye = prepared(folder)
     up = _well(run(product, *COMMANDS["up"]))
     picture = eye.picture()
@@ -91,7 +94,33 @@ def clean_run(folder: Path) -> Clean:
     )
     print(f"clean: up {up.seconds:.0f} s, down {down.seconds:.0f} s;", _size(picture), flush=True)  # noqa: T201
     shutil.rmtree(folder)
-    return Clean(usual(up.events), usual(down.events), picture, tuple(json.loads(seen.read_text())))
+    told = {"build": build(), "up": up.events, "down": down.events, "picture": asdict(picture)}
+    told["empty"] = json.loads(seen.read_text())
+    kept.write_text(json.dumps(told))
+    return _clean(told)
+
+
+def _kept(file: Path) -> Clean | None:
+    """That of an earlier call, when this is the same build."""
+    with suppress(OSError, ValueError, KeyError):
+        told = json.loads(file.read_text())
+        if told["build"] == build() and not told["build"].endswith(CHANGED):
+            return _clean(told)
+    return None
+
+
+def _clean(told: Mapping[str, Any]) -> Clean:
+    lines = {name: tuple(found) for name, found in told["picture"].items()}
+    return Clean(usual(told["up"]), usual(told["down"]), Picture(**lines), tuple(told["empty"]))
+
+
+def build() -> str:
+    """The commit that is killed here, and whether anything was changed since."""
+    git = ["git", "-C", str(REPOSITORY)]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+    status = [*git, "status", "--porcelain", "--untracked-files=no"]
+    changed = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    return head.strip() + (CHANGED if changed else "")
 
 
 def one(work: Path, seed: int, number: int, clean: Clean, kills: Mapping[str, int] | None = None) -> Account:
@@ -136,10 +165,7 @@ def prepared(folder: Path) -> tuple[Product, Eye]:
 
 def keep(file: Path, seed: int, accounts: Sequence[Account]) -> None:
     """The account as JSON: written anew after each round."""
-    build = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    told: dict[str, Any] = {"seed": seed, "build": build, "rounds": [asdict(each) for each in accounts]}
+    told: dict[str, Any] = {"seed": seed, "build": build(), "rounds": [asdict(each) for each in accounts]}
     file.write_text(json.dumps(told, indent=1))
 
 
