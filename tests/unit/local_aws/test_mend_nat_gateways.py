@@ -50,3 +50,14 @@ def test_an_unknown_gateway_is_an_error(mend: Mend, operation: str) -> None:
             ec2.describe_nat_gateways(NatGatewayIds=["nat-0"])
         else:
             ec2.delete_nat_gateway(NatGatewayId="nat-0")
+
+
+@pytest.mark.parametrize(("mended", "kind"), [(False, "interface"), (True, "nat_gateway")])
+def test_its_interface_says_whose_it_is(mended: bool, kind: str, mend: Mend) -> None:
+    if mended:
+        mend("nat_gateways")
+    here = place()
+    made = here.ec2.create_nat_gateway(SubnetId=here.subnet, ConnectivityType="private")["NatGateway"]
+    (interface,) = here.ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert interface["InterfaceType"] == kind
+    assert (made["NatGatewayId"] in interface["Description"]) == mended

@@ -1,7 +1,8 @@
-"""A deleted NAT gateway lets go of its address and interface, and an unknown one is an error.
+"""A NAT gateway's interface says whose it is, and goes with it, like its address; an unknown one is an error.
 
-moto keeps both, so the address cannot be released; it answers an unknown id with an empty list, on which the
-provider panics, and its deletion with an internal error.
+moto keeps both, so the address cannot be released, and the interface looks like one that somebody forgot. It
+answers an unknown id with an empty list, on which the provider panics, and its deletion with an internal
+error.
 """
 
 from __future__ import annotations
@@ -20,8 +21,19 @@ class NatGatewayNotFound(EC2ClientError):
 
 
 def mend(patch: Patch) -> None:
+    patch(NatGatewayBackend, "create_nat_gateway", _with_its_own(NatGatewayBackend.create_nat_gateway))
     patch(NatGatewayBackend, "describe_nat_gateways", _known(NatGatewayBackend.describe_nat_gateways))
     patch(NatGatewayBackend, "delete_nat_gateway", _letting_go(NatGatewayBackend.delete_nat_gateway))
+
+
+def _with_its_own(original: Any) -> Any:
+    def create_nat_gateway(self: Any, *args: Any, **kwargs: Any) -> Any:
+        gateway = original(self, *args, **kwargs)
+        gateway._eni.interface_type = "nat_gateway"
+        gateway._eni.description = f"Interface for NAT Gateway {gateway.id}"  # as AWS words it
+        return gateway
+
+    return create_nat_gateway
 
 
 def _check(backend: NatGatewayBackend, gateway_id: str) -> None:
