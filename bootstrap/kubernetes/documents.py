@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 from bootstrap.kubernetes.objects import Json
 
@@ -44,17 +46,36 @@ _Loader.add_implicit_resolver(
 )
 
 
+_ALIAS = re.compile(r"(?:^|[\s\[{,])\*[\w.-]+")
+_LARGEST = 1_000_000  # values of a document once its aliases are spelled out
+
+
 def located(text: str | bytes) -> Iterator[tuple[int, Any]]:
-    """Each document that is not empty, with the line (from 1) on which it starts. Raises yaml.YAMLError."""
+    """Each document that is not empty, with the line (from 1) on which it starts. Raises yaml.YAMLError; for
+    aliases that lead into themselves or explode, too, as Kubernetes' parser does."""
     loader = _Loader(text)
+    aliases = _ALIAS.search(text.decode(errors="replace") if isinstance(text, bytes) else text) is not None
     try:
         while loader.check_node():
             node = loader.get_node()
             value = loader.construct_document(node)
+            if aliases and _spelled_out(value, {}) > _LARGEST:
+                raise ComposerError(None, None, "excessive aliasing", node.start_mark)
             if value is not None:
                 yield node.start_mark.line + 1, value
     finally:
         loader.dispose()
+
+
+def _spelled_out(value: Any, known: dict[int, float]) -> float:
+    """How many values it holds, infinite where it holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = inf  # until it is known
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_spelled_out(one, known) for one in inner)
+    return known[id(value)]
 
 
 def documents(text: str | bytes) -> Iterator[Any]:

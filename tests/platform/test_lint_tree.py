@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.load import load
-from bootstrap.errors import ToolError
+from bootstrap.errors import ConfigError, ToolError
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, name
 from bootstrap.lint.model import BY_ESO, App, Tree
 from bootstrap.lint.tree import read
@@ -726,3 +726,21 @@ def test_a_range_of_versions_is_asked_for_each_time(
     whole(reader.again(rendering))
     whole(reader.again(rendering))
     assert opened == ["opened"] * 2
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [("README.md", "finds nothing in apps"), ("apps/team/one.yaml", "does not look into folders below")],
+)
+def test_a_tree_without_anything_is_a_mistake(reader: Reader, file: str, words: str) -> None:
+    trees.write(reader.root, {file: trees.config_map("m")})
+    with pytest.raises(ConfigError) as caught:
+        reader.again()
+    assert words in caught.value.problems[0].what
+
+
+def test_a_link_out_of_the_repository_breaks_all_of_it(reader: Reader) -> None:
+    (reader.root / "etc").parent.mkdir(exist_ok=True)
+    trees.write(reader.root, {"apps/m.yaml": trees.config_map("m")})
+    (reader.root / "etc").symlink_to("/etc")
+    assert [one.what for one in reader.again().broken] == ["the repository"]

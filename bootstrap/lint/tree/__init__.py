@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bootstrap.config.model import Environment
 from bootstrap.errors import ConfigError, Problem
 from bootstrap.gitops import repository_root, root_application
-from bootstrap.lint.model import App, Location, Tree
+from bootstrap.lint.model import App, Broken, Location, Tree
 from bootstrap.lint.tree import installed, pipelines
 from bootstrap.lint.tree.bench import Bench
-from bootstrap.lint.tree.checkout import Checkout
+from bootstrap.lint.tree.checkout import YAML, Checkout
 from bootstrap.lint.tree.facts import seeded
 from bootstrap.lint.tree.outside import World
 from bootstrap.lint.tree.programs import Programs
@@ -53,7 +53,8 @@ def read(
     the step `eso` installs from outside before the root Application: their `app` is "", the latter's `via`
     begins with installed.BY_ESO, and the Applications that adopt them render them once more.
 
-    Raises ConfigError when the root Application's folder cannot be read, ToolError without helm or kustomize.
+    Raises ConfigError when the root Application's folder cannot be read or holds nothing, ToolError without
+    helm or kustomize.
     """
     root = repository_root(config.gitops.checkout)
     if not (root / config.gitops.path).is_dir():
@@ -73,6 +74,24 @@ def read(
     return tree
 
 
+def _links_out(checkout: Checkout) -> Iterator[Broken]:
+    """Argo CD's repo-server refuses a repository that holds one, whoever asks for it."""
+    for path in checkout.links_out()[:1]:
+        why = f"{path} is a link out of the repository: Argo CD renders nothing of it"
+        yield Broken("the repository", why, Location(path), f"git rm {path}")
+
+
+def _empty(checkout: Checkout, path: str) -> ConfigError:
+    """A folder without anything is a mistake: nothing is proven of it."""
+    below = [one for one in checkout.files(path) if one.endswith(YAML)]
+    what = f"the root Application finds nothing in {path}"
+    cure = "put at least one Application there, or correct gitops.path"
+    if below:
+        what += f", and Argo CD does not look into folders below it, such as that of {below[0]}"
+        cure = f"name the folder in gitops.path, or list its files in {path}/kustomization.yaml"
+    return ConfigError("the Applications cannot be read", [Problem("gitops.path", what, cure)])
+
+
 def _read(config: Environment, bench: Bench, pool: ThreadPoolExecutor) -> Tree:
     checkout, gitops = bench.checkout, config.gitops
     renderer = Renderer(config, bench, installed.build_options(config, checkout))
@@ -80,12 +99,14 @@ def _read(config: Environment, bench: Bench, pool: ThreadPoolExecutor) -> Tree:
     generator = Generator(checkout, Templates(bench.programs, bench.store), renderer.require_ours)
     walk = Walk(renderer, generator, checkout, pool, argocd.pieces)
     apps = walk.run(App(root_application(gitops), Location(gitops.path), ()))
+    if not (len(apps) > 1 or walk.sets or walk.unchecked or walk.broken or apps[0].manifests):
+        raise _empty(checkout, gitops.path)
     return Tree(
         apps=apps,
         sets=tuple(sorted(walk.sets, key=lambda one: (one.position, one.name))),
         installed=(*argocd.manifests(walk.cluster_wide()), *installed.eso(config, apps)),
         unchecked=(*walk.unchecked, *argocd.unchecked()),
-        broken=(*walk.broken, *argocd.broken()),
+        broken=(*walk.broken, *argocd.broken(), *_links_out(checkout)),
         blanks=(*walk.blanks, *argocd.blanks()),
         seeded=seeded(config),
         files={**checkout.texts(), **pipelines.read(checkout.root)},

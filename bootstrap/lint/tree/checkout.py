@@ -21,7 +21,7 @@ from bootstrap.lint.tree.problems import Wrong
 # Never published to the cluster: Git's own, and a run's state.
 _HIDDEN = frozenset({".git", ".bootstrap"})
 _SECONDS = 30.0
-_YAML = (".yaml", ".yml")
+YAML = (".yaml", ".yml")
 
 
 class Checkout:
@@ -93,6 +93,16 @@ class Checkout:
             else ()
         )
 
+    def links_out(self) -> list[str]:
+        """Links that are absolute or lead out of the repository."""
+        links = [path for path in self._listing if (self.root / path).is_symlink()]
+        return [
+            path
+            for path in links
+            if (target := (self.root / path).readlink()).is_absolute()
+            or join(posixpath.dirname(path), target.as_posix()) is None
+        ]
+
     def _behind(self, path: str) -> str:
         real = os.path.relpath(os.path.realpath(self.root / path), self._real)
         return "" if real == "." else real
@@ -116,7 +126,7 @@ class Checkout:
     def texts(self) -> dict[str, str]:
         """Every YAML file that was read."""
         read = sorted(self._read.items())
-        return {path: content.decode(errors="replace") for path, content in read if path.endswith(_YAML)}
+        return {path: content.decode(errors="replace") for path, content in read if path.endswith(YAML)}
 
     def _digest(self, path: str) -> str:
         try:
@@ -159,7 +169,8 @@ def _listing(root: Path) -> Iterator[str]:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    for place, _, names in os.walk(root):
+    for place, folders, files in os.walk(root):
+        names = [*files, *(one for one in folders if (Path(place) / one).is_symlink())]
         inside = os.path.relpath(place, root)
         prefix = "" if inside == "." else f"{Path(inside).as_posix()}/"
         yield from (f"{prefix}{name}" for name in names)

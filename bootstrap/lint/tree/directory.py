@@ -48,7 +48,12 @@ def wanted(checkout: Checkout, source: Source) -> list[str]:
 
 
 def _pieces(checkout: Checkout, path: str) -> Iterator[Piece]:
-    content = checkout.content(path)
+    try:
+        content = checkout.content(path)
+    except FileNotFoundError:
+        return  # a link to nothing, which Argo CD passes over
+    except OSError as error:
+        raise Wrong(f"{path} cannot be read: {error.strerror}", "correct or remove it") from error
     if path.endswith(".json"):
         yield _from_json(path, content)
         return

@@ -54,6 +54,18 @@ just text
     assert manifests(text) == [{"kind": "A"}, {"kind": "B"}, {"kind": "AllowList", "spec": {}}]
 
 
+def test_aliases_that_explode_or_hold_themselves_are_refused() -> None:
+    rows = ["a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]"]
+    rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    for text in ("\n".join(rows), "metadata: &m {labels: *m}", "- &a\n  - *a\n"):
+        with pytest.raises(yaml.YAMLError, match="excessive aliasing"):
+            list(documents(text))
+    shared = {"x": [1, 2]}
+    assert list(documents("a: &a {x: [1, 2]}\nb: *a\nc: {<<: *a}\n")) == [
+        {"a": shared, "b": shared, "c": shared}
+    ]
+
+
 def test_broken_yaml_is_an_error() -> None:
     with pytest.raises(yaml.YAMLError):
         list(documents("a: [1"))

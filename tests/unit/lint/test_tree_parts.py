@@ -15,7 +15,7 @@ from bootstrap.config.load import load
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Kind
 from bootstrap.lint.model import LEFT_OUT
-from bootstrap.lint.tree import facts, schemas, store
+from bootstrap.lint.tree import directory, facts, schemas, store
 from bootstrap.lint.tree.checkout import Checkout, join
 from bootstrap.lint.tree.closure import trace
 from bootstrap.lint.tree.patterns import glob, substitute
@@ -367,3 +367,26 @@ def test_links_lead_inside_the_repository_only(tmp_path: Path) -> None:
     assert tree.files("chart/linked") == ("chart/linked/a.yaml",)
     with pytest.raises(PermissionError):
         tree.content("out.yaml")
+
+
+@pytest.mark.parametrize(
+    ("target", "out"),
+    [("m.yaml", False), ("../src/m.yaml", False), ("nowhere", False), ("/etc", True), ("../../x", True)],
+)
+def test_links_out_of_the_repository_are_found(tmp_path: Path, target: str, out: bool) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/m.yaml").touch()
+    (tmp_path / "src/link").symlink_to(target)
+    assert Checkout(tmp_path).links_out() == (["src/link"] if out else [])
+
+
+def test_a_link_to_nothing_is_passed_over_and_one_out_of_the_repository_refused(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    source = Source("a", "", "default", "", {"path": "."})
+    (root / "dead.yaml").symlink_to("nowhere.yaml")
+    assert list(directory.read(Checkout(root), source)) == []
+    (tmp_path / "outside.yaml").write_text("kind: ConfigMap\n")
+    (root / "out.yaml").symlink_to("../outside.yaml")
+    with pytest.raises(Wrong, match="a link out of the repository"):
+        list(directory.read(Checkout(root), source))
