@@ -370,8 +370,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _close(stream: TextIO) -> None:
+def _close(stream: TextIO | None) -> None:
     """Flush, or drop what nobody reads any more: the interpreter would exit with a code of its own."""
+    if stream is None:  # it was closed before we began: `bootstrap lint >&-`
+        return
     try:
         stream.flush()
     except OSError:

@@ -230,3 +230,10 @@ def test_a_cycle_is_told_and_changes_nothing(home: Path, said: Said, monkeypatch
     assert lint("--fix", "--yes") == 9
     assert "nothing was changed" in said().err
     assert (home / "apps/09-secrets.yaml").exists()
+
+
+def test_a_stdout_that_is_closed_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit) as left:
+        cli.main(["lint", "--explain", "crd-order"])
+    assert left.value.code == 0
