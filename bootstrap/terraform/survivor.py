@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,8 +61,24 @@ def notes_in(path: Path) -> tuple[Note, ...]:
 
 
 def survivor(path: Path) -> int | None:
-    """The id of a process noted there that is still at work."""
-    return next((each.pid for each in reversed(notes_in(path)) if each.alive), None)
+    """The id of a Terraform of ours that is still at work: noted there, or in the working copy beside.
+
+    A run that is killed right after it has started one leaves no note of it.
+    """
+    noted = next((each.pid for each in reversed(notes_in(path)) if each.alive), None)
+    return noted or _at_work(path.with_suffix("").resolve())
+
+
+def _at_work(copy: Path) -> int | None:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            # The provider works there, too, but ends with its Terraform or has nothing more to do.
+            named = [Path(word).name for word in process.cmdline()[:4]]
+            terraform = any(name.startswith("terraform") for name in named)
+            provider = any(name.startswith("terraform-provider") for name in named)
+            if terraform and not provider and Path(process.cwd()).is_relative_to(copy):
+                return process.pid
+    return None
 
 
 def proof_of_death(path: Path, lock: Lock) -> str:

@@ -43,6 +43,19 @@ def test_who_runs_is_known_and_who_ended_is_not(tmp_path: Path, program: subproc
     assert survivor(path) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "found"), [("terraform", True), ("terraform-provider-aws_v6", False), ("vim", False)]
+)
+def test_one_that_nobody_noted_is_known_by_where_it_works(tmp_path: Path, name: str, found: bool) -> None:
+    """As it is when the run was killed before it could note it."""
+    copy = tmp_path / "terraform" / "dev"
+    copy.mkdir(parents=True)
+    command = [sys.executable, "-c", "input()", name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=copy) as running:
+        assert survivor(tmp_path / "terraform.pid") == (running.pid if found else None)
+        assert survivor(tmp_path / "elsewhere" / "terraform.pid") is None
+
+
 def test_another_process_with_the_same_id_is_not_mistaken(tmp_path: Path) -> None:
     path = tmp_path / "terraform.pid"
     path.write_text(json.dumps([{"pid": os.getpid(), "started": 1.0}]))
