@@ -80,7 +80,7 @@ def test_who_may_bring_it_is_named_as_long_as_they_are_few() -> None:
     many = [Blank(f"Application {number}") for number in range(9)]
     for blanks, words in (
         (few, "Application a or Application b may"),
-        (many, "any of 9 that could not be rendered may"),
+        (many, "any of 9 that could not be had or rendered may"),
     ):
         _, unchecked = judged(replace(tree(ROLLOUT), blanks=tuple(blanks)))
         assert {one.why for one in unchecked} == {f"nothing that was rendered brings it; {words}"}
@@ -172,6 +172,32 @@ spec: {{template: {{metadata: {{labels: {{a: {one}}}}}, spec: {{containers: [{{n
     assert late.subject.endswith("and 2 more")
     assert "experience puts it after Application infra, which comes in the same wave" in late.why
     assert "appset-order-ignored" not in {one.rule for one in found}
+
+
+def test_what_keeps_data_is_infrastructure_whoevers_chart_it_is() -> None:
+    text = """
+kind: Application
+metadata: {name: store}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: default}
+spec:
+  template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: "c:1"}]}}
+  volumeClaimTemplates: []
+---
+kind: Application
+metadata: {name: infra, annotations: {argocd.argoproj.io/sync-wave: "1"}}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: fast}
+provisioner: kubernetes.io/no-provisioner
+"""
+    kept = text.replace("[]\n---", "[{metadata: {name: data}, spec: {}}]\n---")
+    ids = [{one.rule for one in judged(tree(each))[0]} for each in (text, kept)]
+    assert "apps-before-infrastructure" in ids[0]
+    assert "apps-before-infrastructure" not in ids[1]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def infrastructure_first(index: Index) -> Iterator[Need]:
     """Applications of one's own with pods come after every Application that serves the cluster."""
     infrastructure = {app.name: item for app in index.tree.apps for item in _serving(index, app)[:1]}
     for app in index.tree.apps:
-        pods = [one for one in index.by_app.get(app.name, ()) if _own(index, one)]
+        pods = [one for one in index.by_app.get(app.name, ()) if _own(index, one) and not _keeps(one)]
         if not pods or app.name in infrastructure or _charted(app) or _foreign(pods[0]):
             continue
         for other, provider in infrastructure.items():
@@ -124,6 +124,11 @@ def _charted(app: App) -> bool:
     content = spec(app.item)
     sources = (*(content.get("sources") or ()), content.get("source") or {})
     return any(source.get("chart") for source in sources)
+
+
+def _keeps(item: Manifest) -> bool:
+    """Whether it keeps data, as databases and brokers do: infrastructure, whosever chart it is."""
+    return bool(spec(item.item).get("volumeClaimTemplates"))
 
 
 def _foreign(item: Manifest) -> bool:
