@@ -36,6 +36,8 @@ def _verdict(view: RunView) -> str:
         return f"✗ {view.environment} on {view.target}: {what} (exit code {end.exit_code})"
     if view.command == "down":
         return f"✓ {view.environment} on {view.target} is gone, in {took}"
+    if view.command == "backup":
+        return f"✓ {view.environment} on {view.target} is backed up, in {took}"
     facts = ", ".join(_facts(view))
     return f"✓ {view.environment} on {view.target} is {view.command} in {took}{': ' + facts if facts else ''}"
 

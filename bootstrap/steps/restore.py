@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,12 +39,16 @@ from bootstrap.kubernetes.objects import (
     CLAIM,
     EXTERNAL_SECRET,
     NAMESPACE,
+    POD,
     SECRET,
     VOLUME,
     Json,
     Key,
     dig,
     name,
+    namespace,
+    spec,
+    uid,
 )
 from bootstrap.plan import Done
 from bootstrap.recovery import cipher, etcd, manifest, objects
@@ -254,7 +258,8 @@ def tidy(context: Context) -> Done:
     """Claims whose volumes are gone, and tokens that the new control plane has not signed.
 
     A claim bound to a volume that no longer exists keeps its pod waiting for ever: claim and volume go, and
-    their owners (Argo CD, StatefulSets) make empty ones.
+    their owners (Argo CD, StatefulSets) make empty ones. So do pods that were already made to use them: a
+    StatefulSet makes a claim only together with its pod.
     """
     if context.results.get(Rebuilding).wish.gitops_only:
         return Done("nothing was restored into it", changed=False)
@@ -265,6 +270,7 @@ def tidy(context: Context) -> Done:
             if key and cluster.find(key):
                 cluster.delete(key)
                 cluster.patch(key, {"metadata": {"finalizers": None}})
+    _remove_users(cluster, {_claim(volume) for volume in lost})
     tokens = [
         item for item in cluster.list(SECRET) if item.get("type") == "kubernetes.io/service-account-token"
     ]
@@ -289,6 +295,15 @@ def _lost_volumes(context: Context, cluster: Cluster) -> list[Json]:
         if item["State"] not in ("deleting", "deleted")
     }
     return [item for item in volumes if _handle(item) not in there]
+
+
+def _remove_users(cluster: Cluster, claims: Collection[Key | None]) -> None:
+    for pod in cluster.list(POD) if claims else ():
+        mounted = (
+            dig(volume, "persistentVolumeClaim", "claimName") for volume in spec(pod).get("volumes") or ()
+        )
+        if any(Key(CLAIM, namespace(pod), str(claim)) in claims for claim in mounted):
+            cluster.delete(Key.of(pod), uid=uid(pod))
 
 
 def _handle(volume: Json) -> str:
@@ -338,13 +353,11 @@ def _other_seeds(context: Context, backup: Rebuilding) -> Iterator[Problem]:
 
 
 def _settled(context: Context, backup: Rebuilding) -> Comparison:
-    """As it is once the controllers are through."""
+    """As it is once the controllers are through. A claim that nobody has made anew by then had no owner."""
     cluster = context.results.get(ClusterAccess).cluster
-    last: list[Comparison] = []
 
     def look() -> Observation[Comparison]:
-        last.append(_compare(context, cluster, backup))
-        found = last[-1]
+        found = _compare(context, cluster, backup)
         return Observation(
             found if not found.differing else None, f"not yet: {', '.join(found.differing[:3])}"
         )
@@ -353,11 +366,12 @@ def _settled(context: Context, backup: Rebuilding) -> Comparison:
         patient = replace(context, deadline=min(PATIENCE, context.deadline))
         settled: Comparison = patient.wait(look, "the objects of the backup")
     except DeadlineError:
-        return last[-1]
+        return _compare(context, cluster, backup, claims=True)
     return settled
 
 
-def _compare(context: Context, cluster: Cluster, backup: Rebuilding) -> Comparison:
+def _compare(context: Context, cluster: Cluster, backup: Rebuilding, *, claims: bool = False) -> Comparison:
+    """`claims`: they may be missing, since their volumes are."""
     items = list(_objects(cluster))
     prefix = f"{context.config.ssm_prefix}/"
     facts = _facts(context.config.seeds)
@@ -365,7 +379,7 @@ def _compare(context: Context, cluster: Cluster, backup: Rebuilding) -> Comparis
     anew = objects.of_facts((item for item in items if item.get("kind") == EXTERNAL_SECRET.name), restored)
 
     def excused(kind: str, which: str) -> bool:
-        return kind == str(CLAIM) or (kind == str(SECRET) and which in anew)
+        return (claims and kind == str(CLAIM)) or (kind == str(SECRET) and which in anew)
 
     return objects.compare(backup.marks, objects.marks(items), excused)
 
