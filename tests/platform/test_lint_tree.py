@@ -13,6 +13,7 @@ import pytest
 from bootstrap.config.load import load
 from bootstrap.errors import ConfigError, ToolError
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, name
+from bootstrap.lint import graph, rules
 from bootstrap.lint.model import BY_ESO, App, Tree
 from bootstrap.lint.tree import read
 from bootstrap.lint.tree.programs import Programs
@@ -163,6 +164,23 @@ def test_an_app_of_apps_that_is_one_chart_is_read(reader: Reader) -> None:
     (pod,) = [one for one in tree.by_name["auth-guard"].manifests if one.item["kind"] == "Deployment"]
     assert pod.item["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":1.2.3")
     assert tree.by_name["queue"].where.file == f"{APPS}/templates/sets.yaml"
+
+
+def test_the_order_of_a_set_is_kept_by_its_rolling_sync_alone(reader: Reader) -> None:
+    trees.platform_b(reader.root)
+    assert "appset-order-ignored" not in ids(reader.again())
+    sets = reader.root / APPS / "templates/sets.yaml"
+    text = sets.read_text()
+    begin, end = text.index("  strategy:"), text.index("  generators:")
+    waves = """labels: {step: "{{ `{{ .step }}` }}"}
+      annotations: {argocd.argoproj.io/sync-wave: "{{ `{{ .step }}` }}"}"""
+    label = 'labels: {step: "{{ `{{ .step }}` }}"}'
+    sets.write_text((text[:begin] + text[end:]).replace(label, waves))
+    assert "appset-order-ignored" in ids(reader.again())
+
+
+def ids(found: Tree) -> set[str]:
+    return {one.rule for one in rules.check(found, graph.build(found))}
 
 
 # -- kinds of sources ----------------------------------------------------------------------------

@@ -31,6 +31,7 @@ _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _PINNED = re.compile(r"(?:^|[/=@_-])(?:v?\d+\.\d+(?:\.\d+)?[\w.+-]*|[0-9a-f]{40})(?=$|[/&?])")
 _FILE = re.compile(r"^https?://[^?#]+\.(?:ya?ml|json)(?:[?#]|$)")
 _SECONDS = 60.0
+_WRAPPED = re.compile(r"<urlopen error (?:\[Errno -?\d+\] )?(.*)>")
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class World:
             content = get(url, outside.environment) if _FILE.search(url) else self._base(url, outside)
         except (Failed, OSError) as error:
             cure = "check the URL, the network and your credentials for it"
-            raise Unknown(f"{url} could not be fetched: {error}", cure) from error
+            raise Unknown(f"{url} could not be fetched: {_plainly(error)}", cure) from error
         return Fetched(content, "", _origin(outside, url, ""))
 
     def _base(self, url: str, outside: Outside) -> bytes:
@@ -146,6 +147,12 @@ class World:
                 return self._programs.kustomize(["build", folder], outside.environment)
             except Failed as error:
                 raise Failed(str(error).replace(folder, "").strip().rpartition("\n")[2]) from error
+
+
+def _plainly(error: Exception) -> str:
+    """Without what urllib and kustomize wrap around it."""
+    wrapped = _WRAPPED.fullmatch(str(error))
+    return wrapped[1] if wrapped else str(error).lstrip(": ")
 
 
 def get(url: str, environment: Mapping[str, str]) -> bytes:

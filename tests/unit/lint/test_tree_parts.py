@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from bootstrap.config.load import load
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Kind
 from bootstrap.lint.model import LEFT_OUT
-from bootstrap.lint.tree import directory, facts, schemas, store
+from bootstrap.lint.tree import directory, facts, outside, schemas, store
 from bootstrap.lint.tree.checkout import Checkout, join
 from bootstrap.lint.tree.closure import trace
 from bootstrap.lint.tree.patterns import glob, substitute
@@ -390,3 +391,15 @@ def test_a_link_to_nothing_is_passed_over_and_one_out_of_the_repository_refused(
     (root / "out.yaml").symlink_to("../outside.yaml")
     with pytest.raises(Wrong, match="a link out of the repository"):
         list(directory.read(Checkout(root), source))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (URLError(OSError(-2, "Name or service not known")), "Name or service not known"),
+        (URLError("no host given"), "no host given"),
+        (OSError(": exit status 128"), "exit status 128"),
+    ],
+)
+def test_why_a_file_could_not_be_had_is_told_plainly(error: Exception, words: str) -> None:
+    assert outside._plainly(error) == words
