@@ -14,7 +14,7 @@ import json
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
@@ -126,6 +126,8 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
         # KMS and ACM keep objects of `cryptography`, which cannot be pickled.
         if isinstance(value, get_args(PrivateKeyTypes)):
             return _private_key, (_der(value),)
+        if isinstance(value, Generator):
+            return iter, ((),)  # a listing of the tagging API that nobody has read to its end
         if isinstance(value, x509.Certificate):
             return _certificate, (value.public_bytes(serialization.Encoding.DER),)
         if isinstance(value, defaultdict) and type(value) is not defaultdict:

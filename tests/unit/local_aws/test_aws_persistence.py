@@ -131,3 +131,13 @@ def test_a_state_that_cannot_be_read_is_refused_with_a_cure(tmp_path: Path, cont
         persistence.restore(file)
     assert str(file) in raised.value.cure
     assert file.read_bytes() == content
+
+
+def test_a_listing_that_is_under_way_does_not_keep_the_rest_from_being_kept(aws: Aws, tmp_path: Path) -> None:
+    for number in range(3):
+        tags = [{"TagKey": "a", "TagValue": str(number)}]
+        aws("kms").create_key(Tags=tags)
+    page = aws("resourcegroupstaggingapi").get_resources(ResourcesPerPage=1)
+    assert page["PaginationToken"]
+    restart(tmp_path / "aws.state")
+    assert len(aws("kms").list_keys()["Keys"]) == 3
