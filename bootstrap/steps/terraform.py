@@ -53,7 +53,7 @@ def run(context: Context) -> Done:
 
 def _converge(context: Context, places: Mapping[str, Place]) -> Done:
     settings = context.results.get(StateBackend).settings(context.target.backend)
-    terraform = open_stack(context, settings, places)
+    terraform = open_stack(context, settings, places, context.deadline / 2)
     if unlocking(context, terraform, terraform.rescue_state):
         context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))
     context.progress("terraform plan")

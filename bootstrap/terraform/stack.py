@@ -15,7 +15,7 @@ from bootstrap.terraform.environment import terraform_environment
 from bootstrap.terraform.progress import Reporter
 from bootstrap.terraform.runner import Terraform
 from bootstrap.terraform.shortage import Place
-from bootstrap.terraform.survivor import note, wait_for_survivor
+from bootstrap.terraform.survivor import PATIENCE, note, wait_for_survivor
 from bootstrap.terraform.variables import variables
 from bootstrap.terraform.workspace import Content, prepare
 
@@ -29,11 +29,15 @@ def notes(config: Environment) -> Path:
 
 
 def open_stack(
-    context: Context, backend: Mapping[str, str] | None, places: Mapping[str, Place] | None = None
+    context: Context,
+    backend: Mapping[str, str] | None,
+    places: Mapping[str, Place] | None = None,
+    patience: float = PATIENCE,
 ) -> Terraform:
     """Prepare the working copy and initialise it; without a `backend` against an empty state.
 
-    `places` are those of machines that have alternatives.
+    `places` are those of machines that have alternatives. `patience` is how long (seconds) a Terraform that
+    outlived its run is waited for: what it makes may take many minutes.
     Raises ConfigError, ToolError, TemporaryError, LockedError, Interrupted.
     """
     config, target = context.config, context.target
@@ -42,7 +46,7 @@ def open_stack(
         override = (override or "") + _NO_BACKEND
     content = Content(config.terraform.stack, override, variables(config, places, _expiry(context)))
     running = notes(config)
-    wait_for_survivor(context, running)
+    wait_for_survivor(context, running, patience)
     folder = prepare(config.terraform.folder, config.state / "terraform", content)
     terraform = Terraform(
         binary=target.tools.terraform,

@@ -21,7 +21,7 @@ from bootstrap.errors import DeadlineError, LockedError
 from bootstrap.terraform.explain import Lock
 from bootstrap.wait import Observation, until
 
-PATIENCE = 120.0  # seconds; what was asked to stop needs some ten
+PATIENCE = 120.0  # seconds for whoever only looks; what was asked to stop needs some ten
 KEPT = 16  # notes
 _LOCKS_WITHIN = 120.0  # seconds from its start in which Terraform takes the lock
 _CLOCK = 5.0  # seconds that Terraform's clock and the kernel's start times may lie apart
@@ -100,18 +100,25 @@ def whoami() -> str:
     return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
 
 
-def wait_for_survivor(context: Context, path: Path) -> None:
-    """Until the Terraform of an earlier run is through. Raises LockedError after `PATIENCE`, Interrupted."""
+def wait_for_survivor(context: Context, path: Path, patience: float = PATIENCE) -> None:
+    """Until the Terraform of an earlier run is through.
+
+    Raises LockedError after `patience` seconds, Interrupted.
+    """
 
     def probe() -> Observation[bool]:
         pid = survivor(path)
-        return Observation(None, f"process {pid} is saving its state") if pid else Observation(True)
+        return (
+            Observation(None, f"process {pid} is still at work; what it does is not lost")
+            if pid
+            else Observation(True)
+        )
 
     try:
         until(
             probe,
             what="terraform of an earlier run to end",
-            deadline=min(PATIENCE, context.deadline),
+            deadline=min(patience, context.deadline),
             clock=context.clock,
             cancel=context.cancel,
             progress=context.progress,

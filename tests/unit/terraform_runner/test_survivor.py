@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,18 @@ def test_but_not_for_ever(tmp_path: Path, program: subprocess.Popen[bytes]) -> N
         wait_for_survivor(world(environment(tmp_path), clock=clock).context, path)
     assert f"kill -INT {program.pid}" in refused.value.cure
     assert clock.monotonic() == pytest.approx(120)
+
+
+def test_who_goes_on_with_its_work_waits_as_long_as_that_takes(
+    tmp_path: Path, program: subprocess.Popen[bytes]
+) -> None:
+    path = tmp_path / "terraform.pid"
+    note(path, program.pid)
+    clock = FakeClock()
+    context = replace(world(environment(tmp_path), clock=clock).context, deadline=3600.0)
+    with pytest.raises(LockedError):
+        wait_for_survivor(context, path, 1800.0)
+    assert clock.monotonic() == pytest.approx(1800)
 
 
 def lock(created: float, who: str | None = None) -> Lock:
