@@ -13,6 +13,9 @@ from tests.platform.slow_apps import claim, deployment, ingress, ingress_class, 
 from tests.platform.small_tree import PREFIX, external_secret, lay_out, node, taint
 
 SEEDS = ("app/password", "shop/password", "shop/key")
+# A busy machine is no reason to give up: what takes longest, and the seconds that it gets.
+SLOW = ("access", "nodes", "eso", "argocd", "verify", "teardown", "sweep", "leftovers")
+PATIENCE = 2400
 CONTROLLERS = ("aws-load-balancer-controller", "external-dns", "ebs-csi-controller")
 
 
@@ -20,7 +23,7 @@ def lay_out_tree(folder: Path) -> None:
     """Write it as a Git repository with a `bootstrap.yaml` of its own."""
     lay_out(
         folder,
-        {"deadline": 600},
+        {"deadline": PATIENCE},
         {
             "cloud": [_controller(name) for name in CONTROLLERS],
             "shop": [
@@ -37,6 +40,7 @@ def lay_out_tree(folder: Path) -> None:
             node("control-plane", "control-plane", taints=taint("control-plane")),
             node("worker-a", "worker"),
         ],
+        deadlines=dict.fromkeys(SLOW, PATIENCE),
         seeds=[{"name": name, "generate": {"length": 32}} for name in SEEDS],
     )
 
