@@ -174,6 +174,20 @@ spec: {{template: {{metadata: {{labels: {{a: {one}}}}}, spec: {{containers: [{{n
     assert "appset-order-ignored" not in {one.rule for one in found}
 
 
+def test_an_ingress_without_class_and_controller_is_told_once() -> None:
+    text = """
+kind: Application
+metadata: {name: a}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, namespace: default}
+spec: {ingressClassName: nginx}
+"""
+    ids = [one.rule for one in judged(tree(text))[0] if one.rule.startswith("ingress-")]
+    assert ids == ["ingress-controller-missing"]
+
+
 def test_what_keeps_data_is_infrastructure_whoevers_chart_it_is() -> None:
     text = """
 kind: Application

@@ -76,14 +76,12 @@ def ingresses(index: Index) -> Iterator[Need]:
 def _class(index: Index, item: Manifest) -> Iterator[Need]:
     called = spec(item.item).get("ingressClassName")
     found = _class_of(index, item)
-    if called:
+    there = controllers(index, found[0].app if found else "")
+    if called and (found or there):  # who brings a controller brings its class: without both, one is told
         key = Key(INGRESS_CLASS, "", str(called))
         yield Need(Topic.INGRESS_CLASS, item, str_of(key), "spec.ingressClassName", found)
-        if not found:
-            return  # who brings the class brings its controller
-    home = found[0].app if found else ""
     wanted = f"an ingress controller{f' for class {called}' if called else ''}"
-    yield Need(Topic.INGRESS_CONTROLLER, item, wanted, "kind", controllers(index, home))
+    yield Need(Topic.INGRESS_CONTROLLER, item, wanted, "kind", there)
 
 
 def _class_of(index: Index, item: Manifest) -> tuple[Manifest, ...]:
