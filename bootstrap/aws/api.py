@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -16,6 +17,16 @@ from bootstrap.errors import BootstrapError
 _SUBJECTS = ("Name", "Bucket", "Path", "ResourceId", "RoleName", "Id", "InstanceIds")
 # Parameters that hold what must never be shown.
 _SECRETS = ("Value",)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What requests are signed with: `known` unless there is nothing, or nothing that we can see; `refreshed`
+    when botocore renews it by itself. The token is a secret, and is only ever compared."""
+
+    known: bool
+    refreshed: bool
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,13 @@ class Api:
                 yield from page.get(key) or ()
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise self._ours(error, operation, parameters) from error
+
+    def signer(self) -> Signer:
+        """The credentials of the client, which boto3 keeps nowhere public. Asks nobody."""
+        found = getattr(getattr(self.client, "_request_signer", None), "_credentials", None)
+        if found is None or isinstance(found, RefreshableCredentials):
+            return Signer(found is not None, refreshed=True)
+        return Signer(True, refreshed=False, token=found.token or "")
 
     def _ours(self, error: Exception, operation: str, parameters: Mapping[str, Any]) -> BootstrapError:
         action = self._action(operation)

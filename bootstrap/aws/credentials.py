@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from bootstrap.aws.api import Api
 
 # Set beside the keys by `aws configure export-credentials` and by most tools that hand out sessions.
 _EXPIRY = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION")
@@ -22,16 +23,14 @@ class Life:
     expires: float | None = None
 
 
-def life(client: Any, environ: Mapping[str, str]) -> Life:
-    """That of the credentials of a boto3 client, which keeps them nowhere public."""
-    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - as heavy as boto3
-
-    found = getattr(getattr(client, "_request_signer", None), "_credentials", None)
-    if found is None or isinstance(found, RefreshableCredentials):
-        return Life(temporary=found is not None, refreshed=True)
+def life(api: Api, environ: Mapping[str, str]) -> Life:
+    """That of the credentials with which an Api signs."""
+    signer = api.signer()
+    if signer.refreshed:
+        return Life(temporary=signer.known, refreshed=True)
     told = next((environ[name] for name in _EXPIRY if environ.get(name)), "")
-    ours = bool(found.token) and found.token == environ.get("AWS_SESSION_TOKEN")
-    return Life(temporary=bool(found.token), refreshed=False, expires=_unix(told) if ours else None)
+    ours = bool(signer.token) and signer.token == environ.get("AWS_SESSION_TOKEN")
+    return Life(temporary=bool(signer.token), refreshed=False, expires=_unix(told) if ours else None)
 
 
 def verdict(found: Life, now: float) -> tuple[str, str]:

@@ -169,11 +169,16 @@ def source_problems(seeds: Sequence[Seed], prefix: str, sources: Sources) -> tup
                 raise _Bad(f"the name {why}", "rename it")
             if seed.from_env or seed.from_file:
                 _checked(_supplied(seed, sources))
-            elif (size := _least_bytes(seed, by_name, sources)) > MOST_BYTES:
+            elif _own_bytes(seed) <= MOST_BYTES < (size := _least_bytes(seed, by_name, sources)):
                 raise _too_long(f"at least {size}")
         except _Bad as bad:
             problems.append(_problem(seed, bad))
     return tuple(problems)
+
+
+def _own_bytes(seed: Seed) -> int:
+    """Of a template without its holes: one too long by itself is the configuration's to refuse."""
+    return len(_HOLE.sub("", seed.template or "").encode())
 
 
 def _least_bytes(seed: Seed, seeds: Mapping[str, Seed], sources: Sources, path: tuple[str, ...] = ()) -> int:
@@ -189,7 +194,7 @@ def _least_bytes(seed: Seed, seeds: Mapping[str, Seed], sources: Sources, path: 
         return 0
     parts = (seeds.get(hole["seed"]) for hole in _HOLE.finditer(seed.template))
     known = (_least_bytes(part, seeds, sources, (*path, seed.name)) for part in parts if part)
-    return len(_HOLE.sub("", seed.template).encode()) + sum(known)
+    return _own_bytes(seed) + sum(known)
 
 
 class _Bad(Exception):

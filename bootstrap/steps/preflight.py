@@ -165,7 +165,7 @@ def _zone(context: Context, _: Identity) -> Found:
 
 
 def _credentials(context: Context, _: Identity) -> Found:
-    found = credentials.life(context.target.client("sts"), os.environ)
+    found = credentials.life(_api(context, "sts"), os.environ)
     refused, known = credentials.verdict(found, context.clock.now())
     if refused:
         yield refused, CURE_CREDENTIALS

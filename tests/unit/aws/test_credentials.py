@@ -8,6 +8,7 @@ import pytest
 from botocore.credentials import RefreshableCredentials
 from botocore.session import Session
 
+from bootstrap.aws.api import Api
 from bootstrap.aws.credentials import Life, life, verdict
 
 NOW = 1_790_000_000.0
@@ -38,7 +39,7 @@ def sts(token: str | None) -> Any:
     ],
 )
 def test_how_long_they_live(token: str | None, environ: dict[str, str], expected: Life) -> None:
-    assert life(sts(token), environ) == expected
+    assert life(Api(sts(token)), environ) == expected
 
 
 def test_what_is_refreshed_needs_no_worry() -> None:
@@ -47,7 +48,7 @@ def test_what_is_refreshed_needs_no_worry() -> None:
         "a", "b", "t", datetime(2100, 1, 1, tzinfo=UTC), dict, "assume-role"
     )
     client = boto3.Session(botocore_session=session).client("sts", region_name="us-east-1")
-    found = life(client, {})
+    found = life(Api(client), {})
     assert (found.temporary, found.refreshed) == (True, True)
     assert verdict(found, NOW) == ("", "")
 
