@@ -1,4 +1,4 @@
-"""The examples of docs/databases.md are rendered by kustomize itself."""
+"""The examples of manifests/examples/databases.md are rendered by kustomize itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bootstrap.local.toolchain import Toolchain
 from bootstrap.steps import archive
 
 ROOT = Path(__file__).parents[3]
-EXAMPLES = ROOT / "docs" / "examples" / "databases"
+EXAMPLES = ROOT / "manifests" / "examples" / "databases"
 
 
 def render(example: str) -> dict[str, Any]:
