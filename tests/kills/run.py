@@ -87,7 +87,7 @@ def clean_run(folder: Path) -> Clean:
         return known
     product, eye = prepared(folder)
     up = _well(run(product, *COMMANDS["up"]))
-    picture = eye.picture()
+    picture = eye.settled()
     seen = folder.with_suffix(".json")
     down = _well(
         Attempt(product, COMMANDS["down"], "tests.kills.witness", {PICTURE: str(seen)}).finish(),

@@ -58,6 +58,15 @@ class Eye:
             tuple(cloud.addresses(cloud.state(look))),
         )
 
+    def settled(self) -> Picture:
+        """The picture once it stays the same."""
+        before, now = None, self.picture()
+        end = time.monotonic() + SETTLING
+        while now != before and time.monotonic() < end:
+            time.sleep(2)
+            before, now = now, self.picture()
+        return now
+
     def secrets(self) -> dict[str, str] | None:
         """The generated parameters; None while AWS does not answer."""
         try:

@@ -54,7 +54,7 @@ def killed(tmp_path: Path, empty: tuple[str, ...]) -> Iterator[Round]:
     product, eye = prepared(tmp_path / "killed")
     up = run(product, *COMMANDS["up"])
     assert up.code == 0, up.words
-    clean = Clean(usual(up.events), Usual((), {}, {}), eye.picture(), empty)
+    clean = Clean(usual(up.events), Usual((), {}, {}), eye.settled(), empty)
     yield Round(product, eye, clean, random.Random(1))  # noqa: S311 - the same each time
     end(product)
 
