@@ -12,7 +12,7 @@ from typing import Any
 
 from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, survey
 
-RECORD = "route53 record"
+RECORD, BALANCER, INTERFACE = "route53 record", "elb load balancer", "ec2 network interface"
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,22 @@ def audit(connect: Connect, owner: Owner) -> tuple[Found, ...]:
     known = survey(connect, owner)
     ours = {found.resource.id for found in known}
     vpcs = [found.resource.id for found in known if found.resource.kind == "ec2 VPC"]
-    inside = (resource for resource in _inside(connect, vpcs) if resource.id not in ours)
+    held = {_interface_of(found.resource.id) for found in known if found.resource.kind == BALANCER}
+    inside = (
+        resource
+        for resource in _inside(connect, vpcs)
+        if resource.id not in ours and not (resource.kind == INTERFACE and resource.name in held)
+    )
     return (
         *known,
         *(Found(resource, Proof.RECORD) for resource in sorted(_records(connect, owner))),
         *(Found(resource, Proof.INSIDE) for resource in sorted(set(inside))),
     )
+
+
+def _interface_of(arn: str) -> str:
+    """How AWS describes the interfaces of a load balancer, which go with it: `ELB app/name/id`."""
+    return f"ELB {arn.partition(':loadbalancer/')[2]}"
 
 
 def _inside(connect: Connect, vpcs: Iterable[str]) -> Iterator[Resource]:
@@ -86,7 +96,7 @@ def _load_balancers(connect: Connect, vpc: str) -> Iterator[Resource]:
     api = connect("elbv2")
     for item in api.pages("describe_load_balancers", "LoadBalancers"):
         if item.get("VpcId") == vpc:
-            yield Resource("elb load balancer", item["LoadBalancerArn"], item["LoadBalancerName"])
+            yield Resource(BALANCER, item["LoadBalancerArn"], item["LoadBalancerName"])
     for item in api.pages("describe_target_groups", "TargetGroups"):
         if item.get("VpcId") == vpc:
             yield Resource("elb target group", item["TargetGroupArn"], item["TargetGroupName"])

@@ -103,7 +103,19 @@ def test_the_interfaces_of_a_load_balancer_go_with_it_and_free_its_group(aws: Ca
         rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": other}]}
         ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=[rule])
     aws("elbv2").create_load_balancer(Name="k8s", Subnets=[net], SecurityGroups=[front], Tags=pairs(tags))
-    assert any(found.proof is Proof.INSIDE for found in left(aws))
+    assert len(ec2.describe_network_interfaces()["NetworkInterfaces"]) == 1
+    assert not [found for found in left(aws) if found.proof is Proof.INSIDE], "it goes with what is ours"
+    theirs = ec2.create_security_group(GroupName="theirs", Description="theirs", VpcId=vpc)["GroupId"]
+    aws("elbv2").create_load_balancer(Name="strange", Subnets=[net], SecurityGroups=[theirs])
+    strange = [found.resource.name for found in left(aws) if found.proof is Proof.INSIDE]
+    assert {name.split("/")[1] for name in strange if name.startswith("ELB ")} == {"strange"}
+    (other,) = [
+        item["LoadBalancerArn"]
+        for item in aws("elbv2").describe_load_balancers()["LoadBalancers"]
+        if item["LoadBalancerName"] == "strange"
+    ]
+    aws("elbv2").delete_load_balancer(LoadBalancerArn=other)
+    ec2.delete_security_group(GroupId=theirs)
     assert clear(aws) == []
 
 
