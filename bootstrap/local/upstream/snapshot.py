@@ -97,14 +97,23 @@ def current(into: Path) -> str | None:
 
 
 def _initialise(source: Git, repository: Path, objects: Path) -> None:
-    """A bare repository that borrows the user's objects: copies none of them, adds none to them."""
-    if not (repository / "HEAD").exists():
-        repository.mkdir(parents=True, exist_ok=True)
+    """A bare repository that borrows the user's objects: copies none of them, adds none to them.
+
+    A run may be killed at any moment: the repository comes to be at once, and the locks of a git that was
+    killed are removed. Nobody else writes here, and one run at a time.
+    """
+    if not repository.exists():
+        half = repository.with_name(f".{repository.name}.new")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
         form = source("rev-parse", "--show-object-format")
-        Git(repository)("init", "--quiet", "--bare", f"--object-format={form}", ".")
+        Git(half)("init", "--quiet", "--bare", f"--object-format={form}", ".")
         settings = {"uploadpack.allowAnySHA1InWant": "true", "http.receivepack": "false", "gc.auto": "0"}
         for name, value in settings.items():
-            Git(repository)("config", name, value)
+            Git(half)("config", name, value)
+        half.replace(repository)
+    for lock in (*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")):
+        lock.unlink(missing_ok=True)
     _write(repository / "objects" / "info" / "alternates", f"{objects}\n")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ConfigError
+from bootstrap.local.upstream.git import Git
 from bootstrap.local.upstream.snapshot import REPOSITORY, Snapshot, current, snapshot
 from tests.canaries import Canaries, leaks
 from tests.unit.upstream.fakes import git, work_tree
@@ -69,6 +70,32 @@ def test_the_same_content_gives_the_same_commit(tree: Path, tmp_path: Path) -> N
     assert snapshot(tree, tmp_path / "elsewhere", OURS).commit == first.commit
     (tree / "b.txt").write_text("c")
     assert publish(tree, tmp_path).commit != first.commit
+
+
+@pytest.mark.parametrize("lock", ["HEAD.lock", "refs/heads/main.lock", "packed-refs.lock", "config.lock"])
+def test_the_lock_of_a_git_that_was_killed_is_in_nobodys_way(tree: Path, tmp_path: Path, lock: str) -> None:
+    publish(tree, tmp_path)
+    (tmp_path / "state" / REPOSITORY / lock).touch()
+    (tree / "new").write_text("new")
+    assert publish(tree, tmp_path).commit == current(tmp_path / "state")
+
+
+def test_a_repository_that_was_made_by_half_is_made_whole(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was killed after `git init`, before the settings were written."""
+    setting = ("config", "uploadpack.allowAnySHA1InWant")
+
+    def killed(git: Git, *arguments: str, stdin: bytes | None = None) -> str:
+        if arguments[:2] == setting:
+            raise KeyboardInterrupt
+        return git.raw(*arguments, stdin=stdin).decode().strip()
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Git, "__call__", killed)
+        publish(tree, tmp_path)
+    publish(tree, tmp_path)
+    assert git(tmp_path / "state" / REPOSITORY, *setting).strip() == "true"
 
 
 def test_a_removed_file_is_removed(tree: Path, tmp_path: Path) -> None:
