@@ -138,6 +138,9 @@ def one(work: Path, seed: int, number: int, clean: Clean, kills: Mapping[str, in
     except Wrong as error:
         wrong = error.args
         end(product)
+    except BaseException:  # somebody has had enough: nothing is to run on
+        end(product)
+        raise
     account = Account(number, tuple(done.kills), tuple(done.ran), wrong, time.monotonic() - began)
     for line in wrong:
         print(f"  WRONG {line[:WIDTH]}", flush=True)  # noqa: T201
