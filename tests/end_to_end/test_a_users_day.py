@@ -171,6 +171,7 @@ BELONGS = (
     Allowed(
         "environments/local/local/run/*/*", "working folders of the cluster's own programs", private=True
     ),
+    Allowed("environments/local/local/desired/*", "what kubelets run, environment included", private=True),
 )
 
 
