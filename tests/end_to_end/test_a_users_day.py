@@ -172,6 +172,7 @@ BELONGS = (
         "environments/local/local/run/*/*", "working folders of the cluster's own programs", private=True
     ),
     Allowed("environments/local/local/desired/*", "what kubelets run, environment included", private=True),
+    Allowed("environments/local/local/workloads/*", "files that kubelets mount for programs", private=True),
 )
 
 
