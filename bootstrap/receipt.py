@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.render.view import RunView
-from bootstrap.report import moment
+from bootstrap.report import moment, rendered
 
 FORMAT = 1  # of receipt.json: raised when a key changes its meaning
 
@@ -44,11 +44,6 @@ def as_data(view: RunView) -> dict[str, Any]:
 
 def as_html(view: RunView) -> str:
     """The receipt as a page that stands alone."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a run's end needs it
-
-    pages = Environment(
-        loader=PackageLoader("bootstrap", "templates"), autoescape=True, undefined=StrictUndefined
-    )
     data = as_data(view)
     counts = Counter(item["by"] for item in data["removed"])
-    return pages.get_template("receipt.html").render(receipt=data, counts=counts)
+    return rendered("receipt.html", receipt=data, counts=counts)

@@ -64,13 +64,9 @@ def as_data(view: RunView) -> dict[str, Any]:
 
 def as_html(view: RunView) -> str:
     """The report as a page, light or dark as the reader's system is."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a run's end needs it
-
-    pages = Environment(
-        loader=PackageLoader("bootstrap", "templates"), autoescape=True, undefined=StrictUndefined
-    )
     total = span(view)
-    return pages.get_template("report.html").render(
+    return rendered(
+        "report.html",
         report=as_data(view),
         started=moment(view.started),
         took=duration(total),
@@ -80,6 +76,16 @@ def as_html(view: RunView) -> str:
         stuck=[app for app in view.apps.values() if app.cause and not app.good],
         changes=Counter(resource.action for resource in view.resources),
     )
+
+
+def rendered(template: str, **data: object) -> str:
+    """A page of `templates/`, everything in it escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a run's end needs it
+
+    pages = Environment(
+        loader=PackageLoader("bootstrap", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    return pages.get_template(template).render(data)
 
 
 def span(view: RunView) -> float:

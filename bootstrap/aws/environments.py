@@ -49,6 +49,11 @@ class Record:
     archive: str = ""
 
     @property
+    def name(self) -> str:
+        """Of its parameter in SSM."""
+        return below(self.prefix)
+
+    @property
     def title(self) -> str:
         return f"{self.project}/{self.environment}"
 
@@ -83,7 +88,12 @@ def stamp(unix_seconds: float) -> str:
 
 
 def name(config: Environment) -> str:
-    return f"{config.ssm_prefix}/{NAME}"
+    return below(config.ssm_prefix)
+
+
+def below(prefix: str) -> str:
+    """The full name of the record of the environment with that prefix."""
+    return f"{prefix}/{NAME}"
 
 
 def encode(record: Record) -> str:
@@ -115,7 +125,7 @@ def read(api: Api, config: Environment) -> Record | None:
 
 def read_below(api: Api, prefix: str) -> Record | None:
     """The record below that prefix; one that says it lies elsewhere is none."""
-    full = f"{prefix}/{NAME}"
+    full = below(prefix)
     text = ssm.read(api, [full]).get(full)
     record = decode(text) if text is not None else None
     return record if record and record.prefix == prefix else None
@@ -141,7 +151,7 @@ def _records(api: Api) -> Iterator[Record]:
     """A copy of a record, below another prefix than it names, must not make a neighbour's things its own."""
     for full, value in ssm.read(api, sorted(ssm.names(api, tags=MARK))).items():
         record = decode(value)
-        if record and full == f"{record.prefix}/{NAME}":
+        if record and full == record.name:
             yield record
 
 

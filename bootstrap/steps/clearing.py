@@ -3,61 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
-from bootstrap.aws.inventory import Connect, Found, Owner, Resource, owner
-from bootstrap.aws.removal import order, removable, remove
+from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, owner
+from bootstrap.aws.removal import command, order, removable, remove
 from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, PermanentError, TemporaryError
-from bootstrap.events import ResourceChanged
+from bootstrap.errors import DeadlineError, PermanentError, Problem, TemporaryError
+from bootstrap.events import ResourceChanged, ResourceLeft
 from bootstrap.wait import Observation, until
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What the last audit showed: `left` was to go and did not, `others` were not to go."""
+
+    left: tuple[Found, ...]
+    others: tuple[Found, ...]
 
 
 def clear(
     context: Context, ours: Callable[[Found], bool], patience: float, whose: Owner | None = None
-) -> tuple[Found, ...]:
-    """Remove whatever the audit finds and `ours` says yes to; what is left of it after `patience` seconds.
+) -> Cleared:
+    """Remove whatever the audit finds and `ours` says yes to, for at most `patience` seconds.
 
     `whose`: another environment than the context's own.
 
     A round asks for the removal of everything, what holds others first, and looks again: AWS takes its time,
     and what was held yesterday is free today. Every removal that the audit confirms is an event.
     """
-    whose = whose or owner(context.config)
-    began, asked, refused = context.clock.monotonic(), dict[Resource, float](), dict[Resource, str]()
-    left: tuple[Found, ...] = ()
+    connect, whose = connection(context), whose or owner(context.config)
+    asked, refused = dict[Resource, float](), dict[Resource, str]()
+    seen = Cleared((), ())
 
     def probe() -> Observation[bool]:
-        nonlocal left
-        left = tuple(found for found in audit(connection(context), whose) if ours(found))
-        there = {found.resource for found in left}
+        nonlocal seen
+        found = audit(connect, whose)
+        seen = Cleared(
+            tuple(each for each in found if ours(each)), tuple(each for each in found if not ours(each))
+        )
+        there = {found.resource for found in seen.left}
         for resource in sorted(asked.keys() - there):
-            context.emit(ResourceChanged(context.step, "delete", str(resource), _since(asked.pop(resource))))
+            took = context.clock.monotonic() - asked.pop(resource)
+            context.emit(ResourceChanged(context.step, "delete", str(resource), took))
         for resource in sorted(there, key=order):
             if removable(resource.kind):
                 asked.setdefault(resource, context.clock.monotonic())
                 refused.pop(resource, None)
-                if why := _refusal(context, resource):
+                if why := _refusal(connect, resource):
                     refused[resource] = why
-        return Observation(None if left else True, _said(left, refused))
+        return Observation(None if seen.left else True, _said(seen.left, refused))
 
-    def _since(start: float) -> float:
-        return context.clock.monotonic() - start
-
-    try:
+    with suppress(DeadlineError):  # what is left says so
         until(
             probe,
             what="AWS to be empty",
-            deadline=min(patience, context.deadline - (context.clock.monotonic() - began)),
+            deadline=min(patience, context.deadline),
             clock=context.clock,
             cancel=context.cancel,
             progress=context.progress,
         )
-    except DeadlineError:
-        return left
-    return ()
+    return seen
+
+
+def remaining(context: Context, seen: Cleared, why: str = "is still there", first: str = "") -> list[Problem]:
+    """A problem and an event for everything that should not be there: what did not go, for that reason, and
+    what lies in our network and is not ours; `first` is what to do with the latter before its removal."""
+    problems = []
+    for found in (*seen.left, *(each for each in seen.others if each.proof is Proof.INSIDE)):
+        strange, cure = found.proof is Proof.INSIDE, command(found.resource)
+        reason = str(found.proof) if strange else why
+        context.emit(ResourceLeft(context.step, str(found.resource), reason, cure))
+        problems.append(Problem(str(found.resource), reason, f"{first if strange else ''}{cure}"))
+    return problems
 
 
 def connection(context: Context) -> Connect:
@@ -65,10 +86,10 @@ def connection(context: Context) -> Connect:
     return cache(lambda service: Api(context.target.client(service)))
 
 
-def _refusal(context: Context, resource: Resource) -> str:
+def _refusal(connect: Connect, resource: Resource) -> str:
     """Why AWS does not remove it now; empty when it does."""
     try:
-        return "" if remove(connection(context), resource) else "something else holds it yet"
+        return "" if remove(connect, resource) else "something else holds it yet"
     except (TemporaryError, PermanentError) as error:
         return str(error)
 

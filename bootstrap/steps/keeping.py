@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from bootstrap.aws.inventory import Found
+from bootstrap.aws.inventory import Found, Proof
 from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import KEEP, Environment, Teardown
 from bootstrap.recovery.vault import PURPOSE
@@ -31,6 +31,10 @@ class Policy:
             return STATE
         concern = self._concern(kind, which)
         return f"teardown.{concern} is keep" if concern in self.keep else ""
+
+    def goes(self, found: Found, *later: str) -> bool:
+        """Only what is proved to be ours, and is not kept; `later` are ids that go after everything else."""
+        return found.proof is not Proof.INSIDE and not self.reason(found) and found.resource.id not in later
 
     def _concern(self, kind: str, which: str) -> str:
         if kind == "s3 bucket" and which == self.backups_bucket:

@@ -11,17 +11,14 @@ import shutil
 
 from bootstrap.aws import environments, ssm, state_bucket
 from bootstrap.aws.api import Api
-from bootstrap.aws.audit import audit
 from bootstrap.aws.identity import identity
-from bootstrap.aws.inventory import Found, Proof, owner
-from bootstrap.aws.removal import command
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.context import Context
-from bootstrap.errors import LeftoverError, Problem
-from bootstrap.events import Notice, ResourceKept, ResourceLeft
+from bootstrap.errors import LeftoverError
+from bootstrap.events import Notice, ResourceKept
 from bootstrap.plan import Done
 from bootstrap.steps import backend, keeping, lock
-from bootstrap.steps.clearing import clear, connection
+from bootstrap.steps.clearing import clear, remaining
 
 # What machines write below the prefix, without tags.
 MACHINES_WRITE = ("cluster/kubeconfig", "cluster/join", "nodes/")
@@ -35,13 +32,11 @@ def run(context: Context) -> Done:
     bucket = backend.find(context)
     account = identity(_api(context, "sts")).account
     policy = keeping.policy(config, account, bucket.bucket if bucket else "")
-    left = clear(context, lambda found: _goes(found, policy, record), PATIENCE)
-    last = audit(connection(context), owner(config))
-    strangers = (found for found in last if found.proof is Proof.INSIDE)
-    if problems := [_problem(context, found) for found in (*left, *strangers)]:
+    seen = clear(context, lambda found: policy.goes(found, record), PATIENCE)
+    if problems := remaining(context, seen):
         raise LeftoverError(f"{len(problems)} resources of {config.name} are left", problems)
     going = bucket.bucket if bucket and not context.target.keep_state_bucket else ""
-    staying = (found for found in last if found.resource.id != going)
+    staying = (found for found in seen.others if found.resource.id != going)
     kept = {str(found.resource): why for found in staying if (why := policy.reason(found))}
     for resource, why in kept.items():
         context.emit(ResourceKept(context.step, resource, why))
@@ -54,17 +49,6 @@ def run(context: Context) -> Done:
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
     but = f"; kept {', '.join(kept)}" if kept else ""
     return Done(f"{removed} parameters removed, nothing left{but}", changed=removed > 0)
-
-
-def _goes(found: Found, policy: keeping.Policy, record: str) -> bool:
-    """Only what is proved to be ours, and is not kept; the record goes after everything else."""
-    return found.proof is not Proof.INSIDE and not policy.reason(found) and found.resource.id != record
-
-
-def _problem(context: Context, found: Found) -> Problem:
-    why = str(found.proof) if found.proof is Proof.INSIDE else "is still there"
-    context.emit(ResourceLeft(context.step, str(found.resource), why, command(found.resource)))
-    return Problem(str(found.resource), why, command(found.resource))
 
 
 def _forget(config: Environment) -> None:

@@ -10,18 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootstrap.aws import environments, run_lock, ssm, state_bucket
-from bootstrap.aws.audit import audit
 from bootstrap.aws.environments import Record
 from bootstrap.aws.identity import identity
-from bootstrap.aws.inventory import Connect, Found, Proof
-from bootstrap.aws.removal import command
+from bootstrap.aws.inventory import Connect
 from bootstrap.context import Context
 from bootstrap.errors import LeftoverError, LockedError, PermanentError, Problem, ProblemsError
-from bootstrap.events import ResourceChanged, ResourceKept, ResourceLeft
+from bootstrap.events import ResourceChanged, ResourceKept
 from bootstrap.plan import Done
 from bootstrap.steps import keep, keeping, lock
 from bootstrap.steps.backend import STATE_KEY
-from bootstrap.steps.clearing import clear, connection
+from bootstrap.steps.clearing import clear, connection, remaining
 
 PATIENCE = 1200.0  # seconds; machines and NAT gateways take minutes to go
 SILENCE = "it has expired, and the heartbeat of that run has stayed out"
@@ -62,13 +60,13 @@ def run(context: Context, record: Record) -> Done:
     try:
         if _has_time(context, connect, record):
             return Done(f"{record.title} was given more time", changed=False)
-        _clear(context, connect, record, _policy(record, account), bucket)
+        _clear(context, record, _policy(record, account), bucket)
         if keeper:
             keeper.stop()  # the lock goes with its bucket
         if bucket.remove():
             context.emit(ResourceChanged(context.step, "delete", f"s3 bucket {bucket.name}", 0.0))
         if record.prefix and not _has_time(context, connect, record):  # or it is being made anew already
-            ssm.delete(connect("ssm"), [f"{record.prefix}/{environments.NAME}"])
+            ssm.delete(connect("ssm"), [record.name])
     finally:
         if keeper:
             keeper.close()
@@ -116,23 +114,13 @@ def _has_time(context: Context, connect: Connect, record: Record) -> bool:
     return now is not None and not environments.expired([now], context.clock.now())
 
 
-def _clear(
-    context: Context, connect: Connect, record: Record, policy: keeping.Policy, bucket: _Bucket
-) -> None:
+def _clear(context: Context, record: Record, policy: keeping.Policy, bucket: _Bucket) -> None:
     if "secrets" in policy.keep:
         keep.park(context, record.prefix, record.owner.tags, policy.secrets)
-    last_of_all = (f"{record.prefix}/{environments.NAME}", bucket.name)
-
-    def goes(found: Found) -> bool:
-        mine = found.proof is not Proof.INSIDE and not policy.reason(found)
-        return mine and found.resource.id not in last_of_all
-
-    left = clear(context, goes, PATIENCE, record.owner)
-    last = audit(connect, record.owner)
-    strangers = (found for found in last if found.proof is Proof.INSIDE)
-    if problems := [_problem(context, found) for found in (*left, *strangers)]:
+    seen = clear(context, lambda found: policy.goes(found, record.name, bucket.name), PATIENCE, record.owner)
+    if problems := remaining(context, seen):
         raise LeftoverError(f"{len(problems)} resources of {record.title} are left", problems)
-    for found in last:
+    for found in seen.others:
         if why := policy.reason(found):
             context.emit(ResourceKept(context.step, str(found.resource), why))
 
@@ -140,9 +128,3 @@ def _clear(
 def _policy(record: Record, account: str) -> keeping.Policy:
     backups = state_bucket.bucket_name(record.project, record.environment, account, keeping.BACKUPS)
     return keeping.Policy(record.keep, keeping.secrets(record.prefix, record.seeds), backups)
-
-
-def _problem(context: Context, found: Found) -> Problem:
-    why = str(found.proof) if found.proof is Proof.INSIDE else "is still there"
-    context.emit(ResourceLeft(context.step, str(found.resource), why, command(found.resource)))
-    return Problem(str(found.resource), why, command(found.resource))

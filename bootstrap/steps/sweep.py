@@ -7,14 +7,11 @@ as Terraform waits, and go on costing. Volumes still attached to a machine are l
 
 from __future__ import annotations
 
-from bootstrap.aws.audit import audit
-from bootstrap.aws.inventory import Found, Proof, owner
-from bootstrap.aws.removal import command
+from bootstrap.aws.inventory import Found, Proof
 from bootstrap.context import Context
-from bootstrap.errors import LeftoverError, Problem
-from bootstrap.events import ResourceLeft
+from bootstrap.errors import LeftoverError
 from bootstrap.plan import Done
-from bootstrap.steps.clearing import clear, connection
+from bootstrap.steps.clearing import clear, remaining
 
 PATIENCE = 300.0  # seconds; an interface of a load balancer may live on for minutes
 ATTACHED = "ec2 volume"
@@ -22,9 +19,8 @@ ATTACHED = "ec2 volume"
 
 def run(context: Context) -> Done:
     """Raises LeftoverError when something that is not ours, or does not go, lies in the VPC."""
-    left = clear(context, _goes, PATIENCE)
-    strangers = (found for found in audit(connection(context), owner(context.config)) if _in_the_way(found))
-    problems = [_problem(context, found) for found in (*left, *strangers)]
+    seen = clear(context, _goes, PATIENCE)
+    problems = remaining(context, seen, "does not go away", "look whose it is; then move it, or ")
     if problems:
         what = f"{len(problems)} resources are in the way of the end of {context.config.name}'s network"
         raise LeftoverError(what, problems)
@@ -34,15 +30,3 @@ def run(context: Context) -> Done:
 def _goes(found: Found) -> bool:
     made_by_controllers = found.proof in (Proof.CONTROLLER, Proof.RECORD)
     return made_by_controllers and found.resource.kind != ATTACHED
-
-
-def _in_the_way(found: Found) -> bool:
-    return found.proof is Proof.INSIDE
-
-
-def _problem(context: Context, found: Found) -> Problem:
-    reason = str(found.proof) if found.proof is Proof.INSIDE else "does not go away"
-    next_command = command(found.resource)
-    context.emit(ResourceLeft(context.step, str(found.resource), reason, next_command))
-    hint = "look whose it is; then move it, or " if found.proof is Proof.INSIDE else ""
-    return Problem(str(found.resource), reason, f"{hint}{next_command}")
