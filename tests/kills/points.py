@@ -113,9 +113,9 @@ def _point(rng: Random, weights: Weights, ordinary: Usual) -> Point:
     event = rng.choice(("step_started", *weights.marks.get(step, ())))
     if event == "step_started":
         return Point(group, step, event, 1, rng.random() * ordinary.seconds.get(step, 1.0), victims)
-    # Squared, since a rerun has fewer of them than the clean run had.
-    nth = 1 + int(rng.random() ** 2 * ordinary.counts.get((step, event), 1))
-    return Point(group, step, event, nth, rng.uniform(0, 1.5), victims)
+    # Mostly early, since a rerun has fewer of them than the clean run had: it does what is left.
+    nth = 1 + int(rng.random() ** 4 * ordinary.counts.get((step, event), 1))
+    return Point(group, step, event, nth, rng.uniform(0, 0.5), victims)
 
 
 def _group(rng: Random, weights: Weights, ordinary: Usual) -> tuple[str, tuple[str, ...]]:
