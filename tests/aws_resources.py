@@ -27,8 +27,11 @@ def make_all(aws: Callable[[str], Any], tags: dict[str, str], suffix: str) -> di
     """One of every kind, by kind and id."""
     ec2, made = aws("ec2"), {}
     vpc = made["ec2 VPC"] = ec2.create_vpc(CidrBlock="10.0.0.0/16", **spec("vpc", tags))["Vpc"]["VpcId"]
-    net = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", **spec("subnet", tags))["Subnet"]["SubnetId"]
-    made["ec2 subnet"] = net
+    zone = f"{REGION}a"
+    subnet = ec2.create_subnet(
+        VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=zone, **spec("subnet", tags)
+    )
+    net = made["ec2 subnet"] = subnet["Subnet"]["SubnetId"]
     group = ec2.create_security_group(
         GroupName="g", Description="g", VpcId=vpc, **spec("security-group", tags)
     )["GroupId"]
@@ -44,7 +47,7 @@ def make_all(aws: Callable[[str], Any], tags: dict[str, str], suffix: str) -> di
         ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=net, **spec("instance", {**tags, "Name": "cp"})
     )
     made["ec2 instance"] = machines["Instances"][0]["InstanceId"]
-    volume = ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1, **spec("volume", tags))
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=1, **spec("volume", tags))
     made["ec2 volume"] = volume["VolumeId"]
     card = ec2.create_network_interface(SubnetId=net, **spec("network-interface", tags))
     made["ec2 network interface"] = card["NetworkInterface"]["NetworkInterfaceId"]
@@ -81,8 +84,8 @@ def make_all(aws: Callable[[str], Any], tags: dict[str, str], suffix: str) -> di
     made["ecr repository"] = repository["repository"]["repositoryArn"]
     certificate = aws("acm").request_certificate(DomainName="a.example.com", Tags=pairs(tags))
     made["acm certificate"] = certificate["CertificateArn"]
-    zone = aws("route53").create_hosted_zone(Name=f"{suffix}.example.com", CallerReference=suffix)
-    made["route53 zone"] = zone["HostedZone"]["Id"].split("/")[-1]
+    hosted = aws("route53").create_hosted_zone(Name=f"{suffix}.example.com", CallerReference=suffix)
+    made["route53 zone"] = hosted["HostedZone"]["Id"].split("/")[-1]
     aws("route53").change_tags_for_resource(
         ResourceType="hostedzone", ResourceId=made["route53 zone"], AddTags=pairs(tags)
     )

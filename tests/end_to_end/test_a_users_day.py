@@ -23,9 +23,13 @@ import yaml
 
 from bootstrap.config.load import load
 from bootstrap.local.toolchain import Toolchain
+from tests import strangers
 from tests.canaries import SHORTEST, Allowed, Canaries, CommandLines, leaks
 from tests.end_to_end.conftest import CANARY, FILE_CANARY, KEY_CANARY
 from tests.end_to_end.product import Outcome, Product, processes
+from tests.kills import cloud
+from tests.kills.attempt import Attempt
+from tests.kills.witness import PICTURE
 
 pytestmark = pytest.mark.platform
 
@@ -326,11 +330,30 @@ def test_a_stopped_instance_takes_its_node_away_and_brings_it_back(
     assert product.run("up").code == 0
 
 
-def test_down_leaves_nothing(first: Outcome, product: Product) -> None:
+def test_down_leaves_nothing_of_ours_and_everything_of_others(
+    first: Outcome, product: Product, tmp_path: Path
+) -> None:
+    """While its controllers live. In AWS, line by line, is then what is in an account that was never ours."""
+    config = load(product.clone / "bootstrap.yaml", "local", values=False)
+    names = (config.project, config.ssm_prefix, config.domain)
+    url = f"http://127.0.0.1:{_port(product)}"
+    strangers.place(strangers.connect(url), *names)
+    made = {item.split(" {")[0] for item in cloud.picture(cloud.Look(url, config.region))}
+    assert {
+        "elb LoadBalancers",
+        "elb TargetGroups",
+        "ec2 volumes",
+        f"route53 record of {config.domain}.",
+    } <= made
     before = processes(product)
     assert before
-    gone = product.run("down", "--yes")
+    picture = tmp_path / "picture"
+    gone = Attempt(product, ("down", "--yes"), "tests.kills.witness", {PICTURE: str(picture)}).finish()
     assert gone.code == 0, gone.words[-4000:]
+    assert strangers.differences(tmp_path, json.loads(picture.read_text()), *names) == []
+    receipt = json.loads((product.latest / "receipt.json").read_text())
+    removed = " ".join(item["resource"] for item in receipt["removed"])
+    assert receipt["complete"] and "Application" in removed and "aws_vpc" in removed
     assert not [process for process in before if process.is_running() and process.status() != "zombie"]
     assert processes(product) == []
     assert not (product.state / "local").exists()
@@ -352,16 +375,11 @@ def _is(process: psutil.Process, part: str) -> bool:
 
 
 def _client(product: Product, service: str) -> Any:
-    import boto3  # noqa: PLC0415
+    return strangers.connect(f"http://127.0.0.1:{_port(product)}")(service)
 
-    ports = json.loads((product.state / "local" / "ports.json").read_text())
-    return boto3.client(
-        service,
-        region_name="ap-northeast-2",
-        endpoint_url=f"http://127.0.0.1:{ports['aws']}",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+
+def _port(product: Product) -> int:
+    return int(json.loads((product.state / "local" / "ports.json").read_text())["aws"])
 
 
 def _instance(ec2: Any, node: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from bootstrap.aws.api import Api
+from bootstrap.aws.errors import AwsError
 from bootstrap.local.aws import override
 from bootstrap.steps.leftovers import written_by_machines
 from tests.kills.words import plain, words
@@ -208,12 +209,20 @@ def _buckets(look: Look) -> Things:
     for bucket in api.call("list_buckets")["Buckets"]:
         name = bucket["Name"]
         keys = [item["Key"] for item in api.pages("list_objects_v2", "Contents", Bucket=name)]
-        tags = api.call("get_bucket_tagging", Bucket=name)["TagSet"]
-        versioning = api.call("get_bucket_versioning", Bucket=name).get("Status")
-        encryption = api.call("get_bucket_encryption", Bucket=name)["ServerSideEncryptionConfiguration"]
-        public = api.call("get_public_access_block", Bucket=name)["PublicAccessBlockConfiguration"]
-        settings = {"tags": tags, "versioning": versioning, "encryption": encryption, "public": public}
+        settings = {each: _setting(api, f"get_{each}", name) for each in _SETTINGS}
         yield "s3 bucket", {"name": name, "keys": keys, **settings}
+
+
+_SETTINGS = ("bucket_tagging", "bucket_versioning", "bucket_encryption", "public_access_block")
+
+
+def _setting(api: Api, operation: str, bucket: str) -> Any:
+    """None where it was never set, which S3 calls an error."""
+    try:
+        answer = api.call(operation, Bucket=bucket)
+    except AwsError:
+        return None
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
 
 def _parameters(look: Look) -> Things:

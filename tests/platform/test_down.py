@@ -1,0 +1,101 @@
+"""`down` where nothing helps: the machine with all controllers is gone, and strangers' things are everywhere.
+
+What there must be in AWS afterwards is what there is in an account that was never ours, with the same
+strangers in it, line by line. (`down` while the controllers live: tests/end_to_end.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.errors import LeftoverError
+from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.objects import DEPLOYMENT, is_true, name
+from bootstrap.local.layout import Layout
+from tests import strangers
+from tests.api_server import eventually
+from tests.end_to_end.product import Product
+from tests.kills.attempt import Attempt, Told
+from tests.kills.run import end, prepared
+from tests.kills.tree import CONTROLLERS
+from tests.kills.witness import PICTURE
+from tests.platform.small_tree import PREFIX
+
+pytestmark = pytest.mark.platform
+
+PROJECT, DOMAIN = "small", "dev.example.com"
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    made, _ = prepared(tmp_path_factory.mktemp("down") / "tree")
+    yield made
+    end(made)
+
+
+@pytest.fixture(scope="module")
+def aws(product: Product) -> Callable[[str], Any]:
+    """boto3 clients of the platform's AWS, once `up` has come to its end and its worker to its."""
+    up = product.run("up", "--yes")
+    assert up.code == 0, up.words[-4000:]
+    ports = json.loads(Layout(product.state / "local").ports.read_text())
+    client = strangers.connect(f"http://127.0.0.1:{ports['aws']}")
+    strangers.place(client, PROJECT, PREFIX, DOMAIN)
+    workers = client("ec2").describe_instances(
+        Filters=[{"Name": "tag:bootstrap:node", "Values": ["worker-a"]}]
+    )
+    worker = workers["Reservations"][0]["Instances"][0]["InstanceId"]
+    client("ec2").terminate_instances(InstanceIds=[worker])
+    cluster = Cluster.from_kubeconfig(product.state / "kubeconfig")
+    eventually(lambda: not _working(cluster))
+    return client
+
+
+def _working(cluster: Cluster) -> list[str]:
+    return [
+        name(item)
+        for item in cluster.list(DEPLOYMENT)
+        if name(item) in CONTROLLERS and is_true(item, "Available")
+    ]
+
+
+def down(product: Product, picture: Path) -> Told:
+    return Attempt(product, ("down", "--yes"), "tests.kills.witness", {PICTURE: str(picture)}).finish()
+
+
+def receipt(product: Product) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((product.latest / "receipt.json").read_text())
+    return read
+
+
+def test_what_a_stranger_has_in_our_network_is_named_and_left(
+    product: Product, aws: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """Nobody knows who needs it: so the run ends, says what is in the way, and can be repeated."""
+    ec2 = aws("ec2")
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"{PROJECT}-local"]}])["Vpcs"][0][
+        "VpcId"
+    ]
+    group = ec2.create_security_group(GroupName="by-hand", Description="by hand", VpcId=vpc)["GroupId"]
+    told = down(product, tmp_path / "picture")
+    assert told.code == LeftoverError.exit_code, told.words[-4000:]
+    (left,) = receipt(product)["left"]
+    assert group in left["resource"] and group in left["cure"]
+    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert not receipt(product)["complete"]
+    ec2.delete_security_group(GroupId=group)
+
+
+def test_nothing_of_ours_is_left_and_everything_of_others(
+    product: Product, aws: Callable[[str], Any], tmp_path: Path
+) -> None:
+    told = down(product, tmp_path / "picture")
+    assert told.code == 0, told.words[-4000:]
+    there = json.loads((tmp_path / "picture").read_text())
+    assert strangers.differences(tmp_path, there, PROJECT, PREFIX, DOMAIN) == []
+    assert receipt(product)["complete"]
