@@ -83,25 +83,15 @@ def _endpoint(connect: Connect, which: str) -> None:
 
 
 def _security_group(connect: Connect, which: str) -> None:
-    """Groups that name each other cannot go: first no rule of another group may name this one."""
+    """With its own rules first: of groups that name each other none can go before. Nobody else's are touched."""
     api = connect("ec2")
-    for direction in ("ip-permission", "egress.ip-permission"):
-        filters = [{"Name": f"{direction}.group-id", "Values": [which]}]
-        for group in api.pages("describe_security_groups", "SecurityGroups", Filters=filters):
-            if group["GroupId"] != which:
-                _revoke(api, group, which, egress=direction.startswith("egress"))
+    filters = [{"Name": "group-id", "Values": [which]}]
+    rules = list(api.pages("describe_security_group_rules", "SecurityGroupRules", Filters=filters))
+    for direction, egress in (("ingress", False), ("egress", True)):
+        own = [rule["SecurityGroupRuleId"] for rule in rules if rule["IsEgress"] is egress]
+        if own:
+            api.call(f"revoke_security_group_{direction}", GroupId=which, SecurityGroupRuleIds=own)
     api.call("delete_security_group", GroupId=which)
-
-
-def _revoke(api: Api, group: Mapping[str, Any], named: str, *, egress: bool) -> None:
-    rules = group["IpPermissionsEgress" if egress else "IpPermissions"]
-    for rule in rules:
-        pairs = [pair for pair in rule.get("UserIdGroupPairs") or () if pair["GroupId"] == named]
-        if pairs:
-            ports = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in rule}
-            only = {**ports, "UserIdGroupPairs": [{"GroupId": named}]}
-            operation = f"revoke_security_group_{'egress' if egress else 'ingress'}"
-            api.call(operation, GroupId=group["GroupId"], IpPermissions=[only])
 
 
 def _internet_gateway(connect: Connect, which: str) -> None:

@@ -63,6 +63,7 @@ VOLATILE = frozenset(
         "LastUpdatedDate",
         "RenewalEligibility",
         "CallerReference",
+        "AttachmentCount",  # moto counts calls; what is attached stands with the role
     }
 )
 _GONE = ("terminated", "deleted", "deleting")

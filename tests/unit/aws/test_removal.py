@@ -100,8 +100,10 @@ def test_the_interfaces_of_a_load_balancer_go_with_it_and_free_its_group(aws: Ca
     ]
     front, back = (group["GroupId"] for group in groups)
     for one, other in ((front, back), (back, front)):  # each names the other, as with a shared backend group
-        rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": other}]}
+        named = {"GroupId": other, "Description": "as Terraform words it"}
+        rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [named]}
         ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=[rule])
+        ec2.authorize_security_group_egress(GroupId=one, IpPermissions=[rule])
     aws("elbv2").create_load_balancer(Name="k8s", Subnets=[net], SecurityGroups=[front], Tags=pairs(tags))
     assert len(ec2.describe_network_interfaces()["NetworkInterfaces"]) == 1
     assert not [found for found in left(aws) if found.proof is Proof.INSIDE], "it goes with what is ours"

@@ -1,6 +1,6 @@
-"""A subnet or security group that an interface is in cannot be deleted.
+"""A subnet or security group that an interface is in cannot be deleted, nor a group that another one names.
 
-moto lets them go, so nobody would see what a forgotten interface blocks on AWS.
+moto lets them go, so nobody would see what a forgotten interface or rule blocks on AWS.
 """
 
 from __future__ import annotations
@@ -36,8 +36,18 @@ def _empty_only(original: Any) -> Any:
 
 def _unused_only(original: Any) -> Any:
     def _delete_security_group(self: Any, vpc_id: str | None, group_id: str) -> Any:
-        if any(group.id == group_id for interface in self.enis.values() for group in interface.group_set):
+        used = (group.id for interface in self.enis.values() for group in interface.group_set)
+        if group_id in used or group_id in _named(self, group_id):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         return original(self, vpc_id, group_id)
 
     return _delete_security_group
+
+
+def _named(backend: Any, group_id: str) -> set[str]:
+    """The groups that rules of any other group name."""
+    others = (
+        other for groups in backend.groups.values() for other in groups.values() if other.id != group_id
+    )
+    rules = (rule for other in others for rule in (*other.ingress_rules, *other.egress_rules))
+    return {str(named["GroupId"]) for rule in rules for named in [rule.source_group] if named}
