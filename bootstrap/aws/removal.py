@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from bootstrap.aws import state_bucket
-from bootstrap.aws.api import Api
 from bootstrap.aws.audit import RECORD
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.inventory import Connect, Resource
@@ -83,7 +82,7 @@ def _endpoint(connect: Connect, which: str) -> None:
 
 
 def _security_group(connect: Connect, which: str) -> None:
-    """With its own rules first: of groups that name each other none can go before. Nobody else's are touched."""
+    """With its own rules first: of groups that name each other none could go. Nobody else's are touched."""
     api = connect("ec2")
     filters = [{"Name": "group-id", "Values": [which]}]
     rules = list(api.pages("describe_security_group_rules", "SecurityGroupRules", Filters=filters))

@@ -145,6 +145,15 @@ class Platform:
         self._end_strays()
         shutil.rmtree(self.site.layout.root, ignore_errors=True)
 
+    def busy_ports(self) -> dict[str, int]:
+        """Ports, by what they are kept for, that strangers use.
+
+        Those of a platform whose supervisor died are in use by its own survivors, and the next one adopts them.
+        """
+        if self.running() or family(self.site.layout):
+            return {}
+        return {name: port for name, port in self.site.ports.items() if not port_book.bindable(port)}
+
     def parts(self) -> tuple[PartStatus, ...]:
         """The supervisor and what it runs; nothing where it does not run."""
         records = self._records()
@@ -178,18 +187,14 @@ class Platform:
         return Observation(True) if not missing else Observation(None, f"{', '.join(missing)} starting")
 
     def _refuse_busy_ports(self) -> None:
-        """Those of a platform whose supervisor died are in use by its own survivors."""
-        if family(self.site.layout):
-            return
-        busy = [(name, port) for name, port in self.site.ports.items() if not port_book.bindable(port)]
-        if busy:
+        if busy := self.busy_ports():
             problems = [
                 Problem(
                     f"port {port}",
                     f"kept for {name}, is in use",
                     f"find the program and stop it: ss -ltnp 'sport = :{port}'",
                 )
-                for name, port in busy
+                for name, port in busy.items()
             ]
             raise PreflightError("the local platform's ports are taken", problems)
 

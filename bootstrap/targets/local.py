@@ -14,7 +14,7 @@ from bootstrap import doctor
 from bootstrap.config.model import REMOVE, Environment
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError
-from bootstrap.local import account, ports
+from bootstrap.local import account
 from bootstrap.local.aws import override
 from bootstrap.local.etcd import Etcd
 from bootstrap.local.faults.fault import Rehearsal, choose, load
@@ -185,18 +185,15 @@ class _Stay:
         )
 
     def look_at_ports(self) -> doctor.Check:
-        block = self.platform.site.ports
-        if self.platform.running():
-            return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are ours")
+        block = self.platform.site.ports.values()
         busy = [
             doctor.judge_holder(name, port, doctor.holder(port), ())
-            for name, port in block.items()
-            if not ports.bindable(port)
+            for name, port in self.platform.busy_ports().items()
         ]
         if busy:
             detail = "; ".join(f"{check.name}: {check.detail}" for check in busy)
             return doctor.Check("ports", False, detail, "; ".join(dict.fromkeys(c.cure for c in busy)))
-        return doctor.Check("ports", True, f"{min(block.values())} to {max(block.values())} are free")
+        return doctor.Check("ports", True, f"{min(block)} to {max(block)} are free or ours")
 
 
 def _secret_files(config: Environment) -> tuple[Path, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from bootstrap.config.model import Environment
 from bootstrap.errors import PermanentError, PreflightError, UsageError
 from bootstrap.local import ports
 from bootstrap.local.platform import Platform, last_words
+from bootstrap.local.supervisor.process import PLATFORM
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import aws, open_target
 from tests.fakes import environment
@@ -108,6 +111,18 @@ def test_a_taken_port_is_refused_before_anything_is_made(
     with pytest.raises(PreflightError, match=f"port {taken}: kept for aws, is in use"):
         platform._refuse_busy_ports()
     assert not platform.site.layout.root.exists()
+
+
+def test_ports_of_a_platform_whose_supervisor_died_are_its_survivors(
+    config: Environment, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "bindable", lambda port: False)
+    environ = {**os.environ, PLATFORM: str(platform.site.layout.root)}
+    with subprocess.Popen(["sleep", "60"], env=environ) as survivor:
+        assert platform.busy_ports() == {}
+        assert {probe.name: probe for probe in open_target(config).probes}["ports"].look().ok
+        survivor.kill()
+    assert set(platform.busy_ports()) == set(ports.NAMES)
 
 
 def test_what_never_ran_has_no_parts_and_stops_at_once(platform: Platform) -> None:
