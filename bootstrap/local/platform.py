@@ -148,7 +148,7 @@ class Platform:
     def busy_ports(self) -> dict[str, int]:
         """Ports, by what they are kept for, that strangers use.
 
-        Those of a platform whose supervisor died are in use by its own survivors, and the next one adopts them.
+        Those of a platform whose supervisor died are its survivors', and the next supervisor adopts them.
         """
         if self.running() or family(self.site.layout):
             return {}

@@ -116,11 +116,12 @@ def test_a_taken_port_is_refused_before_anything_is_made(
 def test_ports_of_a_platform_whose_supervisor_died_are_its_survivors(
     config: Environment, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    probes = {probe.name: probe for probe in open_target(config).probes}
     monkeypatch.setattr(ports, "bindable", lambda port: False)
     environ = {**os.environ, PLATFORM: str(platform.site.layout.root)}
     with subprocess.Popen(["sleep", "60"], env=environ) as survivor:
         assert platform.busy_ports() == {}
-        assert {probe.name: probe for probe in open_target(config).probes}["ports"].look().ok
+        assert probes["ports"].look().ok
         survivor.kill()
     assert set(platform.busy_ports()) == set(ports.NAMES)
 
