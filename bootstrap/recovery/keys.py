@@ -108,12 +108,32 @@ class KmsKey:
         key: bytes = found["Plaintext"]
         return key
 
-    def _ensure(self) -> None:
+    def remove(self) -> str:
+        """Ask for its end: KMS waits seven days at least. Its id; empty where there is none of ours."""
+        about = self._find()
+        if about is None or about["KeyState"] == "PendingDeletion":
+            return ""
+        key: str = about["KeyId"]
+        found = {
+            tag["TagKey"]: tag["TagValue"] for tag in self.api.pages("list_resource_tags", "Tags", KeyId=key)
+        }
+        if not self.tags.items() <= found.items():
+            return ""
+        self.api.call("schedule_key_deletion", KeyId=key, PendingWindowInDays=7)
+        self.api.call("delete_alias", AliasName=self.alias)
+        return key
+
+    def _find(self) -> Mapping[str, str] | None:
         try:
-            self.api.call("describe_key", KeyId=self.alias)
+            about: Mapping[str, str] = self.api.call("describe_key", KeyId=self.alias)["KeyMetadata"]
         except AwsError as error:
-            if not error.missing:
-                raise
+            if error.missing:
+                return None
+            raise
+        return about
+
+    def _ensure(self) -> None:
+        if self._find() is None:
             tags = [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]
             key = self.api.call("create_key", Description=DESCRIPTION, Tags=tags)["KeyMetadata"]["KeyId"]
             self.api.call("enable_key_rotation", KeyId=key)

@@ -15,8 +15,10 @@ from bootstrap.aws.identity import identity
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.context import Context
 from bootstrap.errors import LeftoverError
-from bootstrap.events import Notice, ResourceKept
+from bootstrap.events import Notice, ResourceChanged, ResourceKept
 from bootstrap.plan import Done
+from bootstrap.recovery.keys import KmsKey
+from bootstrap.recovery.vault import vault
 from bootstrap.steps import backend, keeping, lock
 from bootstrap.steps.clearing import clear, remaining
 
@@ -40,6 +42,8 @@ def run(context: Context) -> Done:
     kept = {str(found.resource): why for found in staying if (why := policy.reason(found))}
     for resource, why in kept.items():
         context.emit(ResourceKept(context.step, resource, why))
+    if "backups" not in policy.keep:
+        _forget_backups_key(context, account)
     ssm.delete(_api(context, "ssm"), [record])  # while anything was left, it could be found
     _forget(config)
     if going:
@@ -49,6 +53,13 @@ def run(context: Context) -> Done:
         return Done(f"{removed} parameters and the state bucket removed, nothing left")
     but = f"; kept {', '.join(kept)}" if kept else ""
     return Done(f"{removed} parameters removed, nothing left{but}", changed=removed > 0)
+
+
+def _forget_backups_key(context: Context, account: str) -> None:
+    """It opens nothing any more; unless the backups lie in a bucket of the user's own, where they stay."""
+    place = vault(context.config, context.target, account)
+    if place.ours and isinstance(place.key, KmsKey) and (key := place.key.remove()):
+        context.emit(ResourceChanged(context.step, "delete", f"kms key {key} (of the backups)", 0.0))
 
 
 def _forget(config: Environment) -> None:

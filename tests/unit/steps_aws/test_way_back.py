@@ -12,14 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from bootstrap.config.model import KEEP, Generate, Seed, Teardown
+from bootstrap.aws.api import Api
+from bootstrap.config.model import KEEP, REMOVE, Backup, Generate, Seed, Teardown
 from bootstrap.errors import LeftoverError
 from bootstrap.events import Notice, ResourceChanged, ResourceKept, ResourceLeft
 from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.recovery.keys import KmsKey
 from bootstrap.steps import backend, destroy, keep, leftovers, seeds, sweep
 from bootstrap.steps.terraform import Outputs
 from tests.aws_context import World, client, environment, world
 
+BACKUPS_OF = {"bootstrap:backups-of": "eco2/dev"}
 CANARY = "canary-5f2e9c71"
 OURS = [{"Key": "bootstrap:project", "Value": "eco2"}, {"Key": "bootstrap:environment", "Value": "dev"}]
 
@@ -188,3 +191,22 @@ def test_only_what_machines_write_below_our_prefix_is_theirs(rest: str) -> None:
     assert not leftovers.written_by_machines(f"/p/other/{rest}", "/p")
     assert not leftovers.written_by_machines(f"/q/nodes/{rest}", "/p")
     assert not leftovers.written_by_machines(f"/pnodes/{rest}", "/p")
+
+
+@pytest.mark.parametrize(
+    ("teardown", "backup", "tags", "state"),
+    [
+        (Teardown(backups=REMOVE), Backup(), BACKUPS_OF, "PendingDeletion"),
+        (Teardown(backups=REMOVE), Backup(bucket="mine"), BACKUPS_OF, "Enabled"),
+        (Teardown(backups=REMOVE), Backup(), {"owner": "somebody"}, "Enabled"),
+        (Teardown(), Backup(), BACKUPS_OF, "Enabled"),
+    ],
+)
+def test_the_key_of_the_backups_goes_with_them_only(
+    tmp_path: Path, teardown: Teardown, backup: Backup, tags: dict[str, str], state: str
+) -> None:
+    _, wrapped = KmsKey(Api(client("kms")), "alias/eco2-dev-backups", tags).new({"backup": "1"})
+    config = replace(environment(tmp_path), teardown=teardown, backup=backup)
+    for _ in range(2):
+        leftovers.run(world(config, keep_state_bucket=False).context)
+    assert client("kms").describe_key(KeyId=wrapped["key"])["KeyMetadata"]["KeyState"] == state
