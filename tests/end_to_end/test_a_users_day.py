@@ -342,7 +342,6 @@ def test_down_leaves_nothing_of_ours_and_everything_of_others(
     assert {
         "elb LoadBalancers",
         "elb TargetGroups",
-        "ec2 volumes",
         f"route53 record of {config.domain}.",
     } <= made
     before = processes(product)

@@ -59,3 +59,43 @@ def test_what_an_interface_is_in_cannot_go_before_it(mend: Mend) -> None:
     here.ec2.delete_security_group(GroupId=here.group)
     here.ec2.delete_subnet(SubnetId=here.subnet)
     here.ec2.delete_vpc(VpcId=here.vpc)
+
+
+def named_by(other: str) -> list[dict[str, Any]]:
+    return [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": other}]}]
+
+
+def test_a_group_that_another_one_names_cannot_go_before_that_rule(mend: Mend) -> None:
+    mend("dependencies")
+    here = place()
+    other = here.ec2.create_security_group(GroupName="other", Description="x", VpcId=here.vpc)["GroupId"]
+    here.ec2.authorize_security_group_egress(GroupId=other, IpPermissions=named_by(here.group))
+    here.ec2.authorize_security_group_ingress(GroupId=here.group, IpPermissions=named_by(here.group))
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        here.ec2.delete_security_group(GroupId=here.group)
+    here.ec2.revoke_security_group_egress(GroupId=other, IpPermissions=named_by(here.group))
+    here.ec2.delete_security_group(GroupId=here.group)
+
+
+def acls(here: Place) -> int:
+    told = here.ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [here.vpc]}])
+    return len(told["NetworkAcls"])
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_vpc_goes_after_what_lies_in_it_and_with_its_acl(mend: Mend, mended: bool) -> None:
+    if mended:
+        mend("dependencies")
+    here = place()
+    here.ec2.delete_subnet(SubnetId=here.subnet)
+    if mended:
+        with pytest.raises(ClientError, match="DependencyViolation"):
+            here.ec2.delete_vpc(VpcId=here.vpc)
+        here.ec2.delete_security_group(GroupId=here.group)
+        gateway = here.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        here.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=here.vpc)
+        with pytest.raises(ClientError, match="DependencyViolation"):
+            here.ec2.delete_vpc(VpcId=here.vpc)
+        here.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=here.vpc)
+    here.ec2.delete_vpc(VpcId=here.vpc)
+    assert acls(here) == (0 if mended else 1)
