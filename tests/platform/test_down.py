@@ -15,7 +15,7 @@ import pytest
 
 from bootstrap.errors import LeftoverError
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.objects import DEPLOYMENT, is_true, name
+from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, Key, is_true, name
 from bootstrap.local.layout import Layout
 from tests import strangers
 from tests.api_server import eventually
@@ -40,7 +40,10 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture(scope="module")
 def aws(product: Product) -> Callable[[str], Any]:
-    """boto3 clients of the platform's AWS, once `up` has come to its end and its worker to its."""
+    """boto3 clients of the platform's AWS, once `up` has come to its end and its worker to its.
+
+    No other node takes its pods, so Argo CD and the makers of load balancers are dead.
+    """
     up = product.run("up", "--yes")
     assert up.code == 0, up.words[-4000:]
     ports = json.loads(Layout(product.state / "local").ports.read_text())
@@ -50,8 +53,9 @@ def aws(product: Product) -> Callable[[str], Any]:
         Filters=[{"Name": "tag:bootstrap:node", "Values": ["worker-a"]}]
     )
     worker = workers["Reservations"][0]["Instances"][0]["InstanceId"]
-    client("ec2").terminate_instances(InstanceIds=[worker])
     cluster = Cluster.from_kubeconfig(product.state / "kubeconfig")
+    cluster.patch(Key(NODE, "", "control-plane"), {"spec": {"unschedulable": True}})
+    client("ec2").terminate_instances(InstanceIds=[worker])
     eventually(lambda: not _working(cluster))
     return client
 
