@@ -32,7 +32,7 @@ from tests.unit.terraform.rendered import STACK, UserData
 
 FILES = STACK / "modules" / "user-data" / "files"
 TOOLS = ("bash", "jq", "openssl", "envsubst")  # without these on PATH nothing runs here
-LIMIT = 60.0  # seconds for one attempt
+LIMIT = 300.0  # seconds for one attempt, on a machine that is busy with other things
 
 # Of Ubuntu before anything is installed; coreutils and the like as they are here.
 STOCK = (

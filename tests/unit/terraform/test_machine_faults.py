@@ -23,7 +23,7 @@ from tests.aws_context import client
 from tests.aws_edge import Fault, Refusal, edge
 from tests.kubernetes_bench import Bench, make, node
 from tests.machine_programs import PHASES
-from tests.machines import TOOLS, Disk, Machine, Site
+from tests.machines import LIMIT, TOOLS, Disk, Machine, Site
 from tests.unit.terraform.rendered import UserData, render
 
 DAY = 24 * 3600.0  # seconds
@@ -257,7 +257,7 @@ def test_a_worker_that_is_there_first_waits_for_the_control_plane(
     thread = threading.Thread(target=worker.boot)
     thread.start()
     assert cp.boot(), cp.log
-    thread.join(30)
+    thread.join(LIMIT)
     assert not thread.is_alive()
     assert site.nodes(cp) == {"cp", "api-auth"}
     assert "while" not in worker.log
