@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bootstrap.clock import FakeClock
 from bootstrap.config.model import Gitops, Node, Taint
 from bootstrap.context import Context
 from bootstrap.events import Event, StepProgress
@@ -27,14 +29,18 @@ KUBECONFIG = "/eco2/dev/cluster/kubeconfig"
 
 @dataclass
 class Parameters:
-    """SSM, as far as reading goes."""
+    """SSM, as far as reading goes, and what EC2 has of a machine's console."""
 
     values: dict[str, str] = field(default_factory=dict)
+    console: str = ""
 
     def get_parameters(self, Names: Iterable[str], WithDecryption: bool) -> Any:
         assert WithDecryption
         found = [{"Name": name, "Value": self.values[name]} for name in Names if name in self.values]
         return {"Parameters": found}
+
+    def get_console_output(self, InstanceId: str, Latest: bool) -> Any:
+        return {"InstanceId": InstanceId, "Output": self.console}
 
 
 @dataclass
@@ -52,8 +58,24 @@ class Bench:
     def said(self) -> str:
         return "\n".join(event.message for event in self.of(StepProgress))
 
+    def once(self) -> Context:
+        """A context that waits until something was said, and no longer."""
+        return replace(self.context, deadline=1.0, clock=_UntilSaid(self.events))
+
     def within(self, deadline: float) -> Context:
         return replace(self.context, deadline=deadline)
+
+
+class _UntilSaid(FakeClock):
+    """Time stands still, and is over as soon as there is progress to tell."""
+
+    def __init__(self, events: list[Event]) -> None:
+        super().__init__()
+        self._events = events
+
+    def monotonic(self) -> float:
+        said = any(isinstance(event, StepProgress) for event in self._events)
+        return super().monotonic() + (3600.0 if said else 0.0)
 
 
 def make(tmp_path: Path) -> Bench:
@@ -81,6 +103,12 @@ def node(name: str, **changes: Any) -> Json:
             "conditions": [{"type": "Ready", "status": changes.get("ready", "True"), "reason": "Kubelet"}]
         },
     }
+
+
+def marker(instance: str, phase: str, message: str = "") -> str:
+    """What a machine says of itself in SSM."""
+    data = {"instance": instance, "phase": phase, "message": message, "time": "2025-01-01T00:00:00Z"}
+    return json.dumps(data)
 
 
 def mode(path: Path) -> int:

@@ -13,6 +13,8 @@ from bootstrap.kubernetes.objects import Json, labels_of, spec
 # Taints and labels with such keys belong to Kubernetes, its cloud provider or its autoscaler.
 _SYSTEM = ("kubernetes.io/", "k8s.io/", "ByClusterAutoscaler", "OfClusterAutoscaler")
 
+ABSENT = "has not joined"  # the reason where there is no such node
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -25,7 +27,7 @@ class Verdict:
 def judge(node: Node, item: Json | None, provider_id: str, fleet: Sequence[Node]) -> Verdict:
     """Compare a live node with its configuration. A label key of any node of the `fleet` is ours."""
     if item is None:
-        return Verdict("has not joined")
+        return Verdict(ABSENT)
     labels, taints = _labels(node, item, fleet), _taints(node, item)
     live = str(spec(item).get("providerID") or "")
     patch: dict[str, Any] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from pathlib import Path
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.context import Context
-from bootstrap.errors import TemporaryError
+from bootstrap.errors import DeadlineError, TemporaryError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.errors import Forbidden, Untrusted
 from bootstrap.kubernetes.objects import Json, dig
 from bootstrap.plan import Done
+from bootstrap.steps.machines import Machines
 from bootstrap.steps.terraform import Outputs
 from bootstrap.wait import Observation
 
@@ -33,16 +33,21 @@ def run(context: Context) -> Done:
     """Wait for the kubeconfig and for the API server behind it.
 
     The parameter is read again at each look: one left by an earlier cluster of the same name is replaced as
-    soon as the new control plane has published its own. Raises DeadlineError naming what is missing.
+    soon as the new control plane has published its own. Raises DeadlineError naming what is missing, and what
+    the control plane's machine says of itself.
     """
     parameter = str(context.results.get(Outputs).values["kubeconfig_parameter"])
     api = Api(context.target.client("ssm"))
     before = _read(context.config.kubeconfig)
-    cluster: Cluster = context.wait(
-        lambda: _look(context, api, parameter),
-        "the API server",
-        cure=f"bootstrap status --environment {context.config.name}",
-    )
+    control_plane = _ControlPlane(context)
+    try:
+        cluster: Cluster = context.wait(
+            lambda: _look(context, api, parameter, control_plane),
+            "the API server",
+            cure=f"bootstrap status --environment {context.config.name}",
+        )
+    except DeadlineError as error:
+        raise control_plane.explained(error) from error
     changed = _read(context.config.kubeconfig) != before
     summary = f"Kubernetes {cluster.version()}, kubeconfig {context.config.kubeconfig}"
     return Done(summary, ClusterAccess(context.config.kubeconfig, cluster), changed)
@@ -62,42 +67,38 @@ def existing(context: Context) -> Cluster | None:
     return Cluster.from_kubeconfig(config.kubeconfig) if config.kubeconfig.exists() else None
 
 
-def _look(context: Context, api: Api, parameter: str) -> Observation[Cluster]:
+class _ControlPlane:
+    """What the control plane's machine says of itself."""
+
+    def __init__(self, context: Context) -> None:
+        self._names = [node.name for node in context.config.nodes if node.role == "control-plane"]
+        self._machines = Machines(context)
+
+    def __str__(self) -> str:
+        told = self._machines.look(self._names)
+        return "; ".join(f"{name}: {told.get(name, 'has not reported')}" for name in self._names)
+
+    def explained(self, error: DeadlineError) -> DeadlineError:
+        told = self._machines.look(self._names, now=True)
+        lines = "".join(f"\n  - {name}: {self._machines.explain(name)}" for name in self._names)
+        behind = [name for name in self._names if name not in told or told[name].phase != "ready"]
+        cure = self._machines.cure(behind[0]) if behind else error.cure
+        return DeadlineError(error.what, f"{error.why}{lines}", cure)
+
+
+def _look(context: Context, api: Api, parameter: str, control_plane: _ControlPlane) -> Observation[Cluster]:
     text = ssm.read(api, [parameter]).get(parameter)
     if text is None:
-        return Observation(None, f"{parameter} is not published yet; {_control_plane(context, api)}")
+        return Observation(None, f"{parameter} is not published yet; {control_plane}")
     store(context, text)
     try:
         cluster = Cluster.from_kubeconfig(context.config.kubeconfig)
         waiting_for = cluster.ready()
     except TemporaryError as error:
-        return Observation(None, str(error))
+        return Observation(None, f"{error}; {control_plane}")
     except (Untrusted, Forbidden) as error:
-        return Observation(None, f"the published kubeconfig is of another cluster: {error}")
+        return Observation(None, f"the published kubeconfig is of another cluster: {error}; {control_plane}")
     return Observation(None, waiting_for) if waiting_for else Observation(cluster)
-
-
-def _control_plane(context: Context, api: Api) -> str:
-    """What the control plane's machine says about itself."""
-    names = [node.name for node in context.config.nodes if node.role == "control-plane"]
-    told = markers(api, context.config.ssm_prefix, names)
-    return "; ".join(f"{name}: {told.get(name, 'has not reported')}" for name in names)
-
-
-def markers(api: Api, prefix: str, names: list[str]) -> dict[str, str]:
-    """By node: what its user data wrote to `<prefix>/nodes/<node>/status`: phase, time, last log lines."""
-    found = ssm.read(api, [f"{prefix}/nodes/{name}/status" for name in names])
-    return {path.split("/")[-2]: _marker(text) for path, text in found.items()}
-
-
-def _marker(text: str) -> str:
-    try:
-        marker = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(marker, dict):
-        return text
-    return ": ".join(str(marker[key]) for key in ("phase", "time", "message", "log") if marker.get(key))
 
 
 def store(context: Context, text: str) -> None:

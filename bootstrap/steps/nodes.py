@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from bootstrap.aws.api import Api
 from bootstrap.config.model import Node
 from bootstrap.context import Context
 from bootstrap.errors import DeadlineError, StuckError, TemporaryError
 from bootstrap.events import NodeSeen
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
-from bootstrap.kubernetes.nodes import Verdict, judge
+from bootstrap.kubernetes.nodes import ABSENT, Verdict, judge
 from bootstrap.kubernetes.objects import NODE, Json, Key, metadata, name
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
-from bootstrap.steps.access import ClusterAccess, markers
+from bootstrap.steps.access import ClusterAccess
+from bootstrap.steps.machines import Machines, Marker
 from bootstrap.steps.terraform import Outputs
 from bootstrap.wait import Observation
 
@@ -35,7 +35,9 @@ def run(context: Context) -> Done:
         with Mirror(watcher.cluster, Scope(NODE)) as world:
             until(world, watcher.decide, context, what="nodes")
     except DeadlineError as error:
-        raise DeadlineError(error.what, watcher.explain(), error.cure or watcher.cure()) from error
+        raise DeadlineError(
+            error.what, watcher.explain() or error.why, error.cure or watcher.cure()
+        ) from error
     return Done(watcher.summary(), changed=bool(watcher.repaired) or watcher.waited)
 
 
@@ -45,6 +47,7 @@ class _Watcher:
         instances: Mapping[str, Any] = context.results.get(Outputs).values["instances"]
         self._provider_ids = {which: str(fact["provider_id"]) for which, fact in instances.items()}
         self._states: dict[str, str] = {}
+        self._machines = Machines(context)
         self.repaired: Counter[str] = Counter()
         self.waited = False
 
@@ -58,7 +61,8 @@ class _Watcher:
                 self._repair(node, item, verdict)
         late = self._late()
         self.waited = self.waited or bool(late)
-        return Observation(None if late else True, _short(late, len(self._context.config.nodes)))
+        told = self._machines.look(late)
+        return Observation(None if late else True, _short(late, told, len(self._context.config.nodes)))
 
     def _tell(self, node: str, state: str) -> None:
         if self._states.get(node) != state:
@@ -92,20 +96,15 @@ class _Watcher:
         return {node: state for node, state in self._states.items() if state != "ready"}
 
     def explain(self) -> str:
-        """One line a node that is not ready."""
+        """Each node that is not ready and what its machine says; empty where none was looked at."""
         late = self._late()
-        told = self._markers(list(late))
+        told = self._machines.look(late, now=True)
         lines = (
-            f"  - {node}: {state}" + (f" (its machine: {told[node]})" if node in told else "")
+            f"  - {node}: {state}"
+            + (f"; {self._machines.explain(node)}" if state == ABSENT or node in told else "")
             for node, state in sorted(late.items())
         )
-        return "\n" + "\n".join(lines)
-
-    def _markers(self, names: list[str]) -> dict[str, str]:
-        try:
-            return markers(Api(self._context.target.client("ssm")), self._context.config.ssm_prefix, names)
-        except Exception:  # only an extra to a message that must be given
-            return {}
+        return "".join(f"\n{line}" for line in lines)
 
     def cure(self) -> str:
         config = self._context.config
@@ -114,16 +113,26 @@ class _Watcher:
             return (
                 f"kubectl --kubeconfig {config.kubeconfig} delete node {' '.join(wrong)}  # they join again"
             )
-        return (
-            f"kubectl --kubeconfig {config.kubeconfig} describe node {next(iter(self._late()), '')}".rstrip()
-        )
+        late = self._late()
+        absent = sorted(node for node, state in late.items() if state == ABSENT)
+        if absent:
+            told = self._machines.look(absent)
+            return self._machines.cure(next((node for node in absent if _failed(told, node)), absent[0]))
+        return f"kubectl --kubeconfig {config.kubeconfig} describe node {next(iter(late), '')}".rstrip()
 
     def summary(self) -> str:
         ready = f"{len(self._states)} nodes Ready"
         return f"{ready}, {len(self.repaired)} repaired" if self.repaired else ready
 
 
-def _short(late: Mapping[str, str], total: int) -> str:
-    shown = ", ".join(f"{node} ({state})" for node, state in sorted(late.items())[:3])
+def _failed(told: Mapping[str, Marker], node: str) -> bool:
+    return node in told and bool(told[node].lines)
+
+
+def _short(late: Mapping[str, str], told: Mapping[str, Marker], total: int) -> str:
+    """Those whose machines have failed come first."""
+    first = sorted(late, key=lambda node: (not _failed(told, node), node))[:3]
+    machines = {node: f"; its machine: {told[node]}" for node in first if _failed(told, node)}
+    shown = ", ".join(f"{node} ({late[node]}{machines.get(node, '')})" for node in first)
     more = f" and {len(late) - 3} more" if len(late) > 3 else ""
     return f"{total - len(late)} of {total} ready; waiting for {shown}{more}"

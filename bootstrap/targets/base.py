@@ -57,6 +57,17 @@ DIRECT = Rendering(lambda: nullcontext(Outside()))  # no proxy, no stand-in
 
 
 @dataclass(frozen=True)
+class MachineCommands:
+    """What to type to see what a machine did: `console` needs nothing of it, `shell` lets {then} be typed
+    there. Further holes: {instance}, {region}, {environment}."""
+
+    console: str = (
+        "aws ec2 get-console-output --region {region} --latest --output text --instance-id {instance}"
+    )
+    shell: str = "aws ssm start-session --region {region} --target {instance}  # there: {then}"
+
+
+@dataclass(frozen=True)
 class Target:
     """Everything the pipeline needs to know about where it runs.
 
@@ -97,5 +108,6 @@ class Target:
     parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself
     probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/doctor.py)
     faults: Mapping[str, str] = field(default_factory=dict)  # what can be rehearsed: name → one line
+    machine: MachineCommands = MachineCommands()
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

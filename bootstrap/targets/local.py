@@ -27,8 +27,9 @@ from bootstrap.local.upstream import journal
 from bootstrap.plan import Done, Step
 from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.status import Part
-from bootstrap.targets.base import Outside, Rendering, Target, Tools
+from bootstrap.targets.base import MachineCommands, Outside, Rendering, Target, Tools
 
+STATUS = "bootstrap status --environment {environment}"  # nobody can log in to a simulated machine
 BUILD_DEADLINE = 3600.0  # seconds; about 12 min on 2 cores
 
 
@@ -74,6 +75,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         rendering=_rendering(config, platform),
         parts=stay.parts,
         probes=(*checks.probes(toolchain), doctor.Probe("ports", stay.look_at_ports)),
+        machine=MachineCommands(STATUS, STATUS),
         keep_state_bucket=False,
     )
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bootstrap.errors import DeadlineError
+from bootstrap.events import StepProgress
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.errors import Unreachable, Untrusted
 from bootstrap.kubernetes.transport import Transport
-from bootstrap.steps import access
+from bootstrap.steps import access, machines
 from bootstrap.steps.access import ClusterAccess
-from tests.kubernetes_bench import KUBECONFIG, Bench, mode
+from tests.kubernetes_bench import KUBECONFIG, Bench, marker, mode
 
 TEXT = "kind: Config\nusers: [{name: admin, user: {token: canary-token, client-key-data: canary-key}}]\n"
-MARKER = (
-    '{"phase": "kubeadm init", "instance": "i-1", "time": "2025-01-01T00:00:00Z", "log": "pulling images"}'
-)
+STATUS = "/eco2/dev/nodes/cp/status"
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +64,61 @@ def test_its_secrets_are_blacked_out_from_then_on(bench: Bench) -> None:
 
 
 def test_what_is_missing_is_told_with_the_control_plane_s_own_words(bench: Bench) -> None:
-    bench.parameters.values["/eco2/dev/nodes/cp/status"] = MARKER
-    with pytest.raises(DeadlineError, match=r"is not published yet; cp: kubeadm init: .*: pulling images"):
+    bench.parameters.values[STATUS] = marker("i-cp", "failed", "while joining:\npulling\nno space left")
+    with pytest.raises(DeadlineError) as caught:
+        access.run(bench.context)
+    assert "is not published yet; cp: failed while joining: no space left" in bench.said()
+    assert (
+        "its machine i-cp: failed while joining (2025-01-01T00:00:00Z):\n      pulling\n" in caught.value.why
+    )
+    assert caught.value.cure.startswith("aws ssm start-session --region ap-northeast-2 --target i-cp")
+
+
+def test_it_is_told_as_soon_as_it_is_known_and_asked_for_gently(bench: Bench) -> None:
+    clock, asked = bench.context.clock, []
+    get = bench.parameters.get_parameters
+
+    def ask(Names: list[str], WithDecryption: bool) -> object:
+        if Names == [STATUS]:
+            asked.append(clock.monotonic())
+            if clock.monotonic() >= 60:
+                bench.parameters.values[STATUS] = marker("i-cp", "failed", "while joining:\nno space left")
+        return get(Names, WithDecryption)
+
+    bench.parameters.get_parameters = ask  # type: ignore[method-assign, assignment]
+    with pytest.raises(DeadlineError):
+        access.run(bench.context)
+    told = [event.message for event in bench.of(StepProgress)]
+    assert "cp: has not reported" in told[0]
+    assert "cp: failed while joining: no space left" in told[1]
+    pauses = [later - earlier for earlier, later in pairwise(asked[:-1])]
+    assert pauses and min(pauses) >= machines.REST
+
+
+def test_a_control_plane_that_says_nothing_at_all_is_looked_at_from_outside(bench: Bench) -> None:
+    with pytest.raises(DeadlineError) as caught:
+        access.run(bench.context)
+    assert "cp: its machine i-cp has reported nothing" in caught.value.why
+    assert caught.value.cure.startswith("aws ec2 get-console-output --region ap-northeast-2 ")
+    assert caught.value.cure.endswith("--instance-id i-cp")
+
+
+def test_the_marker_of_an_earlier_machine_is_not_believed(bench: Bench) -> None:
+    bench.parameters.values[STATUS] = marker("i-earlier", "failed", "while joining:\nno space left")
+    with pytest.raises(DeadlineError) as caught:
+        access.run(bench.context)
+    assert "no space left" not in bench.said() + caught.value.why
+    assert "cp: has not reported" in bench.said()
+
+
+def test_with_a_kubeconfig_of_an_earlier_cluster_the_new_control_plane_is_told_of_all_the_same(
+    bench: Bench,
+) -> None:
+    bench.parameters.values |= {
+        KUBECONFIG: "stale: true\n",
+        STATUS: marker("i-cp", "failed", "while installing:\nE: no mirror"),
+    }
+    with pytest.raises(DeadlineError, match="cp: failed while installing: E: no mirror"):
         access.run(bench.context)
 
 

@@ -241,7 +241,7 @@ def test_a_webhook_without_authority_is_named(bench: Bench, programs: Programs) 
     bench.server.react = only_workloads
     eso_context = bench.context
     with pytest.raises(DeadlineError, match="has no certificate authority, Service hook has no endpoint"):
-        eso._wait_for_webhooks(bench.within(0), _applied(bench, eso_context), [WEBHOOK])
+        eso._wait_for_webhooks(bench.once(), _applied(bench, eso_context), [WEBHOOK])
 
 
 def _applied(bench: Bench, context: Any) -> Any:
@@ -267,7 +267,7 @@ def argocd_server(server: FakeServer, item: Json) -> None:
 
 def test_argo_cd_without_its_key_is_not_ready(bench: Bench, programs: Programs) -> None:
     with pytest.raises(DeadlineError, match=r"argocd-secret has no server.secretkey yet"):
-        argocd._wait_for_key(bench.within(0), bench.server.cluster)
+        argocd._wait_for_key(bench.once(), bench.server.cluster)
 
 
 def test_argo_cd_is_installed_and_waited_for(bench: Bench, programs: Programs) -> None:

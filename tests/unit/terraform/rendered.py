@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,10 @@ class UserData:
         return {document["kind"]: document for document in documents}
 
 
-def render(folder: Path) -> dict[str, UserData]:
+def render(folder: Path, machines: Mapping[str, Any] = MACHINES) -> dict[str, UserData]:
     shutil.copytree(STACK / "modules" / "user-data", folder / "user-data")
     (folder / "main.tf").write_text(MAIN, encoding="utf-8")
-    (folder / "terraform.tfvars.json").write_text(json.dumps({"machines": MACHINES}), encoding="utf-8")
+    (folder / "terraform.tfvars.json").write_text(json.dumps({"machines": machines}), encoding="utf-8")
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
     for command in (["init", "-input=false"], ["apply", "-auto-approve", "-input=false"]):
         subprocess.run([terraform(), *command], cwd=folder, env=environment, check=True, capture_output=True)

@@ -7,14 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.unit.terraform.rendered import STACK
+from tests.machines import FILES, Disk
 
-FILES = STACK / "modules" / "user-data" / "files"
 OPENSSL = '[ "$1" = x509 ] || cat >/dev/null\necho key'  # the second in the pipe reads what the first says
 TOKEN = "abcdef.0123456789abcdef"
 
@@ -35,39 +33,21 @@ class client:
 """
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A folder of stand-in programs; each call of one is a line of `calls`."""
-
-    folder: Path
-
-    def program(self, name: str, body: str = "") -> None:
-        file = self.folder / name
-        file.write_text(f'#!/bin/bash\necho "{name} $*" >>"{self.folder}/calls"\n{body}\n', encoding="utf-8")
-        file.chmod(0o755)
-
-    def run(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        path = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
-        command = ["bash", str(FILES / script)]
-        known = {"PATH": path, "SSM_PREFIX": "/eco2/dev", "KMS_KEY": "alias/eco2-dev", **environment}
-        return subprocess.run(command, env=known, capture_output=True, text=True, check=False)
-
-    @property
-    def calls(self) -> list[str]:
-        return (self.folder / "calls").read_text(encoding="utf-8").splitlines()
-
-
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def bench(tmp_path: Path) -> Disk:
+    return Disk(tmp_path)
 
 
-def test_join_data_is_published_as_workers_read_it(bench: Bench) -> None:
+def run(bench: Disk, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return bench.run(script, SSM_PREFIX="/eco2/dev", KMS_KEY="alias/eco2-dev", **environment)
+
+
+def test_join_data_is_published_as_workers_read_it(bench: Disk) -> None:
     bench.program("kubectl", "echo -n https://10.0.0.4:6443")
     bench.program("kubeadm", f"echo {TOKEN}")
     bench.program("openssl", OPENSSL)
     bench.program("parameter", f'cat >"{bench.folder}/stored"')
-    done = bench.run("bootstrap-join.sh")
+    done = run(bench, "bootstrap-join.sh")
     assert done.returncode == 0, done.stderr
     stored = json.loads((bench.folder / "stored").read_text(encoding="utf-8"))
     assert set(stored) == {"endpoint", "token", "ca_cert_hash"}
@@ -76,41 +56,36 @@ def test_join_data_is_published_as_workers_read_it(bench: Bench) -> None:
     assert "parameter put /eco2/dev/cluster/join alias/eco2-dev" in bench.calls
 
 
-def test_the_token_is_in_nobodys_arguments(bench: Bench) -> None:
+def test_the_token_is_in_nobodys_arguments(bench: Disk) -> None:
     bench.program("kubectl", "echo -n https://10.0.0.4:6443")
     bench.program("kubeadm", f"echo {TOKEN}")
     bench.program("openssl", OPENSSL)
     bench.program("parameter", "cat >/dev/null")
     jq = shutil.which("jq")
     bench.program("jq", f'exec {jq} "$@"')
-    assert bench.run("bootstrap-join.sh").returncode == 0
+    assert run(bench, "bootstrap-join.sh").returncode == 0
     assert not [call for call in bench.calls if TOKEN in call]
 
 
-def test_join_data_is_not_published_when_the_token_cannot_be_minted(bench: Bench) -> None:
+def test_join_data_is_not_published_when_the_token_cannot_be_minted(bench: Disk) -> None:
     bench.program("kubectl", "echo -n https://10.0.0.4:6443")
     bench.program("kubeadm", "exit 1")
     bench.program("openssl", OPENSSL)
     bench.program("parameter", f'cat >"{bench.folder}/stored"')
-    assert bench.run("bootstrap-join.sh").returncode != 0
+    assert run(bench, "bootstrap-join.sh").returncode != 0
     assert not (bench.folder / "stored").exists()
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-def test_a_worker_joins_with_what_it_fetched_and_leaves_no_token(bench: Bench, succeeds: bool) -> None:
+def test_a_worker_joins_with_what_it_fetched_and_leaves_no_token(bench: Disk, succeeds: bool) -> None:
     data = json.dumps({"endpoint": "10.0.0.4:6443", "token": TOKEN, "ca_cert_hash": "sha256:00"})
     bench.program("parameter", f"echo '{data}'")
     bench.program("envsubst", 'cat >/dev/null; echo "$JOIN_ENDPOINT $JOIN_TOKEN $JOIN_CA_CERT_HASH"')
     outcome = "" if succeeds else "exit 1"
     bench.program("kubeadm", f'[ "$1" = join ] || exit 0\ncat "$3" >"{bench.folder}/used"\n{outcome}')
     (bench.folder / "tmp").mkdir()
-    config = bench.folder / "kubeadm.yaml"
-    config.write_text("x", encoding="utf-8")
-    worker = (
-        (FILES / "worker.sh").read_text(encoding="utf-8").replace("/etc/bootstrap/kubeadm.yaml", str(config))
-    )
-    (bench.folder / "worker.sh").write_text(worker, encoding="utf-8")
-    done = bench.run(str(bench.folder / "worker.sh"), TMPDIR=str(bench.folder / "tmp"))
+    bench.write("/etc/bootstrap/kubeadm.yaml", "x")
+    done = run(bench, "worker.sh", TMPDIR=str(bench.folder / "tmp"))
     assert (done.returncode == 0) is succeeds
     assert (bench.folder / "used").read_text(encoding="utf-8").split() == [
         "10.0.0.4:6443",

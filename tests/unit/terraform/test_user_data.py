@@ -26,6 +26,12 @@ def test_it_is_cloud_config_within_the_limit_of_ec2(machine: UserData) -> None:
     assert len(machine.text.encode()) < 16 * 1024
 
 
+def test_there_is_room_for_long_labels(machine: UserData) -> None:
+    """The module refuses to render 16000 bytes and more; these labels are short ones."""
+    assert len(machine.text.encode()) < 15_000
+    assert not re.search(r"^ *# ", "".join(machine.files.values()), re.MULTILINE)
+
+
 def test_programs_are_executable_and_valid(machine: UserData, tmp_path: Path) -> None:
     for path, content in machine.files.items():
         if path.startswith("/usr/local/sbin/"):

@@ -2,26 +2,37 @@
 # From a plain Ubuntu to a node. Every part can be repeated: the service runs this until it succeeds, and at every boot.
 set -Eeuo pipefail
 
+PHASE=starting
+FAILURE=/etc/bootstrap/failure # what went wrong last; none once this is a node
+
 metadata() {
   local token
   token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' http://169.254.169.254/latest/api/token)
   curl -fsS -H "X-aws-ec2-metadata-token: $token" "http://169.254.169.254/latest/meta-data/$1"
 }
 
-# How far this machine got, for those who wait for it elsewhere: mark PHASE [MESSAGE]
+# How far this machine got, for those who wait for it elsewhere: mark PHASE. What went wrong last goes with it, since
+# the next attempt begins at once and may take minutes.
 mark() {
-  jq -nc --arg instance "$INSTANCE_ID" --arg phase "$1" --arg message "${2:-}" \
+  PHASE=$1
+  jq -nc --arg instance "$INSTANCE_ID" --arg phase "$1" --arg message "$(cat "$FAILURE" 2>/dev/null || true)" \
     --arg time "$(date -u +%FT%TZ)" '$ARGS.named' | parameter put "$SSM_PREFIX/nodes/$NODE/status" || true
 }
 
 failed() {
-  mark failed "$(tail -n 8 /var/log/bootstrap-node.log | cut -c -250)"
+  echo "while $PHASE:" >"$FAILURE"
+  sed '/^To see the stack trace/d' /var/log/bootstrap-node.log | tail -n 8 | cut -c -250 >>"$FAILURE" || true
+  # EC2 shows the console also where there is no way to SSM, or nothing to write there with yet.
+  sed 's/^/bootstrap-node: /' "$FAILURE" >/dev/console || true
+  mark failed
 }
 
 install_packages() {
-  command -v kubeadm >/dev/null && return
+  [ -f /etc/bootstrap/packages-done ] && return
   local repository="https://pkgs.k8s.io/core:/stable:/v$KUBERNETES_MINOR/deb"
   export DEBIAN_FRONTEND=noninteractive
+  echo 'DPkg::Lock::Timeout "300";' >/etc/apt/apt.conf.d/90-bootstrap # a new machine installs updates by itself
+  dpkg --configure -a || true                                         # after an installation that broke off
   apt-get update
   apt-get install -y ca-certificates containerd curl gettext-base gnupg jq python3-boto3
   mark installing
@@ -30,6 +41,8 @@ install_packages() {
   apt-get update
   apt-get install -y kubelet kubeadm kubectl
   apt-mark hold kubelet kubeadm kubectl
+  systemctl enable kubelet # kubeadm only starts it: it has to come back after a reboot, too
+  touch /etc/bootstrap/packages-done
 }
 
 prepare_kernel() {
@@ -60,4 +73,5 @@ prepare_kernel
 prepare_containerd
 mark joining
 /usr/local/sbin/bootstrap-role
+rm -f "$FAILURE"
 mark ready

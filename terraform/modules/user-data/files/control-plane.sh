@@ -6,13 +6,22 @@ STATE=/var/lib/bootstrap
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
 initialise() {
-  [ -f "$STATE/initialised" ] && return
-  local ports=Port-6443,Port-10250,Port-10257,Port-10259,Port-2379,Port-2380
+  local found ports=Port-6443,Port-10250,Port-10257,Port-10259,Port-2379,Port-2380
   local manifests=FileAvailable--etc-kubernetes-manifests again=()
-  if [ "$(cat "$STATE/cluster" 2>/dev/null)" = "$CLUSTER" ]; then
+  found=$(cat "$STATE/cluster" 2>/dev/null || true)
+  if [ -n "$found" ] && [ "$found" != "$CLUSTER" ]; then
+    echo "this disk holds cluster $found, not $CLUSTER: nothing was changed"
+    return 1
+  fi
+  [ -f "$STATE/initialised" ] && return
+  if [ -n "$found" ]; then
     # An earlier attempt of ours broke off. kubeadm keeps the certificates and the etcd it finds; anybody else's
     # leftovers still stop it here.
     again=(--ignore-preflight-errors="$ports,$manifests-kube-apiserver.yaml,$manifests-kube-controller-manager.yaml,$manifests-kube-scheduler.yaml,$manifests-etcd.yaml,DirAvailable--var-lib-etcd")
+    # A key or file that was half written would stop kubeadm for ever. Nothing has been signed for anybody else before
+    # the keys are whole, and the files are made of them.
+    [ -f "$STATE/keys" ] || rm -rf /etc/kubernetes/pki
+    rm -f /etc/kubernetes/*.conf
   elif [ -f "$STATE/restored" ]; then
     again=(--ignore-preflight-errors=DirAvailable--var-lib-etcd)
   fi
@@ -21,7 +30,12 @@ initialise() {
   envsubst </etc/bootstrap/kubeadm.yaml >"$STATE/init.yaml"
   kubeadm init phase preflight --config "$STATE/init.yaml" "${again[@]}"
   echo "$CLUSTER" >"$STATE/cluster"
-  kubeadm init --config "$STATE/init.yaml" --skip-token-print --skip-phases=preflight
+  if [ ! -f "$STATE/keys" ]; then
+    kubeadm init phase certs all --config "$STATE/init.yaml"
+    sync
+    touch "$STATE/keys"
+  fi
+  kubeadm init --config "$STATE/init.yaml" --skip-token-print --skip-phases=preflight,certs
   touch "$STATE/initialised"
 }
 

@@ -5,10 +5,18 @@ set -euo pipefail
 STATE=/var/lib/bootstrap
 WORK=/var/lib/bootstrap/restore
 [ -f "$STATE/restored" ] || [ -f "$STATE/cluster" ] && exit 0
+if [ -f "$STATE/restoring" ] && [ -d /var/lib/etcd/member ]; then # it broke off after the last step but one
+  touch "$STATE/restored"
+  exit 0
+fi
 
 # A parameter that cannot be read is not one that is missing: this fails then, and is tried again.
 order=$(parameter find "$SSM_PREFIX/cluster/restore")
 [ -n "$order" ] && [ "$(jq -r .etcd <<<"$order")" = true ] || exit 0
+if [ -n "$(ls -A /var/lib/etcd 2>/dev/null)" ]; then
+  echo "/var/lib/etcd is not empty and not of this cluster: it is left as it is, and nothing is restored" >&2
+  exit 1
+fi
 backup=$(jq -r .backup <<<"$order")
 until source=$(parameter find "$SSM_PREFIX/cluster/restore-source") && [ -n "$source" ] &&
   [ "$(jq -r .backup <<<"$source")" = "$backup" ]; do
@@ -45,6 +53,6 @@ done </etc/bootstrap/stale
 ctr -n k8s.io tasks kill --signal SIGTERM etcd-tidy
 wait
 
-rm -rf /var/lib/etcd
-mv "$WORK/etcd" /var/lib/etcd
+touch "$STATE/restoring"
+mv -T "$WORK/etcd" /var/lib/etcd # stops where anything is there
 touch "$STATE/restored"

@@ -4,7 +4,11 @@ set -euo pipefail
 
 [ -f /etc/kubernetes/kubelet.conf ] && exit 0
 
-until data=$(parameter get "$SSM_PREFIX/cluster/join"); do
+# A parameter that cannot be read is not one that is missing: this fails then, and says so.
+while
+  data=$(parameter find "$SSM_PREFIX/cluster/join") || exit
+  [ -z "$data" ]
+do
   sleep 5
 done
 
