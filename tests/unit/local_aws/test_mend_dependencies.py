@@ -59,3 +59,14 @@ def test_what_an_interface_is_in_cannot_go_before_it(mend: Mend) -> None:
     here.ec2.delete_security_group(GroupId=here.group)
     here.ec2.delete_subnet(SubnetId=here.subnet)
     here.ec2.delete_vpc(VpcId=here.vpc)
+
+
+def test_nobody_else_can_delete_a_load_balancers_interface(mend: Mend) -> None:
+    mend("load_balancers")
+    here = place()
+    balanced(here)
+    (interface,) = here.interfaces()
+    assert interface["RequesterManaged"]
+    assert interface["Status"] == "in-use"
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        here.ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
