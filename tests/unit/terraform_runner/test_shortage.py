@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.clock import FakeClock
@@ -107,6 +107,7 @@ def version_2(chance: random.Random, attempt: int) -> float:
 
 
 @pytest.mark.parametrize("backoff", [version_1, version_2])
+@settings(deadline=None)  # a loaded machine takes its time
 @given(chance=st.randoms(use_true_random=False))
 def test_a_lack_of_room_is_told_at_once_and_judged_within_two_minutes(
     backoff: Callable[[random.Random, int], float], chance: random.Random
