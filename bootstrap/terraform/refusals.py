@@ -65,8 +65,9 @@ class Refusals:
         To be called every now and then, also when there is nothing new.
         """
         new = []
-        text = self._begun + text
-        answers = sorted((*_SHORT.finditer(text), *_MADE.finditer(text)), key=lambda found: found.start())
+        whole, fresh = self._begun + text, len(self._begun)
+        answers = [*_SHORT.finditer(whole, fresh), *_MADE.finditer(whole)] if text else []
+        answers.sort(key=lambda found: found.start())
         for answer in answers:
             if answer.re is _MADE:
                 self._chains.pop(Spot(answer[1], answer[2]), None)
@@ -80,7 +81,7 @@ class Refusals:
             self.message = answer[1]
             if self._refused(_EXPIRED, now):
                 new.append("the AWS credentials have expired, it is tried again")
-        self._begun = _unfinished(text)
+        self._begun = _unfinished(whole)
         self._judge(now)
         return tuple(new)
 
@@ -101,7 +102,7 @@ class Refusals:
         """Whether it is the first time."""
         chain = self._chains.get(what)
         if chain is None or (_is_silent(what) and now - chain.last > max(10.0, 3 * chain.gap)):
-            # What was refused before has gone well meanwhile; if it has not, it is refused as late again.
+            # What was refused before has gone well meanwhile. If it has not, the next one is as late as this.
             self._chains[what] = _Chain(now, now, now - chain.last if chain else 0.0)
             return chain is None
         chain.gap, chain.last = max(chain.gap, now - chain.last), now

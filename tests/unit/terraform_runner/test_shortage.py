@@ -88,6 +88,17 @@ def test_room_that_was_found_meanwhile_is_no_shortage(cut: int) -> None:
     assert isinstance(heard.verdict("InsufficientInstanceCapacity: We currently"), Shortage)
 
 
+def test_what_was_heard_once_is_no_second_refusal() -> None:
+    """The provider cuts long answers off, so an answer may never end."""
+    heard = Refusals(30)
+    heard.hear(made()[:60] + answer(), 0.0)
+    for now in range(1, 60):
+        heard.hear("another line\n", now)
+    assert not heard.hopeless
+    heard.hear("", LATEST)
+    assert heard.hopeless
+
+
 @pytest.mark.parametrize("other", [made("t3.small"), made(zone=B)])
 def test_room_somewhere_else_is_none_here(other: str) -> None:
     heard = Refusals(30)
@@ -107,7 +118,7 @@ def version_2(chance: random.Random, attempt: int) -> float:
 
 
 @pytest.mark.parametrize("backoff", [version_1, version_2])
-@settings(deadline=None)  # a loaded machine takes its time
+@settings(deadline=None, max_examples=25)  # each goes through minutes, look by look
 @given(chance=st.randoms(use_true_random=False))
 def test_a_lack_of_room_is_told_at_once_and_judged_within_two_minutes(
     backoff: Callable[[random.Random, int], float], chance: random.Random
