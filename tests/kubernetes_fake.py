@@ -27,9 +27,12 @@ CLUSTER_WIDE = {
     "CustomResourceDefinition",
     "APIService",
     "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+    "SubjectAccessReview",
     "ClusterSecretStore",
     "ClusterRole",
 }
+REVIEW = Kind("authorization.k8s.io", "SubjectAccessReview")
 BUILT_IN = (
     objects.POD,
     objects.NODE,
@@ -48,6 +51,9 @@ BUILT_IN = (
     objects.ENDPOINT_SLICE,
     objects.CRD,
     objects.VALIDATING_WEBHOOKS,
+    objects.MUTATING_WEBHOOKS,
+    objects.API_SERVICE,
+    REVIEW,
     Kind("", "ServiceAccount"),
     Kind("apps", "ReplicaSet"),
 )
@@ -63,11 +69,13 @@ def resource(kind: Kind) -> Resource:
 
 @dataclass
 class FakeServer:
-    """`refuse` is asked before every request and may answer with an error to raise."""
+    """`refuse` is asked before every request and may answer with an error to raise. `allow` is RBAC: may who
+    a SubjectAccessReview's spec names do what it says?"""
 
     kinds: tuple[Kind, ...] = BUILT_IN + ARGO + ESO
     react: Callable[[FakeServer, Json], None] = lambda server, item: None
     refuse: Callable[[Request], ClusterError | None] = lambda request: None
+    allow: Callable[[Json], bool] = lambda spec: False
     now: str = "2025-01-01T00:00:00Z"
     requests: list[Request] = field(default_factory=list)
     stored: dict[Key, Json] = field(default_factory=dict)
@@ -156,6 +164,8 @@ class FakeServer:
 
     def _write(self, request: Request, key: Key) -> Json:
         dry = "dryRun" in request.query
+        if key.kind == REVIEW:
+            return {**request.body, "status": {"allowed": self.allow(request.body["spec"])}}
         if request.method == "POST":
             made = Key.of(request.body)
             if made in self.stored:

@@ -2,17 +2,23 @@
 tag at all but stands in the way of the VPC's end or goes on costing.
 
 A load balancer's network interfaces have no tags, and records in a hosted zone cannot have any.
+
+Such an interface is requester-managed: nobody else can detach it, and the service removes it some minutes
+after its load balancer; one that it has only detached may be deleted (EC2 user guide, "Requester-managed
+network interfaces").
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, survey
 
 RECORD, BALANCER, INTERFACE = "route53 record", "elb load balancer", "ec2 network interface"
+_BALANCERS = re.compile(r"ELB (app|net|gwy)/")
 
 
 @dataclass(frozen=True)
@@ -51,28 +57,38 @@ def audit(connect: Connect, owner: Owner) -> tuple[Found, ...]:
     Raises TemporaryError or AwsError: an audit that could not look everywhere proves nothing.
     """
     known = survey(connect, owner)
-    ours = {found.resource.id for found in known}
     vpcs = [found.resource.id for found in known if found.resource.kind == "ec2 VPC"]
-    held = {_interface_of(found.resource.id) for found in known if found.resource.kind == BALANCER}
-    inside = (
-        resource
-        for resource in _inside(connect, vpcs)
-        if resource.id not in ours and not (resource.kind == INTERFACE and resource.name in held)
-    )
     return (
         *known,
         *(Found(resource, Proof.RECORD) for resource in sorted(_records(connect, owner))),
-        *(Found(resource, Proof.INSIDE) for resource in sorted(set(inside))),
+        *_besides(known, sorted(set(_inside(connect, vpcs)))),
     )
 
 
-def _interface_of(arn: str) -> str:
-    """How AWS describes the interfaces of a load balancer, which go with it: `ELB app/name/id`."""
-    return f"ELB {arn.partition(':loadbalancer/')[2]}"
+def _besides(known: Collection[Found], inside: Collection[Found]) -> Iterator[Found]:
+    """What of it is not known yet. The interfaces of a load balancer that lives are what that is: ours, and
+    they go with it, or a stranger's."""
+    ours = {found.resource.id for found in known}
+    held, living = _interfaces(known), _interfaces(inside)
+    for found in inside:
+        resource, of_a_balancer = found.resource, found.resource.kind == INTERFACE
+        if resource.id in ours or (of_a_balancer and resource.name in held):
+            continue
+        strange = found.proof is Proof.LINGERING and resource.name in living
+        yield Found(resource, Proof.INSIDE) if strange else found
 
 
-def _inside(connect: Connect, vpcs: Iterable[str]) -> Iterator[Resource]:
-    """What lies in these networks and does not go with them by itself."""
+def _interfaces(found: Iterable[Found]) -> set[str]:
+    """How AWS describes the interfaces of these load balancers: `ELB app/name/id`."""
+    arns = (each.resource.id for each in found if each.resource.kind == BALANCER)
+    return {f"ELB {arn.partition(':loadbalancer/')[2]}" for arn in arns}
+
+
+def _inside(connect: Connect, vpcs: Iterable[str]) -> Iterator[Found]:
+    """What lies in these networks and does not go with them by itself.
+
+    Load balancers are asked for last, so one that an interface is still needed by is always among them.
+    """
     api = connect("ec2")
     for vpc in vpcs:
         yield from _instances(connect, vpc)
@@ -80,26 +96,33 @@ def _inside(connect: Connect, vpcs: Iterable[str]) -> Iterator[Resource]:
             filters = [{"Name": kind.filter, "Values": [vpc]}]
             for item in api.pages(f"describe_{kind.operation}", kind.key, **{kind.argument: filters}):
                 if item.get(kind.state) not in kind.gone and not _comes_along(kind.kind, item):
-                    yield Resource(f"ec2 {kind.kind}", item[kind.id], _called(item))
+                    proof = Proof.LINGERING if _is_balancers(item) else Proof.INSIDE
+                    yield Found(Resource(f"ec2 {kind.kind}", item[kind.id], _called(item)), proof)
         yield from _load_balancers(connect, vpc)
 
 
-def _instances(connect: Connect, vpc: str) -> Iterator[Resource]:
+def _is_balancers(item: Mapping[str, Any]) -> bool:
+    """Whether it is an interface that the load balancers' service has made, and manages itself."""
+    return bool(item.get("RequesterManaged")) and _BALANCERS.match(item.get("Description", "")) is not None
+
+
+def _instances(connect: Connect, vpc: str) -> Iterator[Found]:
     filters = [{"Name": "vpc-id", "Values": [vpc]}]
     for reservation in connect("ec2").pages("describe_instances", "Reservations", Filters=filters):
         for item in reservation["Instances"]:
             if item["State"]["Name"] != "terminated":
-                yield Resource("ec2 instance", item["InstanceId"], _called(item))
+                yield Found(Resource("ec2 instance", item["InstanceId"], _called(item)), Proof.INSIDE)
 
 
-def _load_balancers(connect: Connect, vpc: str) -> Iterator[Resource]:
+def _load_balancers(connect: Connect, vpc: str) -> Iterator[Found]:
     api = connect("elbv2")
     for item in api.pages("describe_load_balancers", "LoadBalancers"):
         if item.get("VpcId") == vpc:
-            yield Resource(BALANCER, item["LoadBalancerArn"], item["LoadBalancerName"])
+            yield Found(Resource(BALANCER, item["LoadBalancerArn"], item["LoadBalancerName"]), Proof.INSIDE)
     for item in api.pages("describe_target_groups", "TargetGroups"):
         if item.get("VpcId") == vpc:
-            yield Resource("elb target group", item["TargetGroupArn"], item["TargetGroupName"])
+            group = Resource("elb target group", item["TargetGroupArn"], item["TargetGroupName"])
+            yield Found(group, Proof.INSIDE)
 
 
 def _comes_along(kind: str, item: Mapping[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 The record is written before anything else is made and removed after everything else is gone, so a machine
 that dies in between leaves an environment that can be found, with its expiry, from anywhere. An environment
-whose record is lost is still known by the tags of what it made.
+whose record is lost is still known by the tags of what it made, and one that had come no further than its
+state bucket by the tags of that.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from bootstrap.aws import ssm
+from bootstrap import duration
+from bootstrap.aws import ssm, state_bucket
 from bootstrap.aws.api import Api
+from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect, Owner
 from bootstrap.config.model import KEEP, Environment, Teardown
 
 FORMAT = 1
 NAME = "bootstrap/environment"  # below the environment's prefix
 MARK = {"bootstrap:record": "environment"}
-EXPIRES = "bootstrap:expires-at"
+EXPIRES, PREFIX = "bootstrap:expires-at", "bootstrap:ssm-prefix"
 # What `teardown` keeps unless somebody says otherwise: nobody can be asked once the record is lost.
 KEPT_UNASKED = tuple(
     each.name for each in fields(Teardown) if each.name != "secrets" and each.default == KEEP
@@ -87,6 +90,11 @@ def stamp(unix_seconds: float) -> str:
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def expiry(span: str, now: float) -> str:
+    """When a span such as 8h, begun now, is over."""
+    return stamp(now + duration.parse(span))
+
+
 def name(config: Environment) -> str:
     return below(config.ssm_prefix)
 
@@ -142,7 +150,8 @@ def write(api: Api, config: Environment, record: Record) -> None:
 
 def find(connect: Connect, region: str) -> tuple[Record, ...]:
     """Every environment of the account in that region, sorted. Raises TemporaryError or AwsError."""
-    found = _longest_lived(_tagged(connect("ec2"), region))
+    found = _longest_lived(_begun(connect, region))
+    found |= _longest_lived(_tagged(connect("ec2"), region))
     found |= {record.title: record for record in _records(connect("ssm"))}
     return tuple(found[title] for title in sorted(found))
 
@@ -152,6 +161,19 @@ def _records(api: Api) -> Iterator[Record]:
     for full, value in ssm.read(api, sorted(ssm.names(api, tags=MARK))).items():
         record = decode(value)
         if record and full == record.name:
+            yield record
+
+
+def _begun(connect: Connect, region: str) -> Iterator[Record]:
+    """By the tags of state buckets in which nothing has ever been but a run lock."""
+    api, account = connect("s3"), identity(connect("sts")).account
+    for bucket in (item["Name"] for item in api.pages("list_buckets", "Buckets")):
+        if not bucket.endswith(f"-tfstate-{account}"):
+            continue
+        record = _record(state_bucket.tags_of(api, bucket), region)
+        if record is None or bucket != state_bucket.bucket_name(record.project, record.environment, account):
+            continue
+        if state_bucket.region(api, bucket) == region and state_bucket.bare(api, bucket):
             yield record
 
 
@@ -182,12 +204,16 @@ def _tagged(api: Api, region: str) -> Iterator[Record]:
     )
     for item in (*api.pages("describe_vpcs", "Vpcs", Filters=filters), *living):
         tags = {pair["Key"]: pair["Value"] for pair in item.get("Tags") or ()}
-        if _PROJECT in tags and _ENVIRONMENT in tags:
-            prefix = tags.get("bootstrap:ssm-prefix", "")
-            expiry = tags.get(EXPIRES, "")
-            yield Record(
-                tags[_PROJECT], tags[_ENVIRONMENT], region, prefix, expires_at=expiry, keep=KEPT_UNASKED
-            )
+        if record := _record(tags, region):
+            yield record
+
+
+def _record(tags: Mapping[str, str], region: str) -> Record | None:
+    """What tags tell; None where they are not ours."""
+    if _PROJECT not in tags or _ENVIRONMENT not in tags:
+        return None
+    prefix, expires = tags.get(PREFIX, ""), tags.get(EXPIRES, "")
+    return Record(tags[_PROJECT], tags[_ENVIRONMENT], region, prefix, expires_at=expires, keep=KEPT_UNASKED)
 
 
 def expired(records: Iterable[Record], now: float) -> tuple[Record, ...]:

@@ -35,11 +35,12 @@ class Resource(NamedTuple):
 
 
 class Proof(StrEnum):
-    """Why something is known to be the environment's. Only the first three are reason enough to remove it."""
+    """Why something is known to be the environment's, or in its way. The last is no reason to remove it."""
 
     TAGS = "carries the environment's tags"
     CONTROLLER = "was made by the cluster's controllers"
     RECORD = "is a record of the cluster's ExternalDNS"
+    LINGERING = "is an interface of a load balancer that is gone, and AWS has not let go of it"
     INSIDE = "lies in the environment's VPC, but carries no tag of ours"
 
 

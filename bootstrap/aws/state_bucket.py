@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bootstrap.aws.api import Api
@@ -17,6 +18,9 @@ from bootstrap.aws.ssm import batches, pairs
 from bootstrap.errors import PermanentError
 
 LONGEST = 63  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+STATE = "terraform.tfstate"
+LOCK = f"{STATE}.run-lock.json"
+_LISTINGS = ("Versions", "DeleteMarkers")
 _DELETE_AT_ONCE = 1000
 
 
@@ -51,7 +55,7 @@ def find(api: Api, name: str, account: str, tags: Mapping[str, str]) -> Found | 
                 name, "it belongs to another account, another region, or we may not read it"
             ) from error
         raise
-    ours = tags.items() <= _tags(api, name).items()
+    ours = tags.items() <= tags_of(api, name).items()
     versions = api.call("list_object_versions", Bucket=name, MaxKeys=1)
     return Found(name, ours, not (versions.get("Versions") or versions.get("DeleteMarkers")))
 
@@ -61,11 +65,33 @@ def foreign(found: Found) -> bool:
     return not (found.ours or found.empty)
 
 
+def bare(api: Api, name: str) -> bool:
+    """Whether nothing has ever been in it but the run lock: whoever made it died soon after."""
+    one = {"Bucket": name, "MaxKeys": 1}
+    # Keys come in order: the first of all, and the first after the lock's many versions.
+    pages = [api.call("list_object_versions", **one, **more) for more in ({}, {"KeyMarker": LOCK})]
+    found = (item for page in pages for listing in _LISTINGS for item in page.get(listing) or ())
+    return all(item["Key"] == LOCK for item in found)
+
+
+def region(api: Api, name: str) -> str:
+    """Where it is. The first region has no name there."""
+    return api.call("get_bucket_location", Bucket=name).get("LocationConstraint") or "us-east-1"
+
+
 def ensure(
-    api: Api, name: str, account: str, region: str, tags: Mapping[str, str], *, what: str = "state bucket"
+    api: Api,
+    name: str,
+    account: str,
+    region: str,
+    tags: Mapping[str, str],
+    *,
+    what: str = "state bucket",
+    first: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Create or complete the bucket; what was done, empty when nothing had to be. `what` it is, for messages.
 
+    `first` are tags for as long as nothing is in it (one without a value is taken away).
     Raises PermanentError when the bucket is foreign.
     """
     found = find(api, name, account, tags)
@@ -77,15 +103,16 @@ def ensure(
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         api.call("create_bucket", Bucket=name, **place)
         done.append("created")
+    # At once: whoever dies from here on leaves a bucket that is known as ours.
+    present = tags_of(api, name)
+    wanted = {**present, **tags, **(first if first and bare(api, name) else {})}
+    if (wanted := {key: value for key, value in wanted.items() if value or key not in first}) != present:
+        api.call("put_bucket_tagging", Bucket=name, Tagging={"TagSet": pairs(wanted)})
+        done.append("bucket_tagging")
     for setting in _settings(name):
         if not covers(setting.current(api, name), setting.wanted):
             api.call(f"put_{setting.operation}", Bucket=name, **setting.argument)
             done.append(setting.operation)
-    # Tags come last: a bucket that carries them is complete.
-    if not (found and found.ours):
-        present = _tags(api, name)
-        api.call("put_bucket_tagging", Bucket=name, Tagging={"TagSet": pairs({**present, **tags})})
-        done.append("bucket_tagging")
     return tuple(done)
 
 
@@ -101,7 +128,7 @@ def covers(current: Any, wanted: Any) -> bool:
 
 def remove(api: Api, name: str) -> None:
     """Delete the bucket with every version of every object in it."""
-    for listing in ("Versions", "DeleteMarkers"):
+    for listing in _LISTINGS:
         objects = api.pages("list_object_versions", listing, Bucket=name)
         for batch in batches(list(objects), _DELETE_AT_ONCE):
             doomed = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in batch]
@@ -161,7 +188,8 @@ def _settings(bucket: str) -> tuple[_Setting, ...]:
     )
 
 
-def _tags(api: Api, bucket: str) -> dict[str, str]:
+def tags_of(api: Api, bucket: str) -> dict[str, str]:
+    """None where it has none, or is gone."""
     try:
         tags = api.call("get_bucket_tagging", Bucket=bucket)["TagSet"]
     except AwsError as error:

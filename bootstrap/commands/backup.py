@@ -74,7 +74,8 @@ def _read(id_: str, read: Callable[[], Manifest]) -> Manifest | str:
 
 def _line(about: Manifest) -> str:
     size = sum(part.size for part in about.parts) / 2**20
+    sick = ", not healthy" if about.ailments else ""
     return (
         f"{about.id}  {size:.1f} MiB, Kubernetes {about.kubernetes}, commit {about.commit[:10]}, "
-        f"{len(about.seeds)} seeds, etcd revision {about.etcd.revision}"
+        f"{len(about.seeds)} seeds, etcd revision {about.etcd.revision}{sick}"
     )

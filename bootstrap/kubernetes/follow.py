@@ -162,13 +162,25 @@ def _carries(secret: Json, hold: Hold, values: Mapping[str, str]) -> bool:
 @dataclass(frozen=True)
 class User:
     """A workload that uses Secrets. `by` is how: env, volume, or volume by subPath; `reloads`: its annotation
-    asks a reloader to restart it when they change; `operated`: an operator owns it, and knows how to."""
+    asks a reloader to restart it when they change; `operated`: an operator owns it, and knows how to;
+    `paused`: its rollouts are halted, and nothing restarts it."""
 
     key: Key
     secrets: tuple[str, ...]
     by: tuple[str, ...]
     reloads: bool = False
     operated: bool = False
+    paused: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether a restart is left to us."""
+        return not (self.reloads or self.operated or self.paused)
+
+    @property
+    def resume(self) -> str:
+        """The command that lets it roll out again."""
+        return f"kubectl -n {self.key.namespace} rollout resume {self.key.kind.name.lower()}/{self.key.name}"
 
     @property
     def restart(self) -> str:
@@ -187,7 +199,8 @@ def users(workloads: Iterable[Json], secrets: Collection[Key]) -> tuple[User, ..
             which = tuple(sorted({one for one, _ in uses}))
             reloads = any(_reloads(annotations_of(part), which) for part in (item, template))
             by = tuple(sorted({by for _, by in uses}))
-            found.append(User(Key.of(item), which, by, reloads, _operated(item)))
+            paused = bool(dig(item, "spec", "paused"))
+            found.append(User(Key.of(item), which, by, reloads, _operated(item), paused))
     return tuple(sorted(found, key=lambda user: user.key))
 
 

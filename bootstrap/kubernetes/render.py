@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 from bootstrap.errors import ToolError
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
+from bootstrap.scratch import scratch
 
 _SECONDS = 180.0
 
@@ -70,7 +70,7 @@ def helm_template(
 
     Raises ToolError.
     """
-    with tempfile.TemporaryDirectory(prefix="bootstrap-helm-") as folder:
+    with scratch("helm") as folder:
         command = [str(helm), "template", release.name, *_source(chart), "--version", chart.version]
         command += ["--namespace", release.namespace, "--skip-tests"]
         command += ["--include-crds"] if release.include_crds else ["--skip-crds"]
@@ -81,11 +81,11 @@ def helm_template(
             command += parameter.arguments
         for number, values in enumerate(release.values):
             # A file that only we can read: values may hold secrets, arguments are seen by everyone.
-            file = Path(folder) / f"values-{number}.json"
+            file = folder / f"values-{number}.json"
             file.write_text(json.dumps(values))
             command += ["--values", str(file)]
         # Its own cache, so that a read-only home is no obstacle and nothing stale is used.
-        extra = {**environment, "HELM_CACHE_HOME": f"{folder}/cache"}
+        extra = {**environment, "HELM_CACHE_HOME": f"{folder}/cache", "TMPDIR": str(folder)}
         output = _run(command, extra, f"helm could not render {chart}", timeout)
     return _objects(output, f"helm's output for {chart} is no YAML")
 

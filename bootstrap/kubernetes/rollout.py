@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from bootstrap.kubernetes.client import Cluster
@@ -23,6 +23,13 @@ def wait_for_workloads(
     """
     keys = (Key.of(item) for item in manifests)
     wanted = {replace(key, namespace=key.namespace or namespace) for key in keys if key.kind in WORKLOADS}
+    wait_for_rollouts(cluster, wanted, waiter, what=what)
+
+
+def wait_for_rollouts(
+    cluster: Cluster, wanted: Collection[Key], waiter: Waiter, *, what: str, cure: str = ""
+) -> None:
+    """Until all of these are rolled out as they are now. DeadlineError names those that are not, and why."""
     if not wanted:
         return
 
@@ -37,4 +44,4 @@ def wait_for_workloads(
 
     scopes = {Scope(key.kind, key.namespace) for key in wanted}
     with Mirror(cluster, *sorted(scopes, key=str)) as world:
-        until(world, decide, waiter, what=what)
+        until(world, decide, waiter, what=what, cure=cure)

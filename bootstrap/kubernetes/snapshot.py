@@ -30,6 +30,9 @@ from bootstrap.kubernetes.objects import (
 from bootstrap.kubernetes.waves import assess as assess_waves
 from bootstrap.status import AppStatus, NodeStatus, Part
 
+SECRETS, INGRESSES = "ExternalSecrets synced", "Ingresses addressed"
+_COUNTS = (SECRETS, INGRESSES)  # a cluster may have none; each that is not well is a problem of its own
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -37,6 +40,13 @@ class Snapshot:
     nodes: tuple[NodeStatus, ...]
     apps: tuple[AppStatus, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def ailments(self) -> tuple[str, ...]:
+        """What is not as it should be, a line each; none in a healthy cluster."""
+        down = (part for part in self.parts if part.state != "up" and part.name not in _COUNTS)
+        parts = (f"{part.name}: {part.detail or part.state}" for part in down)
+        return (*parts, *(f"{problem.where}: {problem.what}" for problem in self.problems))
 
 
 def take(cluster: Cluster, config: Environment, commit: str) -> Snapshot:
@@ -92,8 +102,8 @@ def _parts(found: dict[Kind, tuple[Json, ...]], config: Environment) -> Iterator
     workloads = [*found[DEPLOYMENT], *found[STATEFUL_SET]]
     for title, space in (("Argo CD", config.gitops.namespace), ("External Secrets", config.eso.namespace)):
         yield _part(title, [item for item in workloads if dig(item, "metadata", "namespace") == space])
-    yield _part("ExternalSecrets synced", found[EXTERNAL_SECRET])
-    yield _part("Ingresses addressed", found[INGRESS])
+    yield _part(SECRETS, found[EXTERNAL_SECRET])
+    yield _part(INGRESSES, found[INGRESS])
 
 
 def _part(title: str, items: Iterable[Json]) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -49,7 +49,8 @@ class SeedMark:
 class Manifest:
     """`created_at` is RFC 3339 in UTC. `commit` is what the GitOps revision stood for, `applications` are the
     revisions that Argo CD had synced. `key` says how the data key is wrapped (keys.py); `archive` is where
-    the databases archived to (bucket/prefix)."""
+    the databases archived to (bucket/prefix). `ailments` is what was wrong with the cluster then: a backup of
+    a sick one brings the sickness back."""
 
     id: str
     project: str
@@ -67,12 +68,19 @@ class Manifest:
     applications: Mapping[str, str] = field(default_factory=dict)
     tools: Mapping[str, str] = field(default_factory=dict)
     archive: str = ""
+    ailments: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property
     def bound(self) -> dict[str, str]:
         """What the encryption is bound to: nothing opens as another backup's or environment's."""
         return {"project": self.project, "environment": self.environment, "backup": self.id}
+
+
+def some(ailments: Sequence[str], most: int = 3) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(ailments) - most} more" if len(ailments) > most else ""
+    return f"{'; '.join(ailments[:most])}{more}"
 
 
 def new_id(unix_seconds: float) -> str:
@@ -100,6 +108,7 @@ def decode(text: str) -> Manifest:
                 **{name: data[name] for name in Manifest.__dataclass_fields__ if name in data},
                 "etcd": EtcdStatus(**data["etcd"]),
                 "parts": tuple(Part(**part) for part in data["parts"]),
+                "ailments": tuple(map(str, data.get("ailments", ()))),
                 "seeds": {name: SeedMark(**mark) for name, mark in data["seeds"].items()},
             }
         )

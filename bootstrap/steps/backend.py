@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bootstrap.aws import state_bucket
+from bootstrap.aws import environments, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.context import Context
 from bootstrap.plan import Done
 
-STATE_KEY = "terraform.tfstate"
+STATE_KEY = state_bucket.STATE
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,13 @@ def run(context: Context) -> Done:
     config = context.config
     account = identity(_api(context, "sts")).account
     backend = _backend(context, account)
-    made = state_bucket.ensure(_api(context, "s3"), backend.bucket, account, config.region, config.tags)
+    # Until the environment's record is written, its bucket tells when its time is over.
+    span = context.ttl or config.ttl
+    expiry = environments.expiry(span, context.clock.now()) if span else ""
+    first = {environments.PREFIX: config.ssm_prefix, environments.EXPIRES: expiry}
+    made = state_bucket.ensure(
+        _api(context, "s3"), backend.bucket, account, config.region, config.tags, first=first
+    )
     summary = f"{backend.bucket}: {', '.join(made).replace('_', ' ')}" if made else backend.bucket
     return Done(summary, backend, changed=bool(made))
 

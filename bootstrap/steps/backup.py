@@ -20,6 +20,7 @@ from bootstrap.config.model import Seed
 from bootstrap.context import Context
 from bootstrap.errors import BootstrapError, PermanentError
 from bootstrap.events import Notice
+from bootstrap.kubernetes import snapshot
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
 from bootstrap.kubernetes.objects import APPLICATION, Json, dig, name
@@ -110,6 +111,7 @@ def take(context: Context) -> Done:
         etcd=status,
         kubernetes=cluster.version().removeprefix("v"),
         applications=_applications(cluster),
+        ailments=_ailments(context, cluster, begun.manifest.commit),
     )
     count = sum(len(each) for each in marks.values())
     return Done(
@@ -139,7 +141,8 @@ def store(context: Context) -> Done:
     for id_ in gone:
         where.remove(id_)
     told = f", {len(gone)} older removed" if gone else ""
-    return Done(f"{about.id}: {size / 2**20:.1f} MiB, {len(values)} seeds{told}", Stored(about))
+    sick = ", of a cluster that was not healthy" if about.ailments else ""
+    return Done(f"{about.id}: {size / 2**20:.1f} MiB, {len(values)} seeds{sick}{told}", Stored(about))
 
 
 def _put(context: Context, begun: Begun, name: str) -> Part:
@@ -192,6 +195,18 @@ def _applications(cluster: Cluster) -> dict[str, str]:
     return {
         name(item): str(dig(item, "status", "sync", "revision") or "") for item in cluster.list(APPLICATION)
     }
+
+
+def _ailments(context: Context, cluster: Cluster, commit: str) -> tuple[str, ...]:
+    """A sick cluster is backed up as well: it may be all that there is. But it is told."""
+    try:
+        found = snapshot.take(cluster, context.config, commit).ailments
+    except BootstrapError as error:
+        found = (f"whether it is healthy could not be seen: {error}",)
+    if found:
+        told = f"this backup is of a cluster that is not healthy: {manifest.some(found)}"
+        context.emit(Notice(f"{told}; see `bootstrap diagnose`"))
+    return found
 
 
 def _commit(context: Context) -> str:

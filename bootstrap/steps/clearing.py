@@ -72,12 +72,13 @@ def clear(
 def remaining(context: Context, seen: Cleared, why: str = "is still there", first: str = "") -> list[Problem]:
     """A problem and an event for everything that should not be there: what did not go, for that reason, and
     what lies in our network and is not ours; `first` is what to do with the latter before its removal."""
+    before = {Proof.INSIDE: first, Proof.LINGERING: "wait some minutes and run the same again, else "}
     problems = []
     for found in (*seen.left, *(each for each in seen.others if each.proof is Proof.INSIDE)):
-        strange, cure = found.proof is Proof.INSIDE, command(found.resource)
-        reason = str(found.proof) if strange else why
+        cure = command(found.resource)
+        reason = str(found.proof) if found.proof in before else why
         context.emit(ResourceLeft(context.step, str(found.resource), reason, cure))
-        problems.append(Problem(str(found.resource), reason, f"{first if strange else ''}{cure}"))
+        problems.append(Problem(str(found.resource), reason, f"{before.get(found.proof, '')}{cure}"))
     return problems
 
 

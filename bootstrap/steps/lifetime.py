@@ -6,7 +6,6 @@ expiry is set by the first `up`; later ones keep it, unless the user names a new
 
 from __future__ import annotations
 
-from bootstrap import duration
 from bootstrap.aws import environments
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Lifetime, Record
@@ -29,7 +28,7 @@ def run(context: Context) -> Done:
 def wanted(config: Environment, before: Record | None, now: float, ttl: str = "") -> Record:
     """What the record has to say. `ttl` is the user's word now, the configuration's is for the first time."""
     span = ttl or (config.ttl if before is None else "")
-    expires = environments.stamp(now + duration.parse(span)) if span else ""
+    expires = environments.expiry(span, now) if span else ""
     return Record(
         project=config.project,
         environment=config.name,

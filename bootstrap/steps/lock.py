@@ -18,13 +18,14 @@ from bootstrap.aws import run_lock
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.run_lock import Holder, RunLocked, Taken, Where, Written
+from bootstrap.aws.state_bucket import LOCK, STATE
 from bootstrap.context import Context
 from bootstrap.errors import BootstrapError, Interrupted, LockedError
 from bootstrap.events import Notice
 from bootstrap.plan import Done
 from bootstrap.steps import backend
 
-SUFFIX = ".run-lock.json"
+SUFFIX = LOCK.removeprefix(STATE)  # of the state's key
 
 
 @dataclass

@@ -112,6 +112,9 @@ def check(context: Context, wish: Wish) -> Done:
         problem = Problem(f"s3://{found.store.bucket}", str(error), error.cure)
         raise PreflightError(_refused(wish.backup), [problem]) from error
     context.secrets.add(*(opened.seeds[seed.name] for seed in config.seeds if _is_ours(seed, opened.seeds)))
+    if about.ailments:
+        sick = f"backup {about.id} is of a cluster that was not healthy: {manifest.some(about.ailments)}"
+        context.emit(Notice(f"{sick}; an older one may be better: bootstrap backup --list"))
     told = f"{about.id} of {about.created_at}: {len(opened.seeds)} seeds"
     more = "" if wish.gitops_only else f", etcd at revision {about.etcd.revision}"
     return Done(told + more, opened, changed=False)

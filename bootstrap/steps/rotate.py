@@ -26,7 +26,7 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.follow import Follower, User, followers, late, refreshed, restart, users
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, Json, Key, by_key
 from bootstrap.kubernetes.repairs import Ledger, Repair
-from bootstrap.kubernetes.rollout import WORKLOADS
+from bootstrap.kubernetes.rollout import WORKLOADS, wait_for_rollouts
 from bootstrap.plan import Done
 from bootstrap.steps import access
 from bootstrap.steps.keep import ACCOUNT_KEY
@@ -228,17 +228,23 @@ def _nudge(context: Context, cluster: Cluster, ledger: Ledger, item: Json) -> No
 
 
 def tell_users(context: Context, request: Rotation) -> Done:
-    """Name the workloads that use the Secrets, and restart them if that was asked for."""
+    """Name the workloads that use the Secrets, and restart them if that was asked for, until they run anew.
+
+    Raises DeadlineError naming the workloads whose rollout is not done, and what each waits for.
+    """
     followed = context.results.get(Followed)
     if followed.cluster is None or not followed.secrets:
         return Done("no workload uses them", changed=False)
     cluster = followed.cluster
     found = users((item for kind in WORKLOADS for item in cluster.list(kind)), followed.secrets)
-    restarted = [user for user in found if request.restart and not (user.reloads or user.operated)]
+    restarted = [user for user in found if request.restart and user.ours]
     for user in found:
         if user in restarted:
             cluster.patch(user.key, restart(stamp(context.clock.now())))
         context.emit(Notice(f"{user.key} uses {', '.join(user.secrets)}: {_fate(user, user in restarted)}"))
+    late = {user.key for user in restarted}
+    what, cure = "restarted workloads to run anew", "bootstrap diagnose; then the same command again"
+    wait_for_rollouts(cluster, late, context, what=what, cure=cure)
     return Done(f"{len(found)} workloads, {len(restarted)} restarted", changed=bool(restarted))
 
 
@@ -247,6 +253,8 @@ def _fate(user: User, restarted: bool) -> str:
         return "restarted"
     if user.reloads:
         return "its annotation asks a reloader to restart it"
+    if user.paused:
+        return f"it is paused; {user.resume}, then {user.restart}"
     if user.operated:
         return "its operator has to take the new value over"
     again = f"restart it: {user.restart}"

@@ -2,7 +2,8 @@
 
 While their controllers live, load balancers and records go with their Ingresses (see teardown.py). Where the
 controllers were dead already, or stopped half-way, what they made would block the end of the VPC for as long
-as Terraform waits, and go on costing. Volumes still attached to a machine are left to the step after destroy.
+as Terraform waits, and go on costing. Interfaces of a load balancer that is gone are waited for: the service
+removes them itself, minutes later. Volumes still attached to a machine are left to the step after destroy.
 """
 
 from __future__ import annotations
@@ -28,5 +29,5 @@ def run(context: Context) -> Done:
 
 
 def _goes(found: Found) -> bool:
-    made_by_controllers = found.proof in (Proof.CONTROLLER, Proof.RECORD)
-    return made_by_controllers and found.resource.kind != ATTACHED
+    made_by_controllers = (Proof.CONTROLLER, Proof.RECORD, Proof.LINGERING)
+    return found.proof in made_by_controllers and found.resource.kind != ATTACHED

@@ -3,8 +3,9 @@
 Argo CD deletes the root Application's resources in reverse order of the waves, each Application with
 everything it made. So load balancers, DNS records and volumes are given back by the controllers that made
 them, before Terraform takes the machines away. What is only frame (namespaces, CRDs) is not waited for: it
-makes nothing outside, and goes with the cluster. A cluster that is not there, or no longer answers, is no
-reason to keep the rest: Terraform and the audit after it go on.
+makes nothing outside, and goes with the cluster. What only a controller that is gone could let go of is let
+go of here (abandoned.py). A cluster that is not there, or no longer answers, is no reason to keep the rest:
+Terraform and the audit after it go on.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
+from bootstrap.steps.abandoned import GRACE, Abandoned, free
 from bootstrap.steps.access import existing
 from bootstrap.steps.root_app import root_key
 from bootstrap.wait import Observation
@@ -54,7 +56,6 @@ from bootstrap.wait import Observation
 COSTLY = (INGRESS, SERVICE, VOLUME)
 FRAME = (NAMESPACE, CRD, APPLICATION, APPLICATION_SET)  # the root Application is made of the last two
 STALL = 90.0  # seconds in which nothing goes away
-GRACE = 20.0  # seconds for which a controller may be away: it may be restarting
 
 # Parts of the finalizers, or the CSI drivers, of what costs money, and the Deployment whose they are.
 CONTROLLERS = {
@@ -89,7 +90,7 @@ def run(context: Context) -> Done:
         _stop_self_heal(cluster, item)
     remover = Remover(context, cluster)
     argo = (Scope(kind, gitops.namespace) for kind in (APPLICATION, APPLICATION_SET))
-    with Mirror(cluster, *argo, *map(Scope, (*COSTLY, CLAIM, DEPLOYMENT))) as world:
+    with Mirror(cluster, *argo, *map(Scope, (*COSTLY, CLAIM, DEPLOYMENT, NAMESPACE))) as world:
         left = until(world, remover.decide, context, what="Applications to go")
     if left:
         context.emit(Notice(f"not removed before the machines: {', '.join(map(str, left))}"))
@@ -132,14 +133,18 @@ class Remover:
         self._context, self._cluster = context, cluster
         self._fewest, self._since = sys.maxsize, context.clock.monotonic()
         self._alone: dict[str, float] = {}  # since when a controller that is needed is not there
+        self._abandoned = Abandoned(context, cluster)
 
     def decide(self, world: World) -> Observation[tuple[Key, ...]]:
         self._release(world)
         self._release_claims(world)
+        self._abandoned.release(world)
         applications = [item for item in world.items(APPLICATION) if not _only_frame(item)]
         applications += world.items(APPLICATION_SET)
         costly = [item for kind in COSTLY for item in world.items(kind) if _costs(item)]
-        orphans = self._orphans(costly, world)
+        # Without an address nothing is waited for; a finalizer would keep its namespace all the same.
+        held = [item for kind in (INGRESS, SERVICE) for item in world.items(kind) if not _costs(item)]
+        orphans = [item for item in self._orphans([*costly, *held], world) if item in costly]
         outside = [Key.of(item) for item in costly if item not in orphans]
         left = (*map(Key.of, applications), *outside)
         if not left:
@@ -173,10 +178,8 @@ class Remover:
         finalizers = list(metadata(item).get("finalizers") or ())
         staying = [entry for entry in finalizers if not _held_by(entry, controller)]
         if staying != finalizers:
-            told = f"{Key.of(item)}: {controller} is gone, so its finalizer was taken off"
-            self._context.emit(Notice(told))
-            with suppress(NotFound):
-                self._cluster.patch(Key.of(item), {"metadata": {"finalizers": staying}})
+            why = f"{controller} is gone, so its finalizer was taken off"
+            free(self._context, self._cluster, item, staying, why)
 
     def _release(self, world: World) -> None:
         """Delete what a controller holds a load balancer for, all of it, while that controller lives.

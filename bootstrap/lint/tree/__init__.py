@@ -13,7 +13,6 @@ have made by a plugin, is Unchecked; what it would certainly refuse, too, is Bro
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +32,7 @@ from bootstrap.lint.tree.sets import Generator
 from bootstrap.lint.tree.store import Store
 from bootstrap.lint.tree.templates import Templates
 from bootstrap.lint.tree.walk import Walk
+from bootstrap.scratch import scratch
 from bootstrap.targets.base import DIRECT, Rendering, Tools
 
 
@@ -61,8 +61,8 @@ def read(
         what = f"there is no folder {config.gitops.path} in {root}"
         problem = Problem("gitops.path", what, "correct gitops.path")
         raise ConfigError("the Applications cannot be read", [problem])
-    with tempfile.TemporaryDirectory(prefix="bootstrap-lint-") as home:
-        programs = Programs(tools, environment, Path(home))
+    with scratch("lint", config.home) as home:
+        programs = Programs(tools, environment, home)
         store = Store(cache)
         with (
             World(programs, store, rendering) as world,

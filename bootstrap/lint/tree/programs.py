@@ -23,7 +23,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Programs:
-    """`environment` is added to ours; `home` is a folder for helm's caches."""
+    """`environment` is added to ours; `home` is a folder for helm's caches and temporary files."""
 
     tools: Tools
     environment: Mapping[str, str]
@@ -51,7 +51,8 @@ class Programs:
             done = subprocess.run(
                 command,
                 cwd=cwd,
-                env={"GOGC": _GARBAGE, **os.environ, **self.environment, **extra},
+                # What a program does not get to remove, as it is killed with us, lies where we do.
+                env={"GOGC": _GARBAGE, **os.environ, "TMPDIR": str(self.home), **self.environment, **extra},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from bootstrap.local.upstream.proxy import ProxyServer
 from bootstrap.local.upstream.services import Router
 from bootstrap.local.upstream.snapshot import snapshot
 from bootstrap.local.upstream.world import Network
+from bootstrap.scratch import scratch
 from bootstrap.targets.base import Outside
 
 
@@ -27,8 +27,8 @@ def serve(like: Config, gitops: Gitops, hidden: Iterable[Path] = ()) -> Iterator
 
     Raises ConfigError and ToolError when the work tree cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="bootstrap-upstream-") as folder:
-        config = replace(like, port=0, state=Path(folder))
+    with scratch("upstream") as folder:
+        config = replace(like, port=0, state=folder)
         snapshot(gitops.checkout, config.state, gitops.repo_url, gitops.revision, hidden=hidden)
         authority = Authority.open(config.state)
         write_bundle(config.bundle, authority)

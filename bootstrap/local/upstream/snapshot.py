@@ -25,6 +25,7 @@ from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.demand import Demand, collect
 from bootstrap.local.upstream.git import Git
 from bootstrap.local.upstream.versions import inside
+from bootstrap.scratch import scratch
 
 REPOSITORY = "repository.git"
 DEMAND = "demand.json"
@@ -135,8 +136,8 @@ def _with_overlay(target: Git, tree: str, overlay: Mapping[str, str]) -> str:
     """The tree with these files added or replaced."""
     if not overlay:
         return tree
-    with tempfile.TemporaryDirectory() as folder:
-        git = target.with_environment({"GIT_INDEX_FILE": str(Path(folder) / "index")})
+    with scratch("index") as folder:
+        git = target.with_environment({"GIT_INDEX_FILE": str(folder / "index")})
         git("read-tree", tree)
         entries = [
             f"100644 {git('hash-object', '-w', '--stdin', stdin=text.encode())}\t{path}\n"

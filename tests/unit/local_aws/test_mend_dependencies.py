@@ -99,3 +99,14 @@ def test_a_vpc_goes_after_what_lies_in_it_and_with_its_acl(mend: Mend, mended: b
         here.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=here.vpc)
     here.ec2.delete_vpc(VpcId=here.vpc)
     assert acls(here) == (0 if mended else 1)
+
+
+def test_nobody_else_can_delete_a_load_balancers_interface(mend: Mend) -> None:
+    mend("load_balancers")
+    here = place()
+    balanced(here)
+    (interface,) = here.interfaces()
+    assert interface["RequesterManaged"]
+    assert interface["Status"] == "in-use"
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        here.ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])

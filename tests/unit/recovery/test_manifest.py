@@ -37,6 +37,16 @@ def test_what_is_written_is_read_again() -> None:
     assert manifest.decode(manifest.encode(ABOUT)) == ABOUT
 
 
+def test_what_was_wrong_with_the_cluster_is_kept_and_told_in_short() -> None:
+    sick = replace(ABOUT, ailments=("Argo CD: 1 of 2", "Node cp: Kubelet", "a", "b"))
+    assert manifest.decode(manifest.encode(sick)) == sick
+    assert manifest.some(sick.ailments) == "Argo CD: 1 of 2; Node cp: Kubelet; a and 1 more"
+    assert manifest.some(sick.ailments[:1]) == "Argo CD: 1 of 2"
+    older = json.loads(manifest.encode(ABOUT))
+    del older["ailments"]
+    assert manifest.decode(json.dumps(older)).ailments == (), "nothing was said then"
+
+
 def test_keys_of_a_later_minor_version_are_passed_over() -> None:
     plain = json.loads(manifest.encode(ABOUT))
     assert manifest.decode(json.dumps({**plain, "mood": "good"})) == ABOUT

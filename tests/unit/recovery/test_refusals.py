@@ -20,6 +20,7 @@ from bootstrap.clock import FakeClock
 from bootstrap.config.model import Backup, Environment, Generate, Seed
 from bootstrap.context import Context
 from bootstrap.errors import PermanentError, PreflightError
+from bootstrap.events import Notice
 from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.recovery.keys import FileKey, KmsKey
 from bootstrap.recovery.manifest import Consent, EtcdStatus
@@ -27,6 +28,7 @@ from bootstrap.recovery.vault import vault
 from bootstrap.steps import access, backup, preflight, restore
 from bootstrap.steps.backup import Stored
 from bootstrap.steps.restore import Rebuilding, Wish
+from tests.argo_objects import application, root
 from tests.aws_context import ACCOUNT, World, environment, world
 from tests.aws_context import client as make_client
 from tests.kubernetes_fake import FakeServer
@@ -104,6 +106,43 @@ def test_a_backup_opens_with_what_it_was_made_of(emptied: World) -> None:
     assert found.seeds == {"db/password": VALUE}
     assert found.manifest.commit == "c" * 40
     assert VALUE not in repr(found)
+
+
+def test_a_backup_of_a_sick_cluster_is_made_and_says_so(tmp_path: Path) -> None:
+    made = a_world(tmp_path)
+    id_ = take(made)
+    (notice,) = made.of(Notice)
+    assert notice.message.startswith("this backup is of a cluster that is not healthy: Argo CD: not there; ")
+    assert "bootstrap diagnose" in notice.message
+    about = made.context.results.get(Stored).manifest
+    assert "Node cp: is not in the cluster" in about.ailments
+    client("ssm").delete_parameter(Name=PASSWORD)
+    later = a_world(tmp_path)
+    check(later)
+    (notice,) = later.of(Notice)
+    assert notice.message.startswith(f"backup {id_} is of a cluster that was not healthy: Argo CD: ")
+
+
+def healthy() -> FakeServer:
+    """A cluster of one node and one Application."""
+    server = FakeServer()
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    server.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "cp"}, "status": ready})
+    server.put(root({"a": 0}, commit="c" * 40))
+    server.put(application("a", commit="c" * 40))
+    for space in ("argocd", "external-secrets"):
+        meta = {"name": "server", "namespace": space}
+        status = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+        server.put({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "status": status})
+    return server
+
+
+def test_a_backup_of_a_healthy_cluster_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "existing", lambda _: healthy().cluster)
+    made = a_world(tmp_path)
+    take(made)
+    assert made.context.results.get(Stored).manifest.ailments == ()
+    assert made.of(Notice) == []
 
 
 def test_no_plain_value_leaves_the_machine_or_stays_on_it(tmp_path: Path) -> None:

@@ -307,6 +307,83 @@ def test_the_command_removes_only_what_has_expired(
     assert command("--yes") == 0
 
 
+def bucket_of(here: World) -> str:
+    return state_bucket.bucket_name(here.context.config.project, here.context.config.name, ACCOUNT)
+
+
+def titles() -> list[str]:
+    return [found.title for found in environments.find(lambda service: Api(client(service)), REGION)]
+
+
+def begun(home: Path, name: str, ttl: str = "") -> World:
+    """An environment whose run died after it had made its bucket, and before it had said so."""
+    prefix = f"/{project(name)}/{name}"
+    config = environment(home, name=name, project=project(name), ssm_prefix=prefix, ttl=ttl)
+    here = world(config, client=client)
+    backend.run(here.context)
+    return here
+
+
+def buckets() -> list[str]:
+    return [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_one_that_came_no_further_than_its_bucket_is_found_and_goes(
+    tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str], locked: bool
+) -> None:
+    there = {name: begun(tmp_path, name, ttl="8h") for name in NAMES[:2]}
+    there["night"] = begun(tmp_path, "night")  # stays
+    over = bucket_of(there["dev"])  # of FakeClock's time, long ago
+    prod = bucket_of(there["prod"])
+    client("s3").put_object(Bucket=prod, Key=backend.STATE_KEY, Body=b"{}")  # has a state: `down` leaves such
+    if locked:
+        client("s3").put_object(Bucket=over, Key=backend.STATE_KEY + lock.SUFFIX, Body=b"")
+        client("s3").delete_object(Bucket=over, Key=backend.STATE_KEY + lock.SUFFIX)
+    before = dump()
+    assert command("--dry-run") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in told] == [["eco2/dev", "expired"], ["nightly/night", "stays"]]
+    assert dump() == before
+    assert command("--yes") == 0, capsys.readouterr().err
+    assert set(buckets()) == {prod, bucket_of(there["night"])}
+    assert titles() == ["nightly/night"]
+
+
+def test_one_that_was_recorded_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    """Between the look and the removal somebody may have made it after all."""
+    here = begun(tmp_path, "dev", ttl="8h")
+    (found,) = environments.find(lambda service: Api(client(service)), REGION)
+    assert (found.prefix, found.title) == ("/eco2/dev", "eco2/dev")
+    lifetime.run(here.context)
+    assert "given more time" in reap.run(here.context, found).summary
+    assert buckets() == [bucket_of(here)]
+
+
+def test_a_later_run_gives_the_bucket_its_own_time(tmp_path: Path) -> None:
+    first = begun(tmp_path, "dev", ttl="8h")
+    again = replace(first.context, ttl="9h")
+    assert backend.run(again).changed
+    (found,) = environments.find(lambda service: Api(client(service)), REGION)
+    assert found.expires_at == stamp(first.context.clock.now() + 9 * 3600)
+    begun(tmp_path, "dev")
+    (found,) = environments.find(lambda service: Api(client(service)), REGION)
+    assert found.expires_at == "", "it stays"
+
+
+@pytest.mark.parametrize("tags", [{}, {"bootstrap:project": "eco2", "bootstrap:environment": "prod"}])
+def test_a_bucket_that_is_not_what_its_tags_say_is_nobodys(tmp_path: Path, tags: dict[str, str]) -> None:
+    there = begun(tmp_path, "dev", ttl="8h")
+    told = {**tags, environments.EXPIRES: stamp(1)}
+    client("s3").put_bucket_tagging(Bucket=bucket_of(there), Tagging={"TagSet": pairs(told)})
+    assert titles() == []
+
+
+def test_a_bucket_of_another_region_is_of_another_reaper(tmp_path: Path) -> None:
+    begun(tmp_path, "dev", ttl="8h")
+    assert environments.find(lambda service: Api(client(service)), "eu-west-1") == ()
+
+
 def test_unasked_nothing_goes(tmp_path: Path, command: Callable[..., int]) -> None:
     expire(account(tmp_path)["night"])
     before = dump()

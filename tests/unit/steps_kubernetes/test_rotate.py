@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from moto import mock_aws
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.secret_age import MADE, due
+from bootstrap.clock import SystemClock
 from bootstrap.config.model import Generate, Seed
 from bootstrap.errors import DeadlineError, Interrupted, PermanentError
-from bootstrap.events import Notice
+from bootstrap.events import Notice, StepProgress
 from bootstrap.kubernetes.follow import RESTARTED, Hold, followers
 from bootstrap.kubernetes.objects import DEPLOYMENT, EXTERNAL_SECRET, SECRET, Json, Key, Kind
 from bootstrap.plan import Done
@@ -375,11 +377,63 @@ def test_workloads_that_use_it_are_named_with_what_to_do(stage: Stage) -> None:
     assert "auth/others" not in said
 
 
+def rolling_out(stage: Stage) -> list[str]:
+    """The Deployment controller: it sees a new template at the second look, and then makes it run."""
+    seen: list[str] = []
+
+    def react(server: FakeServer, item: Json) -> None:
+        stage.operator(server, item)
+        if Kind.of(item).unversioned != DEPLOYMENT or item.get("deleted"):
+            return
+        generation = item["metadata"]["generation"]
+        if (item.get("status") or {}).get("observedGeneration") == generation:
+            return
+        seen.append(item["metadata"]["name"])
+        now = {"observedGeneration": generation, "updatedReplicas": 1, "availableReplicas": 0}
+        threading.Timer(
+            0.1, server.change, (Key.of(item),), {"status": {**now, "availableReplicas": 1}}
+        ).start()
+        server.change(Key.of(item), status=now)
+
+    stage.server.react = react
+    return seen
+
+
+def test_a_restart_is_waited_for_until_the_new_pods_run(stage: Stage) -> None:
+    seen = rolling_out(stage)
+    told = stage.rotate("db/password", restart=True)
+    assert told[2].summary == "1 workloads, 1 restarted"
+    assert seen == ["api"]
+    status = stage.server.get(DEPLOYMENT, "api", "auth")["status"]
+    assert status["availableReplicas"] == 1
+    progress = [event.message for event in stage.world.of(StepProgress)]
+    assert any("Deployment api (0 of 1 replicas are available)" in message for message in progress)
+
+
+def test_a_restart_that_does_not_end_is_named_and_the_rotation_stays_open(stage: Stage) -> None:
+    request = Rotation(("db/password",), restart=True)
+    stage.context.results.put(rotate.renew(stage.context, request).result)
+    stage.context.results.put(rotate.follow(stage.context).result)
+    hurried = replace(stage.context, deadline=0.5, clock=SystemClock())
+    with pytest.raises(DeadlineError, match="restarted workloads to run anew") as late:
+        rotate.tell_users(hurried, request)
+    assert "Deployment api (" in late.value.why
+    assert "bootstrap diagnose" in late.value.cure
+    assert ssm.names(stage.api, PREFIX, ROTATING), "the same command goes on"
+
+
+def test_what_is_paused_is_not_restarted(stage: Stage) -> None:
+    stage.server.change(Key(DEPLOYMENT, "auth", "api"), spec={"paused": True})
+    assert stage.rotate("db/password", restart=True)[2].summary == "1 workloads, 0 restarted"
+    assert "it is paused; kubectl -n auth rollout resume deployment/api" in stage.notices()
+
+
 def test_restart_restarts_what_nobody_else_does(stage: Stage) -> None:
     stage.server.put(deployment("reloaded", USES_ENV, **{"reloader.stakater.com/auto": "true"}))
     owned = deployment("owned", USES_ENV)
     owned["metadata"]["ownerReferences"] = [{"kind": "Cluster", "name": "db", "controller": True}]
     stage.server.put(owned)
+    rolling_out(stage)
     assert stage.rotate("db/password", restart=True)[2].summary == "3 workloads, 1 restarted"
 
     def annotations(name: str) -> Any:

@@ -247,3 +247,15 @@ def test_nothing_heals_itself_on_the_way_down(bench: Bench) -> None:
     stored = bench.server.stored.items()
     policy = {key.name: item["spec"].get("syncPolicy") for key, item in stored}
     assert policy == {"root": None, "a": {}, "child": automated["syncPolicy"]}
+
+
+def test_an_ingress_without_an_address_keeps_no_namespace_for_a_dead_controller(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teardown, "GRACE", -1.0)
+    bench.server.react = argo_cd
+    held = ingress("", "group.ingress.k8s.aws/shop")
+    held["metadata"]["deletionTimestamp"] = "2026"
+    bench.server.put(held)
+    teardown.run(bench.context)
+    assert bench.server.stored == {}

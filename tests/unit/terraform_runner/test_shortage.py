@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bootstrap.clock import FakeClock
 from bootstrap.config.model import Environment, Fallback
 from bootstrap.errors import ToolError
+from bootstrap.terraform.process import TICK
 from bootstrap.terraform.provider_log import MOST, provider_log
-from bootstrap.terraform.refusals import Refusals
+from bootstrap.terraform.refusals import LATEST, PATIENCE, Refusals
 from bootstrap.terraform.shortage import (
     Place,
     Shortage,
@@ -55,15 +62,82 @@ def test_it_is_told_once_and_believed_after_a_while() -> None:
     assert found.why.startswith("We currently do not have sufficient t3.large capacity")
 
 
-def test_room_that_was_found_meanwhile_is_no_shortage() -> None:
-    """Refusals come at most twice as far apart as before: a long silence means that it went well."""
+def made(kind: str = "t3.large", zone: str = A) -> str:
+    """EC2's answer when there is room."""
+    return (
+        '<RunInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">\n <instancesSet>\n  <item>\n'
+        f"   <instanceType>{kind}</instanceType>\n   <placement>\n"
+        f"    <availabilityZone>{zone}</availabilityZone>\n   </placement>\n  </item>\n </instancesSet>\n"
+        "</RunInstancesResponse>\n"
+    )
+
+
+@pytest.mark.parametrize("cut", [0, 30, 100, 180, 200])
+def test_room_that_was_found_meanwhile_is_no_shortage(cut: int) -> None:
+    """However the answer comes in: the log is read while it is written."""
     heard = Refusals(30)
-    for now in (0.0, 0.1, 0.3, 60.0):
+    for now in (0.0, 0.1, 0.3):
         heard.hear(answer(), now)
+    heard.hear(made()[:cut], 1.0)
+    heard.hear(made()[cut:], 1.1)
+    heard.hear(answer(), 60.0)
+    heard.hear("", LATEST + 1)
     assert not heard.hopeless
     assert heard.verdict("another error") is None
     # Terraform itself gave up for that reason.
     assert isinstance(heard.verdict("InsufficientInstanceCapacity: We currently"), Shortage)
+
+
+def test_what_was_heard_once_is_no_second_refusal() -> None:
+    """The provider cuts long answers off, so an answer may never end."""
+    heard = Refusals(30)
+    heard.hear(made()[:60] + answer(), 0.0)
+    for now in range(1, 60):
+        heard.hear("another line\n", now)
+    assert not heard.hopeless
+    heard.hear("", LATEST)
+    assert heard.hopeless
+
+
+@pytest.mark.parametrize("other", [made("t3.small"), made(zone=B)])
+def test_room_somewhere_else_is_none_here(other: str) -> None:
+    heard = Refusals(30)
+    heard.hear(answer() + other, 0.0)
+    heard.hear(answer() + other, 31.0)
+    assert heard.hopeless
+
+
+def version_1(chance: random.Random, attempt: int) -> float:
+    """Seconds until AWS' SDK for Go asks again: DefaultRetryer.RetryRules, of provider 3.39."""
+    return float(min(chance.uniform(0.03, 0.06) * 2**attempt, chance.uniform(150, 300)))
+
+
+def version_2(chance: random.Random, attempt: int) -> float:
+    """The same of version 2, ExponentialJitterBackoff: anything up to twice as much as before."""
+    return float(min(chance.random() * 2**attempt, 300.0))
+
+
+@pytest.mark.parametrize("backoff", [version_1, version_2])
+@settings(deadline=None, max_examples=25)  # each goes through minutes, look by look
+@given(chance=st.randoms(use_true_random=False))
+def test_a_lack_of_room_is_told_at_once_and_judged_within_two_minutes(
+    backoff: Callable[[random.Random, int], float], chance: random.Random
+) -> None:
+    """Whatever the provider's back-off does: it may be silent for minutes, and says nothing itself."""
+    heard, clock, never = Refusals(PATIENCE), FakeClock(), threading.Event()
+    asked = [0.0]
+    for attempt in range(25):
+        asked.append(asked[-1] + backoff(chance, attempt))
+    told: list[float] = []
+    while not heard.hopeless and clock.monotonic() < 2 * LATEST:
+        now = clock.monotonic()
+        late = [at for at in asked if at <= now]
+        del asked[: len(late)]
+        told += [now for _ in heard.hear("".join(answer() for _ in late), now)]
+        clock.wait(TICK, never)
+    assert told == [0.0]
+    assert clock.monotonic() <= LATEST + 2 * TICK < 120
+    assert isinstance(heard.verdict(""), Shortage)
 
 
 def test_each_spot_counts_by_itself() -> None:
