@@ -140,12 +140,17 @@ def read_below(api: Api, prefix: str) -> Record | None:
 
 
 def write(api: Api, config: Environment, record: Record) -> None:
+    """What it says comes last, so that a record that says it has its tags, whenever this is killed."""
+    full, said = name(config), {"Value": encode(record), "Type": "String"}
     expiry = {EXPIRES: record.expires_at} if record.expires_at else {}
     tags = {**config.tags, **MARK, **expiry}
-    api.call("put_parameter", Name=name(config), Value=encode(record), Type="String", Overwrite=True)
-    api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=name(config), Tags=ssm.pairs(tags))
-    if not record.expires_at:
-        ssm.untag(api, name(config), [EXPIRES])
+    if not ssm.read(api, [full]):
+        api.call("put_parameter", Name=full, Tags=ssm.pairs(tags), **said)
+        return
+    ssm.tag(api, full, tags)
+    if not expiry:
+        ssm.untag(api, full, [EXPIRES])
+    api.call("put_parameter", Name=full, Overwrite=True, **said)
 
 
 def find(connect: Connect, region: str) -> tuple[Record, ...]:

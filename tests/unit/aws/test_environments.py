@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from bootstrap import duration
-from bootstrap.aws import environments
+from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Record, decode, encode, expired, find, stamp
 from tests.aws_context import REGION, client, environment
@@ -101,6 +102,44 @@ def test_a_record_is_rewritten_in_place(aws: None, tmp_path: Path) -> None:
     )["TagList"]
     assert environments.EXPIRES not in {tag["Key"] for tag in tags}
     assert environments.read(api, config) == replace(first, expires_at="")
+
+
+class Killed(Exception):
+    """In place of a call."""
+
+
+class Dying:
+    """A boto3 client that makes so many calls, then none."""
+
+    def __init__(self, client: Any, calls: int) -> None:
+        self._client, self._left = client, calls
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            self._left -= 1
+            if self._left < 0:
+                raise Killed
+            return getattr(self._client, operation)(**parameters)
+
+        return call
+
+
+@pytest.mark.parametrize("before", ["", stamp(NOW)])
+@pytest.mark.parametrize("calls", range(4))
+def test_a_record_that_says_it_has_its_tags_however_it_was_cut_short(
+    aws: None, tmp_path: Path, before: str, calls: int
+) -> None:
+    config, api = environment(tmp_path), connect("ssm")
+    wanted = Record("eco2", "dev", REGION, "/eco2/dev", expires_at=stamp(NOW + 9))
+    if before:
+        environments.write(api, config, replace(wanted, expires_at=before))
+    with suppress(Killed):
+        environments.write(Api(Dying(client("ssm"), calls)), config, wanted)
+    if environments.read(api, config) != wanted:
+        environments.write(api, config, wanted)  # as the next run does
+    name = "/eco2/dev/bootstrap/environment"
+    assert ssm.tags(api, name) == {**config.tags, **environments.MARK, environments.EXPIRES: stamp(NOW + 9)}
+    assert find(connect, REGION) == (wanted,)
 
 
 def test_tags_that_disagree_count_as_the_longest_life(aws: None) -> None:
