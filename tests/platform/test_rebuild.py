@@ -54,7 +54,7 @@ def test_killed_again_and_again_a_rebuild_brings_everything_back(
         assert isinstance(hit, Hit), hit.words[-4000:]
     back = run(product, *REBUILD)
     assert back.code == 0, back.words[-4000:]
-    told = [event["message"] for event in back.events if event.get("step") == "restore-verify"]
+    told = [str(event) for event in back.events if event.get("step") == "restore-verify"]
     assert eye.secrets() == secrets
     now = eye.settled()
     assert differ("cluster", picture.cluster, now.cluster) == [], told
