@@ -15,7 +15,7 @@ import pytest
 
 from bootstrap.errors import LeftoverError
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, Key, is_true, name
+from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, POD, Key, is_true, name, spec
 from bootstrap.local.layout import Layout
 from tests import strangers
 from tests.api_server import eventually
@@ -56,6 +56,10 @@ def aws(product: Product) -> Callable[[str], Any]:
     cluster = Cluster.from_kubeconfig(product.state / "kubeconfig")
     cluster.patch(Key(NODE, "", "control-plane"), {"spec": {"unschedulable": True}})
     client("ec2").terminate_instances(InstanceIds=[worker])
+    eventually(lambda: cluster.find(Key(NODE, "", "worker-a")) is None)
+    for pod in cluster.list(POD):  # as Kubernetes does by itself some minutes later
+        if spec(pod).get("nodeName") == "worker-a":
+            cluster.delete(Key.of(pod))
     eventually(lambda: not _working(cluster))
     return client
 
