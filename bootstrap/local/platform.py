@@ -32,6 +32,7 @@ from bootstrap.local.upstream.config import Config as UpstreamConfig
 from bootstrap.wait import Observation, until
 
 START_DEADLINE = 120.0  # seconds; a large AWS state takes some to be restored
+SETTLING = 5.0  # seconds that a new supervisor gets to show itself
 STOP_DEADLINE = 60.0  # seconds
 TOO_OFTEN = 3  # deaths of a component during the start after which waiting is pointless
 PROGRAMS = (
@@ -106,22 +107,26 @@ class Platform:
         Raises PreflightError when a port is taken, StuckError when a part keeps dying, DeadlineError and
         Interrupted.
         """
-        was_running = self.running()
         layout, desired = self.site.layout, Desired(self.site.layout.desired)
-        if not was_running:
-            self._refuse_busy_ports()
+        self._refuse_busy_ports()
         layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.site.save()
         config_file = layout.root / "upstream.json"
         write_private_if_changed(config_file, self.upstream.dump())
         for component in self._base(config_file):
             desired.want(component)
-        if not was_running:
-            subprocess.run(
-                [sys.executable, "-m", "bootstrap.local.supervisor", "--state", str(layout.root)], check=True
-            )
+        launched: list[float] = []
+
+        def probe() -> Observation[bool]:
+            # Also in place of one that was on its way out: a `down` that was killed had asked it to go.
+            now = self.clock.monotonic()
+            if not self.running() and (not launched or now - launched[-1] > SETTLING):
+                launched.append(now)
+                self._launch()
+            return self._base_ready()
+
         until(
-            self._base_ready,
+            probe,
             what="the local platform",
             deadline=START_DEADLINE,
             clock=self.clock,
@@ -131,7 +136,11 @@ class Platform:
             longest=0.5,
             cure=f"look into {layout.logs}",
         )
-        return not was_running
+        return bool(launched)
+
+    def _launch(self) -> None:
+        root = str(self.site.layout.root)
+        subprocess.run([sys.executable, "-m", "bootstrap.local.supervisor", "--state", root], check=True)
 
     def stop(self, progress: Progress) -> None:
         """Everything, in reverse order; then its folder goes. Nothing to do is fine. Raises LeftoverError."""

@@ -392,6 +392,15 @@ def test_a_terminated_control_plane_takes_everything_along(world: World) -> None
     assert not world.platform.site.layout.workloads.exists()
 
 
+def test_one_that_was_told_to_end_is_started_again(world: World) -> None:
+    """A `down` that was killed at its end had asked for it: the supervisor lives, but starts nothing."""
+    on_its_way_out = psutil.Process(world.parts()["supervisor"].pid)
+    on_its_way_out.terminate()
+    assert world.start()
+    assert not on_its_way_out.is_running()
+    assert all_up(world)
+
+
 def test_the_end_leaves_neither_process_nor_file(world: World) -> None:
     world.platform.stop(lambda _: None)
     assert not list(marked(world.platform.site.layout.root))

@@ -162,19 +162,21 @@ class Supervisor:
 
     def _tell(self, wanted: Mapping[str, Component]) -> None:
         records = Records(
-            this_process(), tuple(self._record(name) for name in sorted({*wanted, *self._parts}))
+            this_process(),
+            tuple(self._record(name, name in wanted) for name in sorted({*wanted, *self._parts})),
         )
         if records != self._told and self._layout.root.is_dir():
             records.write(self._layout.records)
             self._told = records
 
-    def _record(self, name: str) -> Record:
+    def _record(self, name: str, wanted: bool) -> Record:
+        """What is to end is not to be relied on any more, though it may answer yet."""
         part = self._parts.get(name)
         probe = part.component.probe if part else None
         return Record(
             name,
             self._processes.get(name),
-            ready=part is not None and part.ready,
+            ready=wanted and part is not None and part.ready,
             port=probe.port if probe else None,
             restarts=self._restarts.get(name, 0),
             fingerprint=part.component.fingerprint if part else "",

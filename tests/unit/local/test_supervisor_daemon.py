@@ -123,6 +123,15 @@ def test_the_unwanted_ends_and_is_forgotten(stage: Stage) -> None:
     assert records.parts == ()
 
 
+def test_what_is_to_end_is_not_called_ready(stage: Stage) -> None:
+    """All of a platform that was told to end ends in reverse order; its first part still answers meanwhile."""
+    stage.ticks(ETCD, API, times=3)
+    assert stage.record("etcd") == (True, 0)
+    stage.ticks()
+    assert stage.system.deeds[-1] == "terminate api"
+    assert stage.record("etcd") == (False, 0)
+
+
 def test_the_deaf_are_killed(stage: Stage) -> None:
     stage.system.deaf = {"etcd"}
     stage.ticks(ETCD, times=2)
