@@ -124,7 +124,7 @@ def test_the_unwanted_ends_and_is_forgotten(stage: Stage) -> None:
 
 
 def test_what_is_to_end_is_not_called_ready(stage: Stage) -> None:
-    """All of a platform that was told to end ends in reverse order; its first part still answers meanwhile."""
+    """A platform that was told to end ends in reverse order; its first part answers until the last."""
     stage.ticks(ETCD, API, times=3)
     assert stage.record("etcd") == (True, 0)
     stage.ticks()
