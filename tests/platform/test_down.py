@@ -15,7 +15,7 @@ import pytest
 
 from bootstrap.errors import LeftoverError
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, POD, Key, is_true, name, spec
+from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, POD, Key, is_true, name
 from bootstrap.local.layout import Layout
 from tests import strangers
 from tests.api_server import eventually
@@ -42,7 +42,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 def aws(product: Product) -> Callable[[str], Any]:
     """boto3 clients of the platform's AWS, once `up` has come to its end and its worker to its.
 
-    No other node takes its pods, so Argo CD and the makers of load balancers are dead.
+    The other node takes no pods, so Argo CD and the makers of load balancers are dead.
     """
     up = product.run("up", "--yes")
     assert up.code == 0, up.words[-4000:]
@@ -57,9 +57,8 @@ def aws(product: Product) -> Callable[[str], Any]:
     cluster.patch(Key(NODE, "", "control-plane"), {"spec": {"unschedulable": True}})
     client("ec2").terminate_instances(InstanceIds=[worker])
     eventually(lambda: cluster.find(Key(NODE, "", "worker-a")) is None)
-    for pod in cluster.list(POD):  # as Kubernetes does by itself some minutes later
-        if spec(pod).get("nodeName") == "worker-a":
-            cluster.delete(Key.of(pod))
+    for pod in cluster.list(POD):  # none finds a node again
+        cluster.delete(Key.of(pod))
     eventually(lambda: not _working(cluster))
     return client
 
