@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 from bootstrap.cli import main
 from bootstrap.local.platform import Platform, Progress
@@ -22,7 +23,10 @@ def _looked_at(platform: Platform, progress: Progress) -> None:
     if platform.running():
         look = cloud.Look(platform.site.url("aws"), platform.site.region)
         file = Path(os.environ[PICTURE])
-        file.with_suffix(".new").write_text(json.dumps(cloud.picture(look)))
+        with patch.dict(os.environ):
+            os.environ.pop("AWS_PROFILE", None)  # the user's, which we look past
+            told = json.dumps(cloud.picture(look))
+        file.with_suffix(".new").write_text(told)
         file.with_suffix(".new").replace(file)
     _stop(platform, progress)
 
