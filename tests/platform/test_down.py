@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bootstrap.errors import LeftoverError
 from bootstrap.kubernetes.client import Cluster
@@ -29,11 +30,16 @@ from tests.platform.small_tree import PREFIX
 pytestmark = pytest.mark.platform
 
 PROJECT, DOMAIN = "small", "dev.example.com"
+TEARDOWN = 100  # seconds; for half of that it waits for Applications that nobody takes away
 
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     made, _ = prepared(tmp_path_factory.mktemp("down") / "tree")
+    file = made.clone / "bootstrap.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["environments"]["local"]["deadlines"]["teardown"] = TEARDOWN
+    file.write_text(yaml.safe_dump(config))
     yield made
     end(made)
 
