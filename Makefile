@@ -24,7 +24,7 @@ status plan doctor: environment
 	@$(RUN) -m bootstrap $@ --environment $(ENV) $(FLAGS)
 
 test: lint toolchain  ## lint, strict types, every test, the local platform end to end
-	$(RUN) -m pytest $(FLAGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup $(FLAGS)
 
 lint: environment-dev  ## style and strict types
 	$(RUN) -m ruff check .
