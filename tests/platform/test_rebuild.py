@@ -44,6 +44,12 @@ def lost(made: tuple[Product, Eye]) -> tuple[Picture, dict[str, str]]:
     return picture, secrets
 
 
+@pytest.mark.usefixtures("lost")
+def test_the_backup_outlives_the_environment(made: tuple[Product, Eye]) -> None:
+    listed = made[0].run("backup", "--list")
+    assert listed.code == 0 and len(listed.lines[-1]["backups"]) == 1
+
+
 def test_killed_again_and_again_a_rebuild_brings_everything_back(
     made: tuple[Product, Eye], lost: tuple[Picture, dict[str, str]]
 ) -> None:
@@ -59,10 +65,3 @@ def test_killed_again_and_again_a_rebuild_brings_everything_back(
     now = eye.settled()
     assert differ("cluster", picture.cluster, now.cluster) == [], told
     assert differ("state", picture.state, now.state) == []
-
-
-def test_the_backup_outlives_the_environment(made: tuple[Product, Eye]) -> None:
-    product, _ = made
-    assert run(product, "down", "--yes").code == 0
-    listed = product.run("backup", "--list")
-    assert listed.code == 0 and len(listed.lines[-1]["backups"]) == 1
