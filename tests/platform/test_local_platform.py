@@ -394,11 +394,16 @@ def test_a_terminated_control_plane_takes_everything_along(world: World) -> None
 
 def test_one_that_was_told_to_end_is_started_again(world: World) -> None:
     """A `down` that was killed at its end had asked for it: the supervisor lives, but starts nothing."""
-    on_its_way_out = psutil.Process(world.parts()["supervisor"].pid)
-    on_its_way_out.terminate()
+    before = world.parts()["supervisor"].pid
+    psutil.Process(before).terminate()
+    eventually("its end to begin", lambda: not any(part.ready for part in services(world)))
     assert world.start()
-    assert not on_its_way_out.is_running()
+    assert world.parts()["supervisor"].pid != before
     assert all_up(world)
+
+
+def services(world: World) -> list[PartStatus]:
+    return [part for name, part in world.parts().items() if name != "supervisor"]
 
 
 def test_the_end_leaves_neither_process_nor_file(world: World) -> None:
