@@ -23,6 +23,7 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One platform at a time: with `-n` its tests stay together and in order, beside all others."""
     for item in items:
