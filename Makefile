@@ -24,7 +24,8 @@ status plan doctor: environment
 	@$(RUN) -m bootstrap $@ --environment $(ENV) $(FLAGS)
 
 test: lint toolchain  ## lint, strict types, every test, the local platform end to end
-	$(RUN) -m pytest -n 2 --dist loadgroup $(FLAGS)
+	$(RUN) -m pytest -n 2 $(FLAGS) tests/unit
+	$(RUN) -m pytest $(FLAGS) tests/end_to_end tests/platform
 
 lint: environment-dev  ## style and strict types
 	$(RUN) -m ruff check .

@@ -23,14 +23,6 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One platform at a time: with `-n` its tests stay together and in order, beside all others."""
-    for item in items:
-        if item.get_closest_marker("platform"):
-            item.add_marker(pytest.mark.xdist_group("platform"))
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
     """`golden(name, text)`: the text must be that of `golden/<name>` beside the test."""
