@@ -206,10 +206,11 @@ def _size(picture: Any) -> str:
 
 
 def end(product: Product) -> None:
-    """Whatever still runs of it goes; its folder stays."""
-    for process in processes(product):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    """Whatever still runs of it goes, also what its supervisor starts again meanwhile; its folder stays."""
+    while left := processes(product):
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 if __name__ == "__main__":
