@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from bootstrap.local.account import furnish
-from bootstrap.local.aws import override
-from tests.aws_context import REGION
+from tests.aws_context import REGION, client
 from tests.aws_resources import make_all
 from tests.kills import cloud
 from tests.platform.dev_world import local_aws
-
-
-def connect(url: str) -> Callable[[str], Any]:
-    """boto3 clients of the AWS behind `url`."""
-    return lambda service: boto3.client(service, **override.client_settings(url, REGION))
 
 
 def differences(folder: Path, there: Iterable[str], project: str, prefix: str, domain: str) -> list[str]:
@@ -28,22 +21,22 @@ def differences(folder: Path, there: Iterable[str], project: str, prefix: str, d
     That account, simulated in `folder`, has its furniture and the strangers, and nothing else.
     """
     with local_aws(folder) as url:
-        client = connect(url)
-        furnish(client("route53"), domain)
-        place(client, project, prefix, domain)
+        connect = partial(client, endpoint=url)
+        furnish(connect("route53"), domain)
+        place(connect, project, prefix, domain)
         wanted = Counter(cloud.picture(cloud.Look(url, REGION)))
     found = Counter(there)
     left = [f"left: {line}" for line in (found - wanted).elements()]
     return left + [f"taken from strangers: {line}" for line in (wanted - found).elements()]
 
 
-def place(client: Callable[[str], Any], project: str, prefix: str, domain: str) -> None:
+def place(connect: Callable[[str], Any], project: str, prefix: str, domain: str) -> None:
     """One of every kind of a neighbour's, and untagged ones beside them: some below our very names.
 
-    `client(service)` gives a boto3 client; `prefix` is our SSM prefix, `domain` that of the hosted zone.
+    `connect(service)` gives a boto3 client; `prefix` is our SSM prefix, `domain` that of the hosted zone.
     """
-    make_all(client, {"bootstrap:project": project, "bootstrap:environment": "neighbour"}, "neighbour")
-    ec2, elb, route53 = client("ec2"), client("elbv2"), client("route53")
+    make_all(connect, {"bootstrap:project": project, "bootstrap:environment": "neighbour"}, "neighbour")
+    ec2, elb, route53 = connect("ec2"), connect("elbv2"), connect("route53")
     vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
     zone = f"{REGION}a"
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.0.0/24", AvailabilityZone=zone)["Subnet"][
@@ -55,8 +48,8 @@ def place(client: Callable[[str], Any], project: str, prefix: str, domain: str) 
     ec2.allocate_address(Domain="vpc")
     elb.create_load_balancer(Name="k8s-plain", Subnets=[subnet], SecurityGroups=[group])
     elb.create_target_group(Name="k8s-plain", Port=80, Protocol="HTTP", VpcId=vpc)
-    client("ssm").put_parameter(Name=f"{prefix}/by-hand", Value="x", Type="String")
-    client("logs").create_log_group(logGroupName="/by-hand")
+    connect("ssm").put_parameter(Name=f"{prefix}/by-hand", Value="x", Type="String")
+    connect("logs").create_log_group(logGroupName="/by-hand")
     hosted = next(zone for zone in route53.list_hosted_zones()["HostedZones"] if zone["Name"] == f"{domain}.")
     record = {
         "Name": f"by-hand.{domain}.",

@@ -68,7 +68,7 @@ class Abandoned:
         self._looked = now
         if any(is_true(item, "NamespaceDeletionDiscoveryFailure") for item in held):
             self._drop_services()
-        users = tuple(dict.fromkeys(_users(self._cluster.list(POD))))
+        users = tuple(_users(self._cluster.list(POD)))
         for item in held:
             for found in self._remaining(item):
                 self._free_unless(found, users)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ import yaml
 from bootstrap.config.load import load
 from bootstrap.local.toolchain import Toolchain
 from tests import strangers
+from tests.aws_context import client
 from tests.canaries import SHORTEST, Allowed, Canaries, CommandLines, leaks
 from tests.end_to_end.conftest import CANARY, FILE_CANARY, KEY_CANARY
 from tests.end_to_end.product import Outcome, Product, processes
 from tests.kills import cloud
-from tests.kills.attempt import Attempt
-from tests.kills.witness import PICTURE
+from tests.kills.attempt import witnessed_down
 
 pytestmark = pytest.mark.platform
 
@@ -337,7 +338,7 @@ def test_down_leaves_nothing_of_ours_and_everything_of_others(
     config = load(product.clone / "bootstrap.yaml", "local", values=False)
     names = (config.project, config.ssm_prefix, config.domain)
     url = f"http://127.0.0.1:{_port(product)}"
-    strangers.place(strangers.connect(url), *names)
+    strangers.place(partial(client, endpoint=url), *names)
     made = {item.split(" {")[0] for item in cloud.picture(cloud.Look(url, config.region))}
     assert {
         "elb LoadBalancers",
@@ -347,7 +348,7 @@ def test_down_leaves_nothing_of_ours_and_everything_of_others(
     before = processes(product)
     assert before
     picture = tmp_path / "picture"
-    gone = Attempt(product, ("down", "--yes"), "tests.kills.witness", {PICTURE: str(picture)}).finish()
+    gone = witnessed_down(product, picture).finish()
     assert gone.code == 0, gone.words[-4000:]
     assert strangers.differences(tmp_path, json.loads(picture.read_text()), *names) == []
     receipt = json.loads((product.latest / "receipt.json").read_text())
@@ -374,7 +375,7 @@ def _is(process: psutil.Process, part: str) -> bool:
 
 
 def _client(product: Product, service: str) -> Any:
-    return strangers.connect(f"http://127.0.0.1:{_port(product)}")(service)
+    return client(service, f"http://127.0.0.1:{_port(product)}")
 
 
 def _port(product: Product) -> int:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 import psutil
@@ -22,6 +23,7 @@ from bootstrap.local.supervisor.process import PLATFORM
 from bootstrap.local.supervisor.records import Records
 from tests.end_to_end.product import Product
 from tests.kills.points import LAUNCH, Event, Place, Point, Victims, over, place, reached
+from tests.kills.witness import PICTURE
 
 TICK = 0.02  # seconds between looks at the clock while a delay runs
 HUNG = 1500.0  # seconds after which a run is taken to be waiting for a person
@@ -154,6 +156,11 @@ class Attempt:
 
 def run(product: Product, *arguments: str) -> Told:
     return Attempt(product, arguments).finish()
+
+
+def witnessed_down(product: Product, picture: Path) -> Attempt:
+    """`down`, which leaves a picture of AWS in that file before AWS ends: a list of lines, as JSON."""
+    return Attempt(product, ("down", "--yes"), "tests.kills.witness", {PICTURE: str(picture)})
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

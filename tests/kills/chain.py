@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.end_to_end.product import Product
-from tests.kills.attempt import Attempt, Hit, Told
+from tests.kills.attempt import Attempt, Hit, Told, witnessed_down
 from tests.kills.points import Point, Usual, draw
-from tests.kills.witness import PICTURE
 from tests.kills.world import Eye, Memory, Picture
 
 SHORTEST, LONGEST = 5, 15  # kills in a row
-COMMANDS = {"up": ("up", "--yes"), "down": ("down", "--yes")}
+COMMANDS = ("up", "down")
 
 
 @dataclass(frozen=True)
@@ -126,10 +125,9 @@ class Round:
             raise Wrong(f"{command} did not end: {error}") from error
 
     def _begin(self, command: str) -> Attempt:
-        if command == "up":
-            return Attempt(self.product, COMMANDS[command])
-        environ = {PICTURE: str(self._picture)}
-        return Attempt(self.product, COMMANDS[command], "tests.kills.witness", environ)
+        if command == "down":
+            return witnessed_down(self.product, self._picture)
+        return Attempt(self.product, (command, "--yes"))
 
     @property
     def _picture(self) -> Path:

@@ -27,11 +27,10 @@ import psutil
 
 from bootstrap.local.toolchain import Toolchain
 from tests.end_to_end.product import REPOSITORY, Product, processes
-from tests.kills.attempt import Attempt, Told, run
+from tests.kills.attempt import Told, run, witnessed_down
 from tests.kills.chain import COMMANDS, Clean, Kill, Round, Wrong, plan
 from tests.kills.points import usual
 from tests.kills.tree import lay_out_tree
-from tests.kills.witness import PICTURE
 from tests.kills.world import Eye, Picture
 
 WIDTH = 400  # characters of a line that says what is wrong; all of it is in the folder
@@ -86,12 +85,10 @@ def clean_run(folder: Path) -> Clean:
     if known := _kept(kept):
         return known
     product, eye = prepared(folder)
-    up = _well(run(product, *COMMANDS["up"]))
+    up = _well(run(product, "up", "--yes"))
     picture = eye.settled()
     seen = folder.with_suffix(".json")
-    down = _well(
-        Attempt(product, COMMANDS["down"], "tests.kills.witness", {PICTURE: str(seen)}).finish(),
-    )
+    down = _well(witnessed_down(product, seen).finish())
     print(f"clean: up {up.seconds:.0f} s, down {down.seconds:.0f} s;", _size(picture), flush=True)  # noqa: T201
     shutil.rmtree(folder)
     told = {"build": build(), "up": up.events, "down": down.events, "picture": asdict(picture)}

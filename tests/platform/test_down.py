@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, POD, Key, is_true, na
 from bootstrap.local.layout import Layout
 from tests import strangers
 from tests.api_server import eventually
+from tests.aws_context import client
 from tests.end_to_end.product import Product
-from tests.kills.attempt import Attempt, Told
+from tests.kills.attempt import witnessed_down
 from tests.kills.run import end, prepared
 from tests.kills.tree import CONTROLLERS
-from tests.kills.witness import PICTURE
 from tests.platform.small_tree import PREFIX
 
 pytestmark = pytest.mark.platform
@@ -53,20 +54,20 @@ def aws(product: Product) -> Callable[[str], Any]:
     up = product.run("up", "--yes")
     assert up.code == 0, up.words[-4000:]
     ports = json.loads(Layout(product.state / "local").ports.read_text())
-    client = strangers.connect(f"http://127.0.0.1:{ports['aws']}")
-    strangers.place(client, PROJECT, PREFIX, DOMAIN)
-    workers = client("ec2").describe_instances(
+    connect = partial(client, endpoint=f"http://127.0.0.1:{ports['aws']}")
+    strangers.place(connect, PROJECT, PREFIX, DOMAIN)
+    workers = connect("ec2").describe_instances(
         Filters=[{"Name": "tag:bootstrap:node", "Values": ["worker-a"]}]
     )
     worker = workers["Reservations"][0]["Instances"][0]["InstanceId"]
     cluster = Cluster.from_kubeconfig(product.state / "kubeconfig")
     cluster.patch(Key(NODE, "", "control-plane"), {"spec": {"unschedulable": True}})
-    client("ec2").terminate_instances(InstanceIds=[worker])
+    connect("ec2").terminate_instances(InstanceIds=[worker])
     eventually(lambda: cluster.find(Key(NODE, "", "worker-a")) is None)
     for pod in cluster.list(POD):  # none finds a node again
         cluster.delete(Key.of(pod))
     eventually(lambda: not _working(cluster))
-    return client
+    return connect
 
 
 def _working(cluster: Cluster) -> list[str]:
@@ -75,10 +76,6 @@ def _working(cluster: Cluster) -> list[str]:
         for item in cluster.list(DEPLOYMENT)
         if name(item) in CONTROLLERS and is_true(item, "Available")
     ]
-
-
-def down(product: Product, picture: Path) -> Told:
-    return Attempt(product, ("down", "--yes"), "tests.kills.witness", {PICTURE: str(picture)}).finish()
 
 
 def receipt(product: Product) -> dict[str, Any]:
@@ -95,7 +92,7 @@ def test_what_a_stranger_has_in_our_network_is_named_and_left(
         "VpcId"
     ]
     group = ec2.create_security_group(GroupName="by-hand", Description="by hand", VpcId=vpc)["GroupId"]
-    told = down(product, tmp_path / "picture")
+    told = witnessed_down(product, tmp_path / "picture").finish()
     assert told.code == LeftoverError.exit_code, told.words[-4000:]
     (left,) = receipt(product)["left"]
     assert group in left["resource"] and group in left["cure"]
@@ -107,7 +104,7 @@ def test_what_a_stranger_has_in_our_network_is_named_and_left(
 def test_nothing_of_ours_is_left_and_everything_of_others(
     product: Product, aws: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    told = down(product, tmp_path / "picture")
+    told = witnessed_down(product, tmp_path / "picture").finish()
     assert told.code == 0, told.words[-4000:]
     there = json.loads((tmp_path / "picture").read_text())
     assert strangers.differences(tmp_path, there, PROJECT, PREFIX, DOMAIN) == []
