@@ -326,7 +326,7 @@ def lint(config: Path, /, **options: Any) -> int:
 def _run(module: str, options: Options) -> int:
     """Run a command; every error becomes words and an exit code here."""
     from bootstrap.commands.trouble import tell  # noqa: PLC0415 - keeps `--help` quick
-    from bootstrap.errors import BootstrapError  # noqa: PLC0415
+    from bootstrap.core.errors import BootstrapError  # noqa: PLC0415
 
     try:
         code: int = import_module(f"bootstrap.commands.{module}").run(options)
@@ -338,7 +338,7 @@ def _run(module: str, options: Options) -> int:
     except (click.ClickException, click.Abort):
         raise
     except Exception as error:
-        from bootstrap.defects import record  # noqa: PLC0415
+        from bootstrap.run.defects import record  # noqa: PLC0415
 
         defect = record(error, module, options.config.resolve().parent / ".bootstrap")
         tell(defect, options.output)

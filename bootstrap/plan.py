@@ -22,8 +22,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bootstrap.config.model import KEEP, Environment
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
+from bootstrap.run.context import Context
 from bootstrap.targets.base import Target
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
-from bootstrap.clock import SystemClock
 from bootstrap.config.model import OFF, Environment
-from bootstrap.context import Context
-from bootstrap.errors import BootstrapError
-from bootstrap.events import PlannedStep
-from bootstrap.history import learn
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.errors import BootstrapError
 from bootstrap.render.text import duration, one_line, plural, table
-from bootstrap.runfolder import runs_of
+from bootstrap.run.context import Context
+from bootstrap.run.events import PlannedStep
+from bootstrap.run.folder import runs_of
+from bootstrap.run.history import learn
 from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
@@ -77,7 +77,8 @@ def collect(config: Environment, target: Target) -> Preview:
     What cannot be told (AWS does not answer, there is no stack yet) is named as unknown. Raises ConfigError
     when the Applications in Git cannot be read.
     """
-    from bootstrap import gitops, plan  # noqa: PLC0415 - the steps bring boto3; rendering alone must not
+    from bootstrap import plan  # noqa: PLC0415 - the steps bring boto3; rendering alone must not
+    from bootstrap.gitops import applications as gitops  # noqa: PLC0415 - the steps bring boto3; rendering alone must not
     from bootstrap.steps.seeds import seeds_preview  # noqa: PLC0415
     from bootstrap.steps.terraform import terraform_preview  # noqa: PLC0415
 

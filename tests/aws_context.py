@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
-from bootstrap.clock import Clock, FakeClock
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
-from bootstrap.context import Context
-from bootstrap.events import Event
+from bootstrap.core.clock import Clock, FakeClock
+from bootstrap.run.context import Context
+from bootstrap.run.events import Event
 from bootstrap.targets.base import Target, Tools
 
 REGION = "ap-northeast-2"

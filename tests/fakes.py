@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.clock import Clock, FakeClock
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
-from bootstrap.context import Context
-from bootstrap.emitter import Emitter
-from bootstrap.events import Event, Stamped
-from bootstrap.redact import Secrets
+from bootstrap.core.clock import Clock, FakeClock
+from bootstrap.core.redact import Secrets
+from bootstrap.run.context import Context
+from bootstrap.run.emitter import Emitter
+from bootstrap.run.events import Event, Stamped
 from bootstrap.targets.base import Target, Tools
 
 

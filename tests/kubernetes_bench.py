@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.clock import FakeClock
 from bootstrap.config.model import Gitops, Node, Taint
-from bootstrap.context import Context
-from bootstrap.events import Event, StepProgress
+from bootstrap.core.clock import FakeClock
 from bootstrap.kubernetes.objects import Json
+from bootstrap.run.context import Context
+from bootstrap.run.events import Event, StepProgress
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.terraform import Outputs
 from tests.argo_objects import COMMIT, REPO

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 
-from bootstrap import events as ev
 from bootstrap.render.view import RunView, see
+from bootstrap.run import events as ev
 
 START = 1_790_000_000.0  # Unix seconds
 

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from bootstrap.aws.errors import translate
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
 
 # Parameters that name what a call is about, for messages.
 _SUBJECTS = ("Name", "Bucket", "Path", "ResourceId", "RoleName", "Id", "InstanceIds")

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from bootstrap import duration
 from bootstrap.aws import ssm, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect, Owner
 from bootstrap.config.model import KEEP, Environment, Teardown
+from bootstrap.core import duration
 
 FORMAT = 1
 NAME = "bootstrap/environment"  # below the environment's prefix

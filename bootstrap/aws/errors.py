@@ -19,7 +19,7 @@ from botocore import exceptions as botocore
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from bootstrap.errors import BootstrapError, PermanentError, TemporaryError
+from bootstrap.core.errors import BootstrapError, PermanentError, TemporaryError
 
 # The union of what botocore's own retry modes regard as throttling (botocore/retries/standard.py and
 # botocore/data/_retry.json), plus SSM's.

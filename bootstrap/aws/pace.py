@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bootstrap.aws.errors import Throttled
-from bootstrap.clock import Clock
-from bootstrap.errors import Interrupted
+from bootstrap.core.clock import Clock
+from bootstrap.core.errors import Interrupted
 
 T = TypeVar("T")
 

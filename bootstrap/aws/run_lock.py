@@ -19,8 +19,8 @@ from typing import Any
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
-from bootstrap.errors import LockedError, TemporaryError
-from bootstrap.machine import Place
+from bootstrap.core.errors import LockedError, TemporaryError
+from bootstrap.core.machine import Place
 
 FORMAT = 1
 _ROUNDS = 5  # others may take or release it between our look and our write

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bootstrap import duration
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment
+from bootstrap.core import duration
 
 MADE = "bootstrap:made-at"  # a tag: SSM's own date moves when a value is only encrypted anew
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from bootstrap.aws.ssm import MOST_BYTES, name_problem
 from bootstrap.config.model import Generate, Seed
-from bootstrap.errors import Problem, ProblemsError
+from bootstrap.core.errors import Problem, ProblemsError
 
 _HOLE = re.compile(r"\{output\.(?P<output>[^{}]+)\}|\{seed:(?P<seed>[^{}]+)\}")
 

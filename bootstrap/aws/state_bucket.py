@@ -15,7 +15,7 @@ from typing import Any
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.ssm import batches, pairs
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 
 LONGEST = 63  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 STATE = "terraform.tfstate"

@@ -7,7 +7,7 @@ import sys
 import click
 
 from bootstrap.commands.options import Options
-from bootstrap.errors import UsageError
+from bootstrap.core.errors import UsageError
 
 
 def confirm(options: Options, what: str) -> None:

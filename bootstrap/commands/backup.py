@@ -17,7 +17,7 @@ from bootstrap.commands.execute import execute
 from bootstrap.commands.options import BackupOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
-from bootstrap.errors import BootstrapError, PreflightError, Problem
+from bootstrap.core.errors import BootstrapError, PreflightError, Problem
 from bootstrap.recovery.manifest import NAME, Manifest, decode
 from bootstrap.recovery.vault import vault
 from bootstrap.targets.base import Target

@@ -14,18 +14,19 @@ from typing import Any
 
 import click
 
-from bootstrap import status, targets
-from bootstrap.clock import SystemClock
+from bootstrap import targets
 from bootstrap.commands.options import DiagnoseOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.errors import PermanentError, StuckError, TemporaryError, UsageError
 from bootstrap.diagnosis.causes import judge, stuck
 from bootstrap.diagnosis.model import Verdict
 from bootstrap.diagnosis.picture import Picture, decode, encode
 from bootstrap.diagnosis.survey import Focus, take
 from bootstrap.diagnosis.words import lines
-from bootstrap.errors import PermanentError, StuckError, TemporaryError, UsageError
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.status import model as status
 from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning

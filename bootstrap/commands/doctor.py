@@ -8,11 +8,12 @@ from dataclasses import asdict
 
 import click
 
-from bootstrap import doctor, targets
+from bootstrap import targets
+from bootstrap.checks import probes as doctor
+from bootstrap.checks.probes import Check
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
-from bootstrap.doctor import Check
-from bootstrap.errors import PreflightError
+from bootstrap.core.errors import PreflightError
 from bootstrap.render.text import plural, table
 
 FORMAT = 1  # of the JSON form

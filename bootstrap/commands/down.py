@@ -12,7 +12,7 @@ from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
 from bootstrap.targets.base import Target
 
 

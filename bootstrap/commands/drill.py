@@ -9,16 +9,17 @@ from pathlib import Path
 
 import click
 
-from bootstrap import gitops, plan, targets
+from bootstrap import plan, targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import Outcome, perform
 from bootstrap.commands.options import DrillOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
+from bootstrap.core.errors import Interrupted
 from bootstrap.drill import judge, junit, ledger
 from bootstrap.drill.model import Night, rto, waves
-from bootstrap.errors import Interrupted
-from bootstrap.report import moment
+from bootstrap.gitops import applications as gitops
+from bootstrap.render.report import moment
 from bootstrap.targets.base import Target
 
 

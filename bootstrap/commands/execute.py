@@ -14,24 +14,25 @@ from typing import TextIO
 
 from rich.console import Console
 
-from bootstrap import receipt, report, runfolder
-from bootstrap.clock import Clock, SystemClock
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment
-from bootstrap.context import Context, Force
-from bootstrap.emitter import Emitter
-from bootstrap.errors import Interrupted, PreflightError, Problem
-from bootstrap.events import Reader, Stamped
-from bootstrap.interrupts import on_interrupt
-from bootstrap.lock import held
+from bootstrap.core.clock import Clock, SystemClock
+from bootstrap.core.errors import Interrupted, PreflightError, Problem
+from bootstrap.core.interrupts import on_interrupt
+from bootstrap.core.lock import held
+from bootstrap.core.redact import Secrets
 from bootstrap.plan import Plan
-from bootstrap.redact import Secrets
+from bootstrap.render import receipt, report
 from bootstrap.render.jsonlines import JsonLines
 from bootstrap.render.live import LiveView, save_svg, show_final
 from bootstrap.render.plain import PlainLines
 from bootstrap.render.summary import summary
 from bootstrap.render.view import RunView, see
-from bootstrap.runner import Runner
+from bootstrap.run import folder as runfolder
+from bootstrap.run.context import Context, Force
+from bootstrap.run.emitter import Emitter
+from bootstrap.run.events import Reader, Stamped
+from bootstrap.run.runner import Runner
 from bootstrap.targets.base import Target
 
 SHOW_CURSOR = b"\x1b[?25h"

@@ -12,12 +12,13 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from bootstrap import gitops, targets
+from bootstrap import targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.options import LintOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
-from bootstrap.errors import LintError, UsageError
+from bootstrap.core.errors import LintError, UsageError
+from bootstrap.gitops import applications as gitops
 from bootstrap.lint import draw, files, fix, graph, rules
 from bootstrap.lint import run as procedure
 from bootstrap.lint.model import Tree

@@ -13,11 +13,11 @@ import click
 from bootstrap import plan, targets
 from bootstrap.aws import environments
 from bootstrap.aws.api import Api
-from bootstrap.clock import SystemClock
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import ReapOptions
 from bootstrap.config.load import load
+from bootstrap.core.clock import SystemClock
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 

@@ -12,7 +12,7 @@ from bootstrap.commands.options import RotateOptions
 from bootstrap.config.decode import suggest
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, Seed
-from bootstrap.errors import PreflightError, Problem, UsageError
+from bootstrap.core.errors import PreflightError, Problem, UsageError
 from bootstrap.steps.rotate import Rotation
 
 

@@ -6,9 +6,10 @@ import json
 
 import click
 
-from bootstrap import status, targets
+from bootstrap import targets
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
+from bootstrap.status import model as status
 
 
 def run(options: Options) -> int:

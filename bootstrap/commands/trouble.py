@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bootstrap.errors import BootstrapError, ProblemsError
+from bootstrap.core.errors import BootstrapError, ProblemsError
 
 
 def tell(error: BootstrapError, output: str) -> None:

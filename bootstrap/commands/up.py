@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import click
 
-from bootstrap import gitops, plan, targets
+from bootstrap import plan, targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute, perform
 from bootstrap.commands.options import UpOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
-from bootstrap.errors import UsageError
+from bootstrap.core.errors import UsageError
+from bootstrap.gitops import applications as gitops
 from bootstrap.targets.base import Target
 
 LIST = "list"

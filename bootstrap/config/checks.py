@@ -13,12 +13,12 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
 
-from bootstrap import duration
 from bootstrap.aws import passwords
 from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, MOST_PARAMETERS, name_problem
 from bootstrap.config.decode import Decoder, suggest
 from bootstrap.config.model import FAIL, KEEP, OFF, REMOVE, WARN, Generate, Network, Node, Seed, Taint, Waves
-from bootstrap.errors import Problem
+from bootstrap.core import duration
+from bootstrap.core.errors import Problem
 
 Parts = Mapping[str, Any]
 Rule = Callable[[Parts, Decoder], Iterator[Problem]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from bootstrap.config.tree import Branch, Scalar, Sequence, Tree, plain
-from bootstrap.errors import Problem
+from bootstrap.core.errors import Problem
 
 BAD = object()  # stands for a value that could not be read; its problem is on the list
 

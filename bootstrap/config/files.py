@@ -11,7 +11,7 @@ from bootstrap.aws.ssm import name_problem
 from bootstrap.config.checks import Parts
 from bootstrap.config.decode import Decoder
 from bootstrap.config.model import Eso, Gitops, TerraformConfig
-from bootstrap.errors import Problem
+from bootstrap.core.errors import Problem
 
 
 def terraform(parts: Parts, decoder: Decoder) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from bootstrap.config.checks import RULES
 from bootstrap.config.decode import BAD, Decoder, suggest
 from bootstrap.config.model import Environment, Network, TerraformConfig
 from bootstrap.config.tree import Branch, merge, parse
-from bootstrap.errors import ConfigError, Problem
+from bootstrap.core.errors import ConfigError, Problem
 
 _ENVIRONMENTS = "environments"
 _GIVEN = frozenset({"name", "project", "home"})  # fields of Environment that are no keys below it

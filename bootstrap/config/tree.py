@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from bootstrap.errors import Problem
+from bootstrap.core.errors import Problem
 
 DEEPEST = 40  # levels; only an alias that contains itself goes deeper
 

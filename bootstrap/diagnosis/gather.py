@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bootstrap.config.model import Environment
+from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.diagnosis.causes import judge
 from bootstrap.diagnosis.causes.source import project_gone
 from bootstrap.diagnosis.causes.sync import webhook_service
@@ -27,7 +28,6 @@ from bootstrap.diagnosis.strip import (
     REPLICA_SET,
     STORAGE_CLASS,
 )
-from bootstrap.errors import PermanentError, TemporaryError
 from bootstrap.kubernetes.argo import View
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import (

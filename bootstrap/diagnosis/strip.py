@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bootstrap.core.redact import MASK
 from bootstrap.kubernetes import objects
 from bootstrap.kubernetes.argo import TRACKING, WAVE
 from bootstrap.kubernetes.objects import Json, Kind, annotations_of, dig, metadata, spec, status
-from bootstrap.redact import MASK
 
 STORAGE_CLASS = Kind("storage.k8s.io", "StorageClass")
 INGRESS_CLASS = Kind("networking.k8s.io", "IngressClass")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootstrap.config.model import Environment
+from bootstrap.core.errors import UsageError
 from bootstrap.diagnosis.gather import gather, members
 from bootstrap.diagnosis.picture import Pending, Picture
-from bootstrap.errors import UsageError
 from bootstrap.kubernetes.argo import Expected
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_SECRET, dig, name, status

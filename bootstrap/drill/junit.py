@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only writes here; nothing foreign is parsed
 
+from bootstrap.core.xml import clean
 from bootstrap.drill.model import Night
-from bootstrap.xml import clean
 
 
 def encode(night: Night) -> str:

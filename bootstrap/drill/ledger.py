@@ -11,7 +11,7 @@ from typing import Any
 
 from bootstrap.config.model import Environment
 from bootstrap.drill.model import Night, Regression
-from bootstrap.events import SmokeChecked
+from bootstrap.run.events import SmokeChecked
 
 FORMAT = 1  # raised when a key changes its meaning
 NIGHTS = 14  # that are compared with

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bootstrap.errors import SlowerError
-from bootstrap.events import SmokeChecked
+from bootstrap.core.errors import SlowerError
 from bootstrap.render.view import RunView
+from bootstrap.run.events import SmokeChecked
 
 
 @dataclass(frozen=True)

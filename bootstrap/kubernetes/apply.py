@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.errors import PermanentError, Problem, ProblemsError, TemporaryError
+from bootstrap.core.errors import PermanentError, Problem, ProblemsError, TemporaryError
+from bootstrap.core.wait import Observation, until
 from bootstrap.kubernetes import watch
 from bootstrap.kubernetes.client import MANAGER, Cluster
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, metadata, name, spec
 from bootstrap.kubernetes.settled import settled
 from bootstrap.kubernetes.watch import Waiter
-from bootstrap.wait import Observation, until
 
 WORKERS = 4  # requests at a time
 SERVED = 30.0  # seconds from Established until discovery shows a kind

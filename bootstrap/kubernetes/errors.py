@@ -20,7 +20,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bootstrap.errors import PermanentError, TemporaryError
+from bootstrap.core.errors import PermanentError, TemporaryError
 
 
 class Unreachable(TemporaryError): ...

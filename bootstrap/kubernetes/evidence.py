@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bootstrap.config.model import Environment
-from bootstrap.errors import Problem
+from bootstrap.core.errors import Problem
 from bootstrap.kubernetes.argo import View
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.health import assess

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
+from bootstrap.core.scratch import scratch
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
-from bootstrap.scratch import scratch
 
 _SECONDS = 180.0
 

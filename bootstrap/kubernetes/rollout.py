@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Json, Key
 from bootstrap.kubernetes.watch import Mirror, Scope, Waiter, World, until
-from bootstrap.wait import Observation
 
 WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 

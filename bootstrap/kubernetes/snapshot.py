@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bootstrap.config.model import Environment
-from bootstrap.errors import Problem
+from bootstrap.core.errors import Problem
 from bootstrap.kubernetes.argo import Expected, View
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.evidence import Findings, problems
@@ -28,7 +28,7 @@ from bootstrap.kubernetes.objects import (
     status,
 )
 from bootstrap.kubernetes.waves import assess as assess_waves
-from bootstrap.status import AppStatus, NodeStatus, Part
+from bootstrap.status.model import AppStatus, NodeStatus, Part
 
 SECRETS, INGRESSES = "ExternalSecrets synced", "Ingresses addressed"
 _COUNTS = (SECRETS, INGRESSES)  # a cluster may have none; each that is not well is a problem of its own

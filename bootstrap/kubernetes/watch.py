@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, TypeVar
 
-from bootstrap.clock import Clock, SystemClock
-from bootstrap.errors import DeadlineError, Interrupted, TemporaryError
+from bootstrap.core.clock import Clock, SystemClock
+from bootstrap.core.errors import DeadlineError, Interrupted, TemporaryError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import ALIVE, Cluster, Listing
 from bootstrap.kubernetes.errors import Busy, Expired, NotServed, Unreachable
 from bootstrap.kubernetes.objects import Json, Key, Kind
 from bootstrap.kubernetes.transport import Stream
-from bootstrap.wait import Observation
 
 T = TypeVar("T")
 

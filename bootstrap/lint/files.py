@@ -9,7 +9,7 @@ from difflib import unified_diff
 from io import StringIO
 from pathlib import Path
 
-from bootstrap.errors import LintError
+from bootstrap.core.errors import LintError
 from bootstrap.lint.fix import Change
 
 

@@ -14,7 +14,7 @@ from posixpath import basename, dirname, join, normpath, splitext
 
 import yaml
 
-from bootstrap.errors import LintError
+from bootstrap.core.errors import LintError
 from bootstrap.kubernetes.argo import WAVE
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
 from bootstrap.lint.edit import CannotEdit, Splice, apply, line_of, scalars, set_wave, splice

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bootstrap.history import Learnt
 from bootstrap.lint.model import STAND_IN, Tree
 from bootstrap.lint.order import Before
 from bootstrap.lint.units import Unit, Units
 from bootstrap.render.text import duration, plural
+from bootstrap.run.history import Learnt
 
 FIRST_OF_APPLICATIONS = 60  # the wave from which on there is no infrastructure any more
 

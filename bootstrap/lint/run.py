@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootstrap import cachefolder, history
-from bootstrap.clock import Clock, SystemClock
+from bootstrap import gitops
 from bootstrap.config.decode import suggest
 from bootstrap.config.model import Environment
-from bootstrap.errors import UsageError
-from bootstrap.lint import graph, merge, rules, suppress, tree
+from bootstrap.core import cachefolder
+from bootstrap.core.clock import Clock, SystemClock
+from bootstrap.core.errors import UsageError
+from bootstrap.lint import graph, merge, rules, suppress
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import STAND_IN, Rule, Severity, Tree
 from bootstrap.lint.report import Report
+from bootstrap.run import history
 from bootstrap.targets.base import Target
 
 RULES = (*rules.RULES, *suppress.RULES)
@@ -52,13 +54,13 @@ def lint(
     strict: bool = False,
     clock: Clock | None = None,
 ) -> Linted:
-    """Raises UsageError for a rule that does not exist, ConfigError and ToolError as `tree.read` does."""
+    """Raises UsageError for a rule that does not exist, ConfigError and ToolError as `gitops.read` does."""
     for name in (*choice.only, *choice.ignored):
         named(name)
     clock = clock or SystemClock()
     start = clock.monotonic()
     cache = cachefolder.choose(config.home) / "lint"
-    found = tree.read(config, target.tools, target.tool_environment, cache, target.rendering)
+    found = gitops.read(config, target.tools, target.tool_environment, cache, target.rendering)
     needs = graph.build(found)
     judged = suppress.apply(rules.check(found, needs), found.files, {rule.id for rule in RULES})
     chosen = {rule.id: rule for rule in choice.of(RULES)}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 from bootstrap.local.components.control_plane import build_etcd
 from bootstrap.local.pki import Pki
 from bootstrap.local.site import Site

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from bootstrap.clock import Clock, SystemClock
 from bootstrap.config.model import Environment
-from bootstrap.errors import LeftoverError, PreflightError, Problem, StuckError
+from bootstrap.core.clock import Clock, SystemClock
+from bootstrap.core.errors import LeftoverError, PreflightError, Problem, StuckError
+from bootstrap.core.wait import Observation, until
 from bootstrap.local import ports as port_book
 from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
@@ -29,7 +30,6 @@ from bootstrap.local.supervisor.process import family
 from bootstrap.local.supervisor.records import Record, Records
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config as UpstreamConfig
-from bootstrap.wait import Observation, until
 
 START_DEADLINE = 120.0  # seconds; a large AWS state takes some to be restored
 SETTLING = 5.0  # seconds that a new supervisor gets to show itself

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bootstrap.errors import StuckError
+from bootstrap.core.errors import StuckError
 from bootstrap.local.files import read_json, write_private
 
 NAMES = (

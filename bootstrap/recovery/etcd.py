@@ -10,7 +10,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.recovery.manifest import EtcdStatus
 
 # More than any cluster writes between a snapshot and its loss: an informer that has seen a later revision of

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.recovery.cipher import KEY, NONCE, private
 
 DESCRIPTION = "Backups made by bootstrap; needed as long as any of them is"

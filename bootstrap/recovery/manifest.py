@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bootstrap.config.model import Environment
-from bootstrap.errors import PermanentError, Problem
+from bootstrap.core.errors import PermanentError, Problem
 
 FORMAT = 1
 NAME = "manifest.json"

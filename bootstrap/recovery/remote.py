@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
+from bootstrap.core.wait import Observation
 from bootstrap.recovery.etcd import parse_status
 from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.recovery.store import Store
-from bootstrap.wait import Observation
 
 VALID = 900  # seconds
 DOCUMENT = "AWS-RunShellScript"

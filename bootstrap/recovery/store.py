@@ -9,7 +9,7 @@ from pathlib import Path
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.ssm import batches
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.recovery import manifest as manifests
 from bootstrap.recovery.cipher import fingerprint
 from bootstrap.recovery.manifest import Manifest, Part

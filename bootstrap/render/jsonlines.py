@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from bootstrap.events import Stamped, encode
+from bootstrap.run.events import Stamped, encode
 
 
 class JsonLines:

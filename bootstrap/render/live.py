@@ -10,10 +10,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.terminal_theme import MONOKAI
 
-from bootstrap.clock import Clock
-from bootstrap.events import Stamped
+from bootstrap.core.clock import Clock
 from bootstrap.render.frame import frame
 from bootstrap.render.view import RunView, see
+from bootstrap.run.events import Stamped
 
 PER_SECOND = 4
 TALL = 10_000  # lines: no limit

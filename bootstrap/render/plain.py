@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from bootstrap import events as ev
 from bootstrap.render.text import duration, one_line, plural
+from bootstrap.run import events as ev
 
 PAUSE = 2.0  # seconds between two progress lines of one step
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from bootstrap import events as ev
+from bootstrap.run import events as ev
 
 K = TypeVar("K")
 V = TypeVar("V")

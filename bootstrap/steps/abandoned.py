@@ -18,8 +18,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from bootstrap.context import Context
-from bootstrap.events import Notice
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import Resource
 from bootstrap.kubernetes.errors import Busy, NotFound
@@ -42,6 +40,8 @@ from bootstrap.kubernetes.objects import (
     terminating,
 )
 from bootstrap.kubernetes.watch import World
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 
 GRACE = 20.0  # seconds for which a program may be away: it may be restarting
 APART = 5.0  # seconds between two looks

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
-from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, TemporaryError
+from bootstrap.core.errors import DeadlineError, TemporaryError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.errors import Forbidden, Untrusted
 from bootstrap.kubernetes.objects import Json, dig
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 from bootstrap.steps.machines import Machines
 from bootstrap.steps.terraform import Outputs
-from bootstrap.wait import Observation
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Lifetime
 from bootstrap.config.model import Environment
-from bootstrap.context import Context
-from bootstrap.errors import PreflightError, Problem
+from bootstrap.core.errors import PreflightError, Problem
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 from bootstrap.steps.restore import Rebuilding
 
 TARGET, SOURCE = "database/archive", "database/source"  # s3://bucket/folder

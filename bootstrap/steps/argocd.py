@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, SECRET, Json, Kind, name
@@ -13,8 +13,8 @@ from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 from bootstrap.steps.access import ClusterAccess
-from bootstrap.wait import Observation
 
 KEY = "server.secretkey"
 HEALTH_CHECK = "resource.customizations.health.argoproj.io_Application"

@@ -17,9 +17,7 @@ from bootstrap.aws import environments, ssm, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.config.model import Seed
-from bootstrap.context import Context
-from bootstrap.errors import BootstrapError, PermanentError
-from bootstrap.events import Notice
+from bootstrap.core.errors import BootstrapError, PermanentError
 from bootstrap.kubernetes import snapshot
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
@@ -28,6 +26,8 @@ from bootstrap.plan import Done
 from bootstrap.recovery import cipher, etcd, manifest, objects
 from bootstrap.recovery.manifest import EtcdStatus, Manifest, Part, SeedMark
 from bootstrap.recovery.vault import Vault, vault
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps import access
 
 

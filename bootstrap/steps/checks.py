@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bootstrap import doctor
-from bootstrap.context import Context
-from bootstrap.errors import PreflightError
+from bootstrap.checks import probes as doctor
+from bootstrap.core.errors import PreflightError
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 
 
 def run(context: Context) -> Done:

@@ -11,10 +11,10 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, owner
 from bootstrap.aws.removal import command, order, removable, remove
-from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, PermanentError, Problem, TemporaryError
-from bootstrap.events import ResourceChanged, ResourceLeft
-from bootstrap.wait import Observation, until
+from bootstrap.core.errors import DeadlineError, PermanentError, Problem, TemporaryError
+from bootstrap.core.wait import Observation, until
+from bootstrap.run.context import Context
+from bootstrap.run.events import ResourceChanged, ResourceLeft
 
 
 @dataclass(frozen=True)

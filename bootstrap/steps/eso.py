@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bootstrap import gitops
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError, TemporaryError
-from bootstrap.gitops import AppManifest
+from bootstrap.core.errors import PermanentError, TemporaryError
+from bootstrap.core.wait import Observation
+from bootstrap.gitops.applications import AppManifest
+from bootstrap.gitops import applications as gitops
 from bootstrap.kubernetes import eso
 from bootstrap.kubernetes.apply import Applied, apply, established
 from bootstrap.kubernetes.argo import same_repository, tracked
@@ -34,8 +34,8 @@ from bootstrap.kubernetes.render import helm_template, kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 from bootstrap.steps.access import ClusterAccess
-from bootstrap.wait import Observation
 
 ARGO_MANAGER = "argocd-controller"  # field manager of Argo CD's server-side apply
 

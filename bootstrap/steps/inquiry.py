@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bootstrap.clock import Clock
+from bootstrap.core.clock import Clock
 from bootstrap.diagnosis.model import Outlook, Verdict
 from bootstrap.kubernetes.waves import Member
 

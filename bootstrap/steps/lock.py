@@ -1,6 +1,6 @@
 """Take the environment for this run: everything after this step happens under the run lock.
 
-Two gates: the file lock of `bootstrap/lock.py` is the first, cheap, for this machine, before anything is
+Two gates: the file lock of `bootstrap/core/lock.py` is the first, cheap, for this machine, before anything is
 asked; this one is for all machines, kept beside Terraform's state (`bootstrap/aws/run_lock.py`).
 """
 
@@ -13,16 +13,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bootstrap import machine
 from bootstrap.aws import run_lock
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.run_lock import Holder, RunLocked, Taken, Where, Written
 from bootstrap.aws.state_bucket import LOCK, STATE
-from bootstrap.context import Context
-from bootstrap.errors import BootstrapError, Interrupted, LockedError
-from bootstrap.events import Notice
+from bootstrap.core import machine
+from bootstrap.core.errors import BootstrapError, Interrupted, LockedError
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps import backend
 
 SUFFIX = LOCK.removeprefix(STATE)  # of the state's key

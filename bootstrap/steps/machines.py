@@ -13,8 +13,8 @@ from typing import Any
 
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
-from bootstrap.context import Context
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
+from bootstrap.run.context import Context
 from bootstrap.steps.terraform import Outputs
 
 REST = 15.0  # seconds between two looks at the markers

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from bootstrap.config.model import Node
-from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, StuckError, TemporaryError
-from bootstrap.events import NodeSeen
+from bootstrap.core.errors import DeadlineError, StuckError, TemporaryError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.nodes import ABSENT, Verdict, judge
 from bootstrap.kubernetes.objects import NODE, Json, Key, metadata, name
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import NodeSeen
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.machines import Machines, Marker
 from bootstrap.steps.terraform import Outputs
-from bootstrap.wait import Observation
 
 MOST_REPAIRS = 5  # of one node; after that something else sets it back
 

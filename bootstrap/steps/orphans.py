@@ -12,9 +12,9 @@ from functools import cache, partial
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, PARTS, Finder, World
 from bootstrap.aws.api import Api
-from bootstrap.context import Context
-from bootstrap.errors import StuckError, ToolError
-from bootstrap.events import Notice
+from bootstrap.core.errors import StuckError, ToolError
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.terraform.creations import Creations
 from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.runner import Planning, Terraform

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bootstrap.aws.adoption import World
 from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment
-from bootstrap.context import Context
+from bootstrap.run.context import Context
 from bootstrap.terraform.shortage import AZS, Place, Spot, choose
 
 _NOT_THERE = ("terminated", "shutting-down")

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from bootstrap import gitops
-from bootstrap.context import Context
-from bootstrap.errors import ConfigError
-from bootstrap.gitops import AppManifest
+from bootstrap.core.errors import ConfigError
+from bootstrap.gitops.applications import AppManifest
+from bootstrap.gitops import applications as gitops
 from bootstrap.kubernetes.waves import Planned
 from bootstrap.lint.model import Tree
+from bootstrap.run.context import Context
 
 RENDERED = ("Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization")  # no plain folder
 

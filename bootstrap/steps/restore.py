@@ -23,8 +23,7 @@ from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Resource, inventory, owner
 from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import Environment, Seed
-from bootstrap.context import Context
-from bootstrap.errors import (
+from bootstrap.core.errors import (
     BootstrapError,
     DeadlineError,
     PermanentError,
@@ -32,7 +31,7 @@ from bootstrap.errors import (
     Problem,
     ProblemsError,
 )
-from bootstrap.events import Notice
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
 from bootstrap.kubernetes.objects import (
@@ -55,10 +54,11 @@ from bootstrap.recovery import cipher, etcd, manifest, objects
 from bootstrap.recovery.manifest import Consent, Manifest
 from bootstrap.recovery.objects import Comparison, Marks
 from bootstrap.recovery.vault import PURPOSE, Vault, vault
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps import keeping
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.terraform import Outputs
-from bootstrap.wait import Observation
 
 ORDER, SOURCE = "cluster/restore", "cluster/restore-source"  # below the prefix; user data reads them
 KEY_OUTPUT = "kms_key_arn"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bootstrap.config.model import Gitops
-from bootstrap.context import Context
-from bootstrap.gitops import root_application
+from bootstrap.gitops.applications import root_application
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.argo import REFRESH, Expected, View
 from bootstrap.kubernetes.objects import APPLICATION, Key
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 from bootstrap.steps.access import ClusterAccess
 
 

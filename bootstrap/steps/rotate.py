@@ -18,9 +18,8 @@ from bootstrap.aws.pace import Pace
 from bootstrap.aws.secret_age import MADE, due
 from bootstrap.aws.seeds import SeedPlan, Write, dependents, plan_rotation
 from bootstrap.config.model import Environment, Seed
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError
-from bootstrap.events import Notice
+from bootstrap.core.errors import PermanentError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes import repairs
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.follow import Follower, User, followers, late, refreshed, restart, users
@@ -28,10 +27,11 @@ from bootstrap.kubernetes.objects import EXTERNAL_SECRET, Json, Key, by_key
 from bootstrap.kubernetes.repairs import Ledger, Repair
 from bootstrap.kubernetes.rollout import WORKLOADS, wait_for_rollouts
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps import access
 from bootstrap.steps.keep import ACCOUNT_KEY
 from bootstrap.steps.seeds import existing, outputs, sources
-from bootstrap.wait import Observation
 
 ROTATING = {"bootstrap:rotating": "true"}  # the cluster may not have the new value yet
 FROM = "bootstrap:rotating-from"  # the version that is replaced

@@ -9,10 +9,10 @@ import os
 import subprocess
 
 from bootstrap.config.model import Smoke
-from bootstrap.context import Context
-from bootstrap.errors import Interrupted, Problem, ProblemsError
-from bootstrap.events import SmokeChecked
+from bootstrap.core.errors import Interrupted, Problem, ProblemsError
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import SmokeChecked
 
 TAIL = 2000  # characters of output that are kept
 

@@ -9,9 +9,9 @@ removes them itself, minutes later. Volumes still attached to a machine are left
 from __future__ import annotations
 
 from bootstrap.aws.inventory import Found, Proof
-from bootstrap.context import Context
-from bootstrap.errors import LeftoverError
+from bootstrap.core.errors import LeftoverError
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
 from bootstrap.steps.clearing import clear, remaining
 
 PATIENCE = 300.0  # seconds; an interface of a load balancer may live on for minutes

@@ -14,9 +14,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, TemporaryError
-from bootstrap.events import Notice, ResourceChanged
+from bootstrap.core.errors import DeadlineError, TemporaryError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.argo import CASCADE, tracked_app
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
@@ -48,10 +47,11 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice, ResourceChanged
 from bootstrap.steps.abandoned import GRACE, Abandoned, free
 from bootstrap.steps.access import existing
 from bootstrap.steps.root_app import root_key
-from bootstrap.wait import Observation
 
 COSTLY = (INGRESS, SERVICE, VOLUME)
 FRAME = (NAMESPACE, CRD, APPLICATION, APPLICATION_SET)  # the root Application is made of the last two

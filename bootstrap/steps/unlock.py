@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from bootstrap.context import Context
-from bootstrap.events import Notice
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps import lock
 from bootstrap.terraform.explain import Lock, StateLocked
 from bootstrap.terraform.runner import Terraform

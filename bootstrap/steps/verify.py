@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, Problem, ProblemsError, TemporaryError
-from bootstrap.events import Notice
+from bootstrap.core.errors import DeadlineError, Problem, ProblemsError, TemporaryError
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.argo import REFRESH, SET_REFRESH, Expected, seconds, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import NotFound
@@ -37,10 +36,11 @@ from bootstrap.kubernetes.objects import (
 from bootstrap.kubernetes.order import Order, judge, lifetimes
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.root_app import expected
 from bootstrap.steps.waves import look
-from bootstrap.wait import Observation
 
 PATIENCE = 120.0  # seconds for what the refresh finds to settle
 

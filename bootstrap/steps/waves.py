@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bootstrap.context import Context
+from bootstrap.core.errors import DeadlineError, PermanentError, StuckError, TemporaryError
+from bootstrap.core.wait import Observation
 from bootstrap.diagnosis import Verdict, diagnose
 from bootstrap.diagnosis.words import lines
-from bootstrap.errors import DeadlineError, PermanentError, StuckError, TemporaryError
-from bootstrap.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
-from bootstrap.history import Learnt, learn
 from bootstrap.kubernetes.argo import Expected, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
@@ -22,12 +20,14 @@ from bootstrap.kubernetes.repairs import Ledger, Repair, needed, perform
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.kubernetes.waves import Member, Memory, Planned, Wave, WaveState, assess
 from bootstrap.plan import Done
-from bootstrap.runfolder import runs_of
+from bootstrap.run.context import Context
+from bootstrap.run.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
+from bootstrap.run.folder import runs_of
+from bootstrap.run.history import Learnt, learn
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.inquiry import Inquiry, Start, in_a_thread
 from bootstrap.steps.planned import announced, planned
 from bootstrap.steps.root_app import expected
-from bootstrap.wait import Observation
 
 MOST_RELAPSES = 3  # times that a finished wave gets its deadline anew
 AFTERWARDS = ("verify",)  # steps that follow, for the time that is left

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from bootstrap.errors import UsageError
+from bootstrap.core.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap.config.model import Environment

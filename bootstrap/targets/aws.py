@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bootstrap import doctor
+from bootstrap.checks import probes as doctor
 from bootstrap.config.model import Environment, Gitops
-from bootstrap.errors import PermanentError, TemporaryError, UsageError
+from bootstrap.core.errors import PermanentError, TemporaryError, UsageError
 from bootstrap.targets.base import Target, Tools
 
 if TYPE_CHECKING:
-    from bootstrap.context import Context
     from bootstrap.recovery.manifest import EtcdStatus
+    from bootstrap.run.context import Context
 
 REMOTE_TIMEOUT = 30.0  # seconds
 TERRAFORM = doctor.Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile

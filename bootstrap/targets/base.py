@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bootstrap.context import Context
-    from bootstrap.doctor import Probe
+    from bootstrap.checks.probes import Probe
     from bootstrap.plan import Step
     from bootstrap.recovery.manifest import EtcdStatus
-    from bootstrap.status import Part
+    from bootstrap.run.context import Context
+    from bootstrap.status.model import Part
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Target:
     notices: Callable[[], tuple[str, ...]] = tuple
     rendering: Rendering = DIRECT
     parts: Callable[[], tuple[Part, ...]] = tuple  # what `bootstrap status` shows of the target itself
-    probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/doctor.py)
+    probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/checks/probes.py)
     faults: Mapping[str, str] = field(default_factory=dict)  # what can be rehearsed: name → one line
     machine: MachineCommands = MachineCommands()
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap import doctor
+from bootstrap.checks import probes as doctor
 from bootstrap.config.model import REMOVE, Environment
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.local import account
 from bootstrap.local.aws import override
 from bootstrap.local.etcd import Etcd
@@ -26,7 +25,8 @@ from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
 from bootstrap.plan import Done, Step
 from bootstrap.recovery.manifest import EtcdStatus
-from bootstrap.status import Part
+from bootstrap.run.context import Context
+from bootstrap.status.model import Part
 from bootstrap.targets.base import MachineCommands, Outside, Rendering, Target, Tools
 
 STATUS = "bootstrap status --environment {environment}"  # nobody can log in to a simulated machine

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap.aws.errors import CURE_CREDENTIALS, CURE_RETRY
-from bootstrap.errors import BootstrapError, LockedError, TemporaryError, ToolError
+from bootstrap.core.errors import BootstrapError, LockedError, TemporaryError, ToolError
 from bootstrap.terraform.messages import Diagnostic
 
 _SHOWN_LINES, _SHOWN_WIDTH = 4, 240

@@ -19,7 +19,7 @@ from typing import TextIO
 
 import psutil
 
-from bootstrap.clock import Clock
+from bootstrap.core.clock import Clock
 
 PATIENCE = 15.0  # seconds between one way to stop a program that is to end and the next, harder one
 TICK = 0.1  # seconds between looks at the file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bootstrap.context import Context
-from bootstrap.events import ResourceChanged
+from bootstrap.run.context import Context
+from bootstrap.run.events import ResourceChanged
 from bootstrap.terraform.messages import Failed, Finished, Hidden, Message, Started, Still, Summary
 
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 from bootstrap.aws.errors import CURE_CREDENTIALS
-from bootstrap.errors import BootstrapError, ToolError
+from bootstrap.core.errors import BootstrapError, ToolError
 from bootstrap.terraform.shortage import Shortage, Spot
 
 PATIENCE = 30.0  # seconds

@@ -18,8 +18,8 @@ from typing import Any
 from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
-from bootstrap.clock import Clock
-from bootstrap.errors import BootstrapError, Interrupted, ToolError
+from bootstrap.core.clock import Clock
+from bootstrap.core.errors import BootstrapError, Interrupted, ToolError
 from bootstrap.terraform.creations import Creations, creations
 from bootstrap.terraform.explain import explain
 from bootstrap.terraform.messages import Diagnostic, Hidden, Message, Plain, Planned, Summary, parse

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bootstrap.config.model import Environment, Node
-from bootstrap.errors import StuckError
+from bootstrap.core.errors import StuckError
 
 AZS = 3
 

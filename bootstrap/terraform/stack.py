@@ -10,7 +10,7 @@ from pathlib import Path
 from bootstrap.aws import environments
 from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment
-from bootstrap.context import Context
+from bootstrap.run.context import Context
 from bootstrap.terraform.environment import terraform_environment
 from bootstrap.terraform.progress import Reporter
 from bootstrap.terraform.runner import Terraform

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 
-from bootstrap.context import Context
-from bootstrap.errors import DeadlineError, LockedError
+from bootstrap.core.errors import DeadlineError, LockedError
+from bootstrap.core.wait import Observation, until
+from bootstrap.run.context import Context
 from bootstrap.terraform.explain import Lock
-from bootstrap.wait import Observation, until
 
 PATIENCE = 120.0  # seconds for whoever only looks; what was asked to stop needs some ten
 KEPT = 16  # notes

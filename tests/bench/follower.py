@@ -11,10 +11,10 @@ import threading
 import time
 from pathlib import Path
 
-from bootstrap.clock import SystemClock
 from bootstrap.config.model import Gitops, Waves
-from bootstrap.events import Event, Stamped, encode
+from bootstrap.core.clock import SystemClock
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.run.events import Event, Stamped, encode
 from bootstrap.steps import waves
 from bootstrap.steps.access import ClusterAccess
 from tests.argo_objects import COMMIT, REPO

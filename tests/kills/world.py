@@ -14,7 +14,7 @@ import psutil
 
 from bootstrap.aws.errors import AwsError
 from bootstrap.config.load import load
-from bootstrap.errors import TemporaryError
+from bootstrap.core.errors import TemporaryError
 from bootstrap.local.layout import Layout
 from bootstrap.terraform.stack import notes
 from bootstrap.terraform.survivor import survivor

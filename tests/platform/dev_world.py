@@ -20,9 +20,9 @@ import boto3
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.inventory import inventory, owner
-from bootstrap.clock import SystemClock
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, TerraformConfig
+from bootstrap.core.clock import SystemClock
 from bootstrap.local.aws import override
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.plan import Done

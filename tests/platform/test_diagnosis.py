@@ -31,8 +31,8 @@ import pytest
 
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
+from bootstrap.core.errors import BootstrapError
 from bootstrap.diagnosis import Outlook, Verdict, diagnose
-from bootstrap.errors import BootstrapError
 from bootstrap.kubernetes.argo import Expected
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import (

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bootstrap.errors import LeftoverError
+from bootstrap.core.errors import LeftoverError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, POD, Key, is_true, name
 from bootstrap.local.layout import Layout

@@ -13,10 +13,10 @@ import pytest
 
 from bootstrap.aws.errors import CURE_CREDENTIALS
 from bootstrap.config.model import Fallback, Generate, Seed
-from bootstrap.context import Force
-from bootstrap.errors import LockedError, ToolError
-from bootstrap.events import Notice, StepProgress
+from bootstrap.core.errors import LockedError, ToolError
 from bootstrap.local.aws import override
+from bootstrap.run.context import Force
+from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.terraform.shortage import Shortage, default_zone

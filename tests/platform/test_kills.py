@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ToolError
-from bootstrap.events import Notice
+from bootstrap.core.errors import ToolError
+from bootstrap.run.events import Notice
 from bootstrap.steps import destroy, leftovers
 from tests.aws_edge import Cut, Edge, Fault, edge
 from tests.platform.dev_world import Dev, dev, local_aws

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bootstrap.clock import Clock, SystemClock
+from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.errors import (

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import gitops as tree
 from bootstrap.config.load import load
-from bootstrap.lint import graph, rules, tree
+from bootstrap.lint import graph, rules
 from bootstrap.lint.model import Tree
 from bootstrap.lint.order import Before, renumber
 from bootstrap.lint.rules import order

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.load import load
-from bootstrap.errors import ConfigError, ToolError
+from bootstrap.core.errors import ConfigError, ToolError
+from bootstrap.gitops import read
+from bootstrap.gitops.programs import Programs
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, name
 from bootstrap.lint import graph, rules
 from bootstrap.lint.model import BY_ESO, App, Tree
-from bootstrap.lint.tree import read
-from bootstrap.lint.tree.programs import Programs
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config
 from bootstrap.local.upstream.offline import serve

@@ -21,9 +21,10 @@ import psutil
 import pytest
 import yaml
 
-from bootstrap.clock import SystemClock
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, Node
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.wait import Observation, until
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.errors import Forbidden
@@ -50,7 +51,6 @@ from bootstrap.local.aws import override
 from bootstrap.local.platform import PartStatus, Platform
 from bootstrap.local.supervisor.process import marked
 from bootstrap.local.toolchain import Toolchain
-from bootstrap.wait import Observation, until
 
 pytestmark = pytest.mark.platform
 

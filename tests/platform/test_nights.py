@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 from bootstrap.steps import lifetime, terraform
 from tests.api_server import TOOLCHAIN
 from tests.aws_edge import Cut, Edge, Fault, edge

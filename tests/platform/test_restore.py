@@ -14,8 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment, Generate, Seed
-from bootstrap.context import Context
-from bootstrap.errors import ProblemsError
+from bootstrap.core.errors import ProblemsError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import CONFIG_MAP, NAMESPACE, NODE, SECRET, VOLUME, Json, Key, Kind
 from bootstrap.local import ports
@@ -31,6 +30,7 @@ from bootstrap.local.pki import Pki
 from bootstrap.local.platform import PROGRAMS
 from bootstrap.local.site import Site
 from bootstrap.recovery import etcd
+from bootstrap.run.context import Context
 from bootstrap.steps import backup, restore, seeds
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.restore import Wish

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from bootstrap.aws.secret_age import MADE
-from bootstrap.clock import SystemClock
 from bootstrap.config.model import Generate, Seed
+from bootstrap.core.clock import SystemClock
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import SECRET, Json, Key
 from bootstrap.plan import build_rotate
-from bootstrap.runner import Runner
+from bootstrap.run.runner import Runner
 from bootstrap.steps import access
 from bootstrap.steps.rotate import Rotation
 from tests import aws_context

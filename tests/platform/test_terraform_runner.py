@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bootstrap.clock import SystemClock
 from bootstrap.config.model import Generate, Seed, TerraformConfig
-from bootstrap.errors import Interrupted, LockedError, ToolError
-from bootstrap.events import Event, Notice, ResourceChanged, StepProgress
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.errors import Interrupted, LockedError, ToolError
 from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.run.events import Event, Notice, ResourceChanged, StepProgress
 from bootstrap.steps import backend, destroy, leftovers, preflight, seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.steps.terraform import Outputs
@@ -298,7 +298,7 @@ DOOMED = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from bootstrap.events import StepProgress
+from bootstrap.run.events import StepProgress
 from bootstrap.steps import backend, terraform
 from tests.platform.test_terraform_runner import project
 

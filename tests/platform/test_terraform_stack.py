@@ -26,15 +26,15 @@ import pytest
 from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.inventory import Found, Owner, Proof
-from bootstrap.clock import SystemClock
 from bootstrap.config.load import load
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.wait import Observation, until
 from bootstrap.local.aws import override
 from bootstrap.local.aws.server import STATE_FILE
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.toolchain.make import cli_config
 from bootstrap.local.toolchain.provider import unpack_provider
 from bootstrap.terraform.variables import variables
-from bootstrap.wait import Observation, until
 
 ROOT = Path(__file__).parents[2]
 STATE = {"bucket": "state", "key": "local/terraform.tfstate"}

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import doctor
-from bootstrap.errors import Interrupted
+from bootstrap.checks import probes as doctor
+from bootstrap.core.errors import Interrupted
 from bootstrap.local.toolchain import Toolchain, make, process
 from bootstrap.local.toolchain.keys import module_version
 from bootstrap.local.toolchain.locate import replacement

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
 from bootstrap.kubernetes.render import Chart, Release, helm_template, kustomize_build

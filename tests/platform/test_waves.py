@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.clock import SystemClock
 from bootstrap.config.model import Gitops, Waves
-from bootstrap.context import Context
-from bootstrap.events import Event, WaveFinished, WaveStarted
+from bootstrap.core.clock import SystemClock
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.plan import Done
+from bootstrap.run.context import Context
+from bootstrap.run.events import Event, WaveFinished, WaveStarted
 from bootstrap.steps import waves
 from bootstrap.steps.access import ClusterAccess
 from tests.api_server import Server, eventually, ready

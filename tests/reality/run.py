@@ -25,8 +25,8 @@ from typing import Any
 
 import yaml
 
-from bootstrap import gitops
 from bootstrap.config.load import load
+from bootstrap.gitops import applications as gitops
 from bootstrap.local.platform import Platform
 from bootstrap.local.supervisor.identity import find
 from bootstrap.local.supervisor.records import Records

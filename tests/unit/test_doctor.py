@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import doctor
-from bootstrap.doctor import Check, Probe, Range
-from bootstrap.errors import ToolError
+from bootstrap.checks import probes as doctor
+from bootstrap.checks.probes import Check, Probe, Range
+from bootstrap.core.errors import ToolError
 
 FITTING = Range((1, 10), (2,))
 

@@ -27,38 +27,54 @@ KNOW_LOCAL = ("bootstrap.local", "bootstrap.targets.local")
 
 # What a layer must not import, besides the local platform.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
-    "bootstrap.errors": ("bootstrap",),
-    "bootstrap.clock": ("bootstrap",),
-    "bootstrap.events": ("bootstrap",),
-    "bootstrap.redact": ("bootstrap",),
+    "bootstrap.core.errors": ("bootstrap",),
+    "bootstrap.core.clock": ("bootstrap",),
+    "bootstrap.run.events": ("bootstrap",),
+    "bootstrap.core.redact": ("bootstrap",),
     "bootstrap.config.model": ("bootstrap",),
     "bootstrap.kubernetes": (
-        *("bootstrap.steps", "bootstrap.plan", "bootstrap.runner", "bootstrap.targets", "bootstrap.aws"),
-        *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.report"),
+        *("bootstrap.steps", "bootstrap.plan", "bootstrap.run.runner", "bootstrap.targets", "bootstrap.aws"),
+        *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.render.report"),
     ),
     "bootstrap.diagnosis": (
-        *("bootstrap.steps", "bootstrap.plan", "bootstrap.runner", "bootstrap.targets", "bootstrap.aws"),
-        *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.report", "bootstrap.lint"),
+        *("bootstrap.steps", "bootstrap.plan", "bootstrap.run.runner", "bootstrap.targets", "bootstrap.aws"),
+        *(
+            "bootstrap.render",
+            "bootstrap.commands",
+            "bootstrap.cli",
+            "bootstrap.render.report",
+            "bootstrap.lint",
+        ),
     ),
     "bootstrap.aws": (
         *(
             "bootstrap.steps",
             "bootstrap.plan",
-            "bootstrap.runner",
+            "bootstrap.run.runner",
             "bootstrap.targets",
             "bootstrap.kubernetes",
         ),
-        *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.report"),
+        *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.render.report"),
     ),
-    "bootstrap.terraform": ("bootstrap.steps", "bootstrap.plan", "bootstrap.runner", "bootstrap.kubernetes"),
+    "bootstrap.terraform": (
+        "bootstrap.steps",
+        "bootstrap.plan",
+        "bootstrap.run.runner",
+        "bootstrap.kubernetes",
+    ),
     "bootstrap.steps": (
-        *("bootstrap.runner", "bootstrap.targets.aws", "bootstrap.targets.local", "bootstrap.render"),
-        *("bootstrap.commands", "bootstrap.cli", "bootstrap.report"),
+        *("bootstrap.run.runner", "bootstrap.targets.aws", "bootstrap.targets.local", "bootstrap.render"),
+        *("bootstrap.commands", "bootstrap.cli", "bootstrap.render.report"),
     ),
-    "bootstrap.plan": ("bootstrap.runner", "bootstrap.targets.aws", "bootstrap.render", "bootstrap.commands"),
-    "bootstrap.runner": ("bootstrap.steps", "bootstrap.render", "bootstrap.commands", "bootstrap.cli"),
-    "bootstrap.render": ("bootstrap.steps", "bootstrap.runner", "bootstrap.commands", "bootstrap.cli"),
-    "bootstrap.local": ("bootstrap.runner", "bootstrap.commands", "bootstrap.cli", "bootstrap.render"),
+    "bootstrap.plan": (
+        "bootstrap.run.runner",
+        "bootstrap.targets.aws",
+        "bootstrap.render",
+        "bootstrap.commands",
+    ),
+    "bootstrap.run.runner": ("bootstrap.steps", "bootstrap.render", "bootstrap.commands", "bootstrap.cli"),
+    "bootstrap.render": ("bootstrap.steps", "bootstrap.run.runner", "bootstrap.commands", "bootstrap.cli"),
+    "bootstrap.local": ("bootstrap.run.runner", "bootstrap.commands", "bootstrap.cli", "bootstrap.render"),
 }
 
 # Imported by `--help`: these load nothing that takes time.
@@ -103,7 +119,7 @@ def uses(module: str) -> list[tuple[str, int]]:
 
 
 def test_the_walk_sees_modules() -> None:
-    assert {"bootstrap.runner", "bootstrap.steps.terraform", "bootstrap.local"} <= MODULES.keys()
+    assert {"bootstrap.run.runner", "bootstrap.steps.terraform", "bootstrap.local"} <= MODULES.keys()
     assert "bootstrap.steps.access" in {name for name, _ in uses("bootstrap.plan")}, "imports in functions"
 
 

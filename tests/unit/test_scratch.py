@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.lint.tree.programs import Programs
-from bootstrap.scratch import scratch
+from bootstrap.core.scratch import scratch
+from bootstrap.gitops.programs import Programs
 from bootstrap.targets.base import Tools
 
 HOLDER = """
 import sys
-from bootstrap.scratch import scratch
+from bootstrap.core.scratch import scratch
 with scratch("other") as folder:
     (folder / "left").write_text("x")
     print(folder, flush=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap.errors import UsageError
+from bootstrap.core.errors import UsageError
 from bootstrap.lint.draw import mermaid, svg
 from bootstrap.lint.draw.model import Drawing, drawing
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bootstrap.core.xml import escaped
 from bootstrap.lint.draw.layout import BOX_HEIGHT, LETTER, ROW, Layout, Point, Spot, lay_out
 from bootstrap.lint.draw.model import Arrow, Box, Drawing
-from bootstrap.xml import escaped
 
 MARGIN = 24.0
 HEAD = 64.0  # height of title and legend

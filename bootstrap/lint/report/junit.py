@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only writes here; nothing foreign is parsed
 
+from bootstrap.core.xml import clean
 from bootstrap.lint.model import Finding, Unchecked
 from bootstrap.lint.report import Report
 from bootstrap.lint.report.sarif import cure, message
-from bootstrap.xml import clean
 
 
 def encode(report: Report) -> str:

@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
 
 
 def main() -> int:

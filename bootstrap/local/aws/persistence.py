@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 
 State = dict[str, Any]  # moto module → account → region → backend
 

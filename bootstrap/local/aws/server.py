@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import PreflightError, Problem
+from bootstrap.core.errors import PreflightError, Problem
 from bootstrap.local.aws import mends
 
 STATE_FILE = "aws.state"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bootstrap.errors import UsageError
+from bootstrap.core.errors import UsageError
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 

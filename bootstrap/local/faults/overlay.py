@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from bootstrap.config.model import Environment
-from bootstrap.errors import UsageError
-from bootstrap.gitops import AppManifest, find, load, repository_root
+from bootstrap.core.errors import UsageError
+from bootstrap.gitops.applications import AppManifest, find, load, repository_root
 from bootstrap.kubernetes.argo import CASCADE, WAVE
 from bootstrap.local.faults.fault import Fault, Rehearsal
 from bootstrap.local.faults.mishaps import Order

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import AlreadyExists
 from bootstrap.kubernetes.objects import NODE, Json, Key, name, spec

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
 from bootstrap.local.network.answers import answer
 from bootstrap.local.network.routes import Forward, Simulate
 

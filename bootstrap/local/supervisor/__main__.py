@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from bootstrap.clock import SystemClock
+from bootstrap.core.clock import SystemClock
 from bootstrap.local.layout import Layout
 from bootstrap.local.supervisor.daemon import Supervisor
 from bootstrap.local.supervisor.probe import answers

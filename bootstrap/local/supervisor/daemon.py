@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from bootstrap.clock import Clock
+from bootstrap.core.clock import Clock
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.layout import Layout

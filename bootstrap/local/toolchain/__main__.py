@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from bootstrap.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError
 from bootstrap.local.toolchain import Toolchain
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 
-from bootstrap import doctor
-from bootstrap.doctor import Check, Probe, dotted
+from bootstrap.checks import probes as doctor
+from bootstrap.checks.probes import Check, Probe, dotted
 from bootstrap.local.toolchain import golang
 from bootstrap.local.toolchain.locate import Toolchain
 from bootstrap.local.toolchain.recipes import GO_MINIMUM, GO_WHEEL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootstrap.errors import PermanentError, TemporaryError, ToolError
+from bootstrap.core.errors import PermanentError, TemporaryError, ToolError
 
 LINES = 12  # shown to people
 _NETWORK = (

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap import cachefolder
-from bootstrap.clock import Clock, SystemClock
-from bootstrap.errors import Interrupted, PreflightError, Problem
+from bootstrap.core import cachefolder
+from bootstrap.core.clock import Clock, SystemClock
+from bootstrap.core.errors import Interrupted, PreflightError, Problem
 from bootstrap.local.toolchain import caches, golang, versions
 from bootstrap.local.toolchain.make import Workshop, complete, make, product
 from bootstrap.local.toolchain.recipes import RECIPES, GoTool, OnPath, Recipe, TerraformWheel

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from bootstrap.errors import Interrupted
+from bootstrap.core.errors import Interrupted
 from bootstrap.local.toolchain.work import Work
 
 POLL = 0.3  # seconds

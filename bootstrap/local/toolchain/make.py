@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap.doctor import dotted
-from bootstrap.errors import ToolError
+from bootstrap.checks.probes import dotted
+from bootstrap.core.errors import ToolError
 from bootstrap.local.toolchain import failures, golang, lock, process, provider, share, wheels
 from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps
 from bootstrap.local.toolchain.recipes import (

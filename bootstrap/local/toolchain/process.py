@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from bootstrap.errors import Interrupted
+from bootstrap.core.errors import Interrupted
 from bootstrap.local.toolchain.work import Work
 
 HEARTBEAT = 10.0  # seconds between progress lines

@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 
 VERSION = "3.39.0"
 PLATFORM = "linux_amd64"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bootstrap.doctor import Range
+from bootstrap.checks.probes import Range
 from bootstrap.local.toolchain import provider
 
 GO_MINIMUM = (1, 25, 5)

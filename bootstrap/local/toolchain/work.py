@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bootstrap.clock import Clock, SystemClock
+from bootstrap.core.clock import Clock, SystemClock
 
 
 def _silent(_: str) -> None:

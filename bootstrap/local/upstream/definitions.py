@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from yaml import YAMLError
 
-from bootstrap.errors import ConfigError, Problem
+from bootstrap.core.errors import ConfigError, Problem
 from bootstrap.kubernetes.documents import documents
 from bootstrap.targets.base import UNKNOWN
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 
 # No hook, no file watcher and no shared index: each of them would write into the user's repository.
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.config.model import Gitops
+from bootstrap.core.scratch import scratch
 from bootstrap.local.upstream import journal
 from bootstrap.local.upstream.authority import Authority, write_bundle
 from bootstrap.local.upstream.config import Config, environment
@@ -16,7 +17,6 @@ from bootstrap.local.upstream.proxy import ProxyServer
 from bootstrap.local.upstream.services import Router
 from bootstrap.local.upstream.snapshot import snapshot
 from bootstrap.local.upstream.world import Network
-from bootstrap.scratch import scratch
 from bootstrap.targets.base import Outside
 
 

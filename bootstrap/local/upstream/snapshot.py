@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bootstrap.errors import ConfigError, Problem
-from bootstrap.gitops import repository_root
+from bootstrap.core.errors import ConfigError, Problem
+from bootstrap.core.scratch import scratch
+from bootstrap.gitops.applications import repository_root
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.demand import Demand, collect
 from bootstrap.local.upstream.git import Git
 from bootstrap.local.upstream.versions import inside
-from bootstrap.scratch import scratch
 
 REPOSITORY = "repository.git"
 DEMAND = "demand.json"

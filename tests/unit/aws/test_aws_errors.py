@@ -18,7 +18,7 @@ from botocore.retries import standard
 import bootstrap
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import CURE_NETWORK, AwsBusy, AwsError, Throttled, translate
-from bootstrap.errors import BootstrapError, PermanentError, TemporaryError
+from bootstrap.core.errors import BootstrapError, PermanentError, TemporaryError
 
 # What a network or an overloaded service does; everything else would only fail again.
 PASSES = {

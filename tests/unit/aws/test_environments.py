@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from bootstrap import duration
 from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Record, decode, encode, expired, find, stamp
+from bootstrap.core import duration
 from tests.aws_context import REGION, client, environment
 
 KEPT = ("backups", "zones")

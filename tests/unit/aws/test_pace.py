@@ -6,8 +6,8 @@ import pytest
 
 from bootstrap.aws.errors import AwsError, Throttled
 from bootstrap.aws.pace import Pace
-from bootstrap.clock import FakeClock
-from bootstrap.errors import Interrupted
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import Interrupted
 
 
 def pace(clock: FakeClock, **options: int) -> Pace:

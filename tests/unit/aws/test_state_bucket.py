@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from bootstrap.aws import state_bucket
 from bootstrap.aws.api import Api
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.local.aws.mends import bucket_policies
 from tests.aws_context import ACCOUNT, REGION, client
 

@@ -17,9 +17,9 @@ from moto import mock_aws
 from bootstrap.commands import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment, Generate, Seed
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.plan import Done, Plan, Step
+from bootstrap.run.context import Context
 from bootstrap.steps import access, keep, rotate, seeds
 from bootstrap.steps.rotate import Rotation
 from bootstrap.steps.terraform import Outputs

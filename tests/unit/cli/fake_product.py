@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap import cli, doctor, plan, preview, status, targets
-from bootstrap import events as ev
+from bootstrap import cli, plan, preview, targets
+from bootstrap.checks import probes as doctor
+from bootstrap.checks.probes import Check
 from bootstrap.config.model import Environment
-from bootstrap.context import Context
-from bootstrap.doctor import Check
-from bootstrap.errors import Interrupted, StuckError
+from bootstrap.core.errors import Interrupted, StuckError
 from bootstrap.plan import Done, Plan, Step
+from bootstrap.run import events as ev
+from bootstrap.run.context import Context
+from bootstrap.status import model as status
 from bootstrap.steps import backend, lock
 from bootstrap.targets.base import Target
 from tests.aws_context import client

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from bootstrap import cli, errors
+from bootstrap import cli
 from bootstrap.commands.execute import _close, _no_place
-from bootstrap.errors import Problem
+from bootstrap.core import errors
+from bootstrap.core.errors import Problem
 from tests.unit.cli.fake_product import CANARY, lay_out
 
 REPOSITORY = Path(__file__).parents[3]

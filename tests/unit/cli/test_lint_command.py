@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bootstrap import cli, targets
+from bootstrap import gitops as reader
 from bootstrap.lint import graph, rules, run
-from bootstrap.lint import tree as reader
 from bootstrap.lint.files import read
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding, Location, Rule, Severity, Tree, Unchecked

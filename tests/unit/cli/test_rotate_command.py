@@ -13,15 +13,17 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from bootstrap import cli, doctor, preview, status, targets
+from bootstrap import cli, preview, targets
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Record, write
 from bootstrap.aws.secret_age import MADE
+from bootstrap.checks import probes as doctor
 from bootstrap.commands.options import RotateOptions
 from bootstrap.config.load import load
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.status import model as status
 from bootstrap.steps import access, backend, lock
 from bootstrap.steps.rotate import ROTATING
 from bootstrap.targets.base import Target

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, Taint
 from bootstrap.config.tree import parse
-from bootstrap.errors import ConfigError, Problem
+from bootstrap.core.errors import ConfigError, Problem
 
 GOOD = """\
 project: eco2

@@ -13,11 +13,11 @@ from bootstrap import targets
 from bootstrap.commands import diagnose
 from bootstrap.commands.options import DiagnoseOptions
 from bootstrap.config.model import Environment, Waves
+from bootstrap.core.errors import StuckError, UsageError
 from bootstrap.diagnosis.picture import Picture, encode
-from bootstrap.errors import StuckError, UsageError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import Unreachable
-from bootstrap.status import Part
+from bootstrap.status.model import Part
 from tests.argo_objects import COMMIT, application, root
 from tests.fakes import environment, target
 from tests.kubernetes_fake import FakeServer

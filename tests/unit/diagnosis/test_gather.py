@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.model import Environment
+from bootstrap.core.errors import UsageError
 from bootstrap.diagnosis import diagnose
 from bootstrap.diagnosis.gather import gather, members
 from bootstrap.diagnosis.picture import Pending
 from bootstrap.diagnosis.survey import Focus, choose, take
-from bootstrap.errors import UsageError
 from bootstrap.kubernetes.errors import ClusterError, Forbidden, Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, EXTERNAL_SECRET, Json, Kind, name
 from bootstrap.kubernetes.transport import Request

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import reduce
 
-from bootstrap import events as ev
-from bootstrap import report
+from bootstrap.render import report
 from bootstrap.render.view import RunView, see
+from bootstrap.run import events as ev
 
 CHAIN = ("Application web", "Pod web/web-x")
 

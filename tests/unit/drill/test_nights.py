@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.core.errors import SlowerError
 from bootstrap.drill import judge, junit, ledger
 from bootstrap.drill.model import Night, Regression, rto, waves
-from bootstrap.errors import SlowerError
-from bootstrap.events import (
+from bootstrap.render.view import RunView, see
+from bootstrap.run.events import (
     PlannedStep,
     RunStarted,
     SmokeChecked,
@@ -23,7 +24,6 @@ from bootstrap.events import (
     WaveFinished,
     WaveStarted,
 )
-from bootstrap.render.view import RunView, see
 
 NIGHT = Night("20260101T000000Z", "dev", "aws", "2026-01-01T00:00:00Z", 100.0, 40.0, 0, 0, {0: 5.0, 10: 30.0})
 SLOW = replace(NIGHT, run="20260102T000000Z", rto=200.0, waves={0: 5.0, 10: 130.0})

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.model import Gitops
-from bootstrap.errors import ConfigError
-from bootstrap.gitops import AppManifest, chart_of, find, load, parse, repository_root
+from bootstrap.core.errors import ConfigError
+from bootstrap.gitops.applications import AppManifest, chart_of, find, load, parse, repository_root
 from bootstrap.kubernetes.render import Chart, Parameter
 
 OURS = "https://git.example.com/eco2/platform.git"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.clock import Clock, SystemClock
-from bootstrap.errors import ProblemsError, TemporaryError
+from bootstrap.core.clock import Clock, SystemClock
+from bootstrap.core.errors import ProblemsError, TemporaryError
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.errors import Busy, ClusterError, Invalid
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from bootstrap.clock import FakeClock
+from bootstrap.core.clock import FakeClock
 from bootstrap.kubernetes import client, watch
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import ClusterError, Expired, NotFound

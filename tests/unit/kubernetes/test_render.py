@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 from bootstrap.kubernetes.render import Chart, Parameter, Release, helm_template, kustomize_build
 
 CHART = Chart("https://charts.example.com", "ingress", "1.2.3")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from urllib3 import exceptions
 
-from bootstrap.errors import PermanentError, TemporaryError
+from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import (
     AlreadyExists,

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.clock import FakeClock
-from bootstrap.errors import DeadlineError, Interrupted
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import DeadlineError, Interrupted
+from bootstrap.core.wait import Observation
 from bootstrap.kubernetes import watch
 from bootstrap.kubernetes.client import ALIVE, Listing
 from bootstrap.kubernetes.errors import Busy, Expired, Forbidden, NotServed, Unreachable
@@ -31,7 +32,6 @@ from bootstrap.kubernetes.watch import (
     Stop,
     follow,
 )
-from bootstrap.wait import Observation
 from tests.kubernetes_fake import FakeServer
 
 Script = list[Any]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.errors import UsageError
+from bootstrap.core.errors import UsageError
 from bootstrap.lint.draw import form_of, mermaid, svg
 from bootstrap.lint.draw.layout import BOX_HEIGHT, GAP, lay_out
 from bootstrap.lint.draw.model import Arrow, Box, Drawing, drawing

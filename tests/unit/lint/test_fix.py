@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.errors import LintError
+from bootstrap.core.errors import LintError
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.documents import located
 from bootstrap.kubernetes.objects import name

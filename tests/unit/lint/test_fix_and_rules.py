@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.errors import LintError
+from bootstrap.core.errors import LintError
 from bootstrap.lint import fix, graph, rules
 from bootstrap.lint.model import Finding, Manifest, Tree
 from bootstrap.lint.order import Before

@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bootstrap.gitops import schemas
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.policy import ANNOTATIONS_LIMIT, applied_size, check
-from bootstrap.lint.tree import schemas
 from tests.lint_objects import tree
 
 AUTOMATED = "automated: {prune: true, selfHeal: true}, retry: {limit: 5}"

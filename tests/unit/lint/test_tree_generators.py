@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.gitops import generators as made
+from bootstrap.gitops.checkout import Checkout
+from bootstrap.gitops.generators import Generators, combined, flat, merge, normalized, selects
+from bootstrap.gitops.problems import Unknown, Wrong
+from bootstrap.gitops.programs import Programs
+from bootstrap.gitops.sets import step_of
+from bootstrap.gitops.store import Store
+from bootstrap.gitops.templates import Templates, fast, require_keys
 from bootstrap.kubernetes.objects import Json
-from bootstrap.lint.tree import generators as made
-from bootstrap.lint.tree.checkout import Checkout
-from bootstrap.lint.tree.generators import Generators, combined, flat, merge, normalized, selects
-from bootstrap.lint.tree.problems import Unknown, Wrong
-from bootstrap.lint.tree.programs import Programs
-from bootstrap.lint.tree.sets import step_of
-from bootstrap.lint.tree.store import Store
-from bootstrap.lint.tree.templates import Templates, fast, require_keys
 from bootstrap.targets.base import Tools
 
 NOBODY = Tools(Path("/nowhere/terraform"), Path("/nowhere/helm"), Path("/nowhere/kustomize"))

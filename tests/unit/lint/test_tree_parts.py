@@ -13,18 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.config.load import load
+from bootstrap.gitops import directory, facts, outside, schemas, store
+from bootstrap.gitops.checkout import Checkout, join
+from bootstrap.gitops.closure import trace
+from bootstrap.gitops.patterns import glob, substitute
+from bootstrap.gitops.piece import Source
+from bootstrap.gitops.problems import Unknown, Wrong
+from bootstrap.gitops.release import Files, Release, release
+from bootstrap.gitops.scope import api_versions, cluster_wide
+from bootstrap.gitops.store import Store, digest
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Kind
 from bootstrap.lint.model import LEFT_OUT
-from bootstrap.lint.tree import directory, facts, outside, schemas, store
-from bootstrap.lint.tree.checkout import Checkout, join
-from bootstrap.lint.tree.closure import trace
-from bootstrap.lint.tree.patterns import glob, substitute
-from bootstrap.lint.tree.piece import Source
-from bootstrap.lint.tree.problems import Unknown, Wrong
-from bootstrap.lint.tree.release import Files, Release, release
-from bootstrap.lint.tree.scope import api_versions, cluster_wide
-from bootstrap.lint.tree.store import Store, digest
 from tests.manifests import ROOT, published
 
 # -- patterns --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.errors import StuckError
+from bootstrap.core.errors import StuckError
 from bootstrap.local import ports
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired

@@ -12,8 +12,8 @@ import yaml
 
 from bootstrap.config.load import load as configuration
 from bootstrap.config.model import Environment
+from bootstrap.core.errors import UsageError
 from bootstrap.diagnosis.causes.catalogue import BY_ID
-from bootstrap.errors import UsageError
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json, Key, Kind, dig, name
 from bootstrap.local.faults import fault as faults

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from bootstrap.errors import TemporaryError
+from bootstrap.core.errors import TemporaryError
 from bootstrap.kubernetes.objects import Json
 from bootstrap.local.network.answers import answer
 from bootstrap.local.network.egress import Egress, Gate

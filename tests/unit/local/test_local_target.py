@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bootstrap import doctor
+from bootstrap.checks import probes as doctor
 from bootstrap.config.model import Environment
-from bootstrap.errors import PermanentError, PreflightError, UsageError
+from bootstrap.core.errors import PermanentError, PreflightError, UsageError
 from bootstrap.local import ports
 from bootstrap.local.platform import Platform, last_words
 from bootstrap.local.supervisor.process import PLATFORM

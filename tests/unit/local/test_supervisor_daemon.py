@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import FakeClock
+from bootstrap.core.clock import FakeClock
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.layout import Layout

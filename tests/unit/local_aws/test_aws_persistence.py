@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.core.base_backend import BackendDict
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 from bootstrap.local.aws import persistence
 from tests.unit.local_aws.machines import Mend, place
 

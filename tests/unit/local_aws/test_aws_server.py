@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import PreflightError, ToolError
+from bootstrap.core.errors import PreflightError, ToolError
 from bootstrap.local.aws import mends, server
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ToolError
+from bootstrap.core.errors import ToolError
 from bootstrap.local.toolchain import provider
 
 PROGRAM = f"terraform-provider-aws_v{provider.VERSION}_x5"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap import gitops
 from bootstrap.config.load import load
+from bootstrap.gitops import applications as gitops
 from tests.manifests import APIS, APPS, MANIFESTS, ROOT, WAVES, app, charts, read, sources, spec
 
 CONFIG = load(ROOT / "bootstrap.yaml", "dev")

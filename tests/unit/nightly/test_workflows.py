@@ -13,8 +13,8 @@ import click
 import pytest
 import yaml
 
-from bootstrap import duration
 from bootstrap.cli import cli
+from bootstrap.core import duration
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

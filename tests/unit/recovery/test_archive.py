@@ -11,9 +11,9 @@ from moto import mock_aws
 
 from bootstrap import plan
 from bootstrap.aws.environments import Lifetime
-from bootstrap.clock import FakeClock
 from bootstrap.config.model import Archive
-from bootstrap.errors import PreflightError
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import PreflightError
 from bootstrap.recovery.store import Store
 from bootstrap.recovery.vault import Vault
 from bootstrap.steps import archive, lifetime

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.recovery import manifest
 from bootstrap.recovery.manifest import Consent, EtcdStatus, Manifest, Part, SeedMark
 from tests.aws_context import ACCOUNT, REGION, environment

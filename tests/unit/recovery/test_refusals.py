@@ -16,15 +16,15 @@ from moto import mock_aws
 
 from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
-from bootstrap.clock import FakeClock
 from bootstrap.config.model import Backup, Environment, Generate, Seed
-from bootstrap.context import Context
-from bootstrap.errors import PermanentError, PreflightError
-from bootstrap.events import Notice
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import PermanentError, PreflightError
 from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.recovery.keys import FileKey, KmsKey
 from bootstrap.recovery.manifest import Consent, EtcdStatus
 from bootstrap.recovery.vault import vault
+from bootstrap.run.context import Context
+from bootstrap.run.events import Notice
 from bootstrap.steps import access, backup, preflight, restore
 from bootstrap.steps.backup import Stored
 from bootstrap.steps.restore import Rebuilding, Wish

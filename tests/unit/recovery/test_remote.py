@@ -13,11 +13,11 @@ import pytest
 from moto import mock_aws
 
 from bootstrap.aws.api import Api
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
+from bootstrap.core.wait import Observation
 from bootstrap.recovery import remote
 from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.recovery.store import Store
-from bootstrap.wait import Observation
 from tests.aws_context import client
 
 TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}

@@ -14,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bootstrap import events as ev
-from bootstrap import gitops, preview
-from bootstrap.clock import FakeClock
+from bootstrap import preview
 from bootstrap.config.model import OFF
-from bootstrap.errors import Problem
-from bootstrap.events import PlannedStep
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import Problem
+from bootstrap.gitops import applications as gitops
 from bootstrap.preview import PlannedWave, Preview, ResourceChange, SeedChange
 from bootstrap.preview import encode as encode_preview
 from bootstrap.preview import render as render_preview
@@ -30,9 +29,11 @@ from bootstrap.render.plain import PlainLines
 from bootstrap.render.summary import summary
 from bootstrap.render.text import duration, table
 from bootstrap.render.view import RunView
-from bootstrap.status import AppStatus, NodeStatus, Part, Status
-from bootstrap.status import encode as encode_status
-from bootstrap.status import render as render_status
+from bootstrap.run import events as ev
+from bootstrap.run.events import PlannedStep
+from bootstrap.status.model import AppStatus, NodeStatus, Part, Status
+from bootstrap.status.model import encode as encode_status
+from bootstrap.status.model import render as render_status
 from tests import fakes
 from tests.conftest import Golden
 from tests.story import BEGINNING, FAILURE, MIDDLE, PLANNED, START, SUCCESS, picture, stamped

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import reduce
 
-from bootstrap import events as ev
 from bootstrap.render import view as v
 from bootstrap.render.view import RunView, see
+from bootstrap.run import events as ev
 from tests.story import BEGINNING, FAILURE, MIDDLE, REST, START, SUCCESS, picture, stamped
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import history, report
-from bootstrap.events import RunFinished, RunStarted, Stamped, WaveFinished, WaveStarted
-from bootstrap.history import Learnt, Stats, learn, stats
+from bootstrap.render import report
 from bootstrap.render.view import RunView, see
+from bootstrap.run import history
+from bootstrap.run.events import RunFinished, RunStarted, Stamped, WaveFinished, WaveStarted
+from bootstrap.run.history import Learnt, Stats, learn, stats
 
 
 def run(folder: Path, name: str, took: dict[int, float], **changes: Any) -> Path:

@@ -6,8 +6,9 @@ import json
 from html import unescape
 from pathlib import Path
 
-from bootstrap import receipt
-from bootstrap.events import (
+from bootstrap.render import receipt
+from bootstrap.render.view import RunView, see
+from bootstrap.run.events import (
     Event,
     ResourceChanged,
     ResourceKept,
@@ -16,7 +17,6 @@ from bootstrap.events import (
     RunStarted,
     Stamped,
 )
-from bootstrap.render.view import RunView, see
 
 TOLD: tuple[Event, ...] = (
     RunStarted("r1", "down", "dev", "aws", ()),

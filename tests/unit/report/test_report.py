@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.render.report import as_data, as_html, span, step_bars, ticks, wave_bars, write
 from bootstrap.render.view import RunView
-from bootstrap.report import as_data, as_html, span, step_bars, ticks, wave_bars, write
 from tests.conftest import Golden
 from tests.story import BEGINNING, FAILURE, MIDDLE, SUCCESS, picture
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import events as ev
-from bootstrap.clock import FakeClock
-from bootstrap.emitter import Emitter
-from bootstrap.redact import MASK, SHORTEST, Secrets
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.redact import MASK, SHORTEST, Secrets
+from bootstrap.run import events as ev
+from bootstrap.run.emitter import Emitter
 from tests.fakes import Log
 
 SECRET = 'p&ss "w0rd"/ü'

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import runfolder
-from bootstrap.errors import LockedError
-from bootstrap.interrupts import on_interrupt
-from bootstrap.lock import held
+from bootstrap.core.errors import LockedError
+from bootstrap.core.interrupts import on_interrupt
+from bootstrap.core.lock import held
+from bootstrap.run import folder as runfolder
 from tests.fakes import environment
 
 

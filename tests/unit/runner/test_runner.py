@@ -11,10 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootstrap import events as ev
-from bootstrap.clock import FakeClock
-from bootstrap.context import Context
-from bootstrap.errors import (
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import (
     DeadlineError,
     Interrupted,
     LockedError,
@@ -24,7 +22,9 @@ from bootstrap.errors import (
     ToolError,
 )
 from bootstrap.plan import Done, Plan, Step
-from bootstrap.runner import ABANDON, GRACE, Outcome, Runner
+from bootstrap.run import events as ev
+from bootstrap.run.context import Context
+from bootstrap.run.runner import ABANDON, GRACE, Outcome, Runner
 from bootstrap.targets.base import Source
 from tests.fakes import Log, context
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from bootstrap.errors import PermanentError
+from bootstrap.core.errors import PermanentError
 from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.steps import backend
 from bootstrap.steps.backend import StateBackend

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import doctor
-from bootstrap.clock import FakeClock
-from bootstrap.context import Context
-from bootstrap.doctor import Check, Probe
-from bootstrap.errors import PreflightError
+from bootstrap.checks import probes as doctor
+from bootstrap.checks.probes import Check, Probe
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import PreflightError
+from bootstrap.run.context import Context
 from bootstrap.steps import checks
 from tests import fakes
 

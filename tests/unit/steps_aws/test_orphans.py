@@ -12,8 +12,8 @@ from moto import mock_aws
 from bootstrap.aws.adoption import FINDERS, HARMLESS, World
 from bootstrap.aws.api import Api
 from bootstrap.config.model import TerraformConfig
-from bootstrap.errors import StuckError, ToolError
-from bootstrap.events import Notice
+from bootstrap.core.errors import StuckError, ToolError
+from bootstrap.run.events import Notice
 from bootstrap.steps.orphans import adopt, adopt_for_destroy, match
 from bootstrap.terraform.creations import Creation, Creations
 from bootstrap.terraform.messages import Planned, Summary

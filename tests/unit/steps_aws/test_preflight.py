@@ -18,8 +18,8 @@ from moto import mock_aws
 from bootstrap.aws import ssm
 from bootstrap.aws.state_file import ids
 from bootstrap.config.model import Environment, Generate, Seed
-from bootstrap.errors import PreflightError, Problem, TemporaryError
-from bootstrap.events import Notice
+from bootstrap.core.errors import PreflightError, Problem, TemporaryError
+from bootstrap.run.events import Notice
 from bootstrap.steps import preflight
 from tests.aws_context import ACCOUNT, NODE, REGION, World, client, environment, world
 

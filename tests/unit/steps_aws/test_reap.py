@@ -17,10 +17,10 @@ from bootstrap.aws.audit import audit
 from bootstrap.aws.environments import Lifetime, Record, stamp
 from bootstrap.aws.inventory import Found
 from bootstrap.config.model import KEEP, Generate, Seed, Teardown
-from bootstrap.errors import LockedError
-from bootstrap.events import ResourceKept
+from bootstrap.core.errors import LockedError
+from bootstrap.core.machine import Place
 from bootstrap.local.aws.mends import bucket_policies, dependencies, load_balancers, nat_gateways, termination
-from bootstrap.machine import Place
+from bootstrap.run.events import ResourceKept
 from bootstrap.steps import keep, leftovers, lifetime, reap
 from bootstrap.steps.backend import STATE_KEY
 from bootstrap.steps.lock import SUFFIX

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from bootstrap import machine
 from bootstrap.aws import run_lock
 from bootstrap.aws.api import Api
 from bootstrap.aws.run_lock import Holder, RunLocked, Seen, Where, Written
-from bootstrap.errors import BootstrapError, LockedError
-from bootstrap.events import Notice, StepProgress
+from bootstrap.core import machine
+from bootstrap.core.errors import BootstrapError, LockedError
 from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import backend, lock
 from bootstrap.steps.backend import StateBackend
 from bootstrap.steps.lock import Keeper

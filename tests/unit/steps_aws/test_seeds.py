@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from bootstrap.aws.seeds import SeedsError
-from bootstrap.clock import FakeClock
 from bootstrap.config.model import Generate, Seed
-from bootstrap.errors import PermanentError, TemporaryError
-from bootstrap.events import StepProgress
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import PermanentError, TemporaryError
+from bootstrap.run.events import StepProgress
 from bootstrap.steps import seeds
 from bootstrap.steps.terraform import Outputs
 from tests.aws_context import World, client, environment, world

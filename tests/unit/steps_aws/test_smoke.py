@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.model import Drill, Smoke
-from bootstrap.emitter import Emitter
-from bootstrap.errors import Interrupted
-from bootstrap.events import Event, SmokeChecked, Stamped
+from bootstrap.core.errors import Interrupted
+from bootstrap.run.emitter import Emitter
+from bootstrap.run.events import Event, SmokeChecked, Stamped
 from bootstrap.steps import smoke
 from tests.aws_context import World, environment, world
 

@@ -12,10 +12,10 @@ import pytest
 from moto import mock_aws
 from moto.ec2.models import ec2_backends
 
-from bootstrap.clock import FakeClock
-from bootstrap.errors import LeftoverError
-from bootstrap.events import ResourceChanged, ResourceLeft
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import LeftoverError
 from bootstrap.local.aws.mends import load_balancers
+from bootstrap.run.events import ResourceChanged, ResourceLeft
 from bootstrap.steps import sweep
 from tests.aws_context import ACCOUNT, REGION, World, client, environment, world
 from tests.aws_resources import OURS, spec

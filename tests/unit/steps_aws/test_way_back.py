@@ -14,10 +14,10 @@ from moto import mock_aws
 
 from bootstrap.aws.api import Api
 from bootstrap.config.model import KEEP, REMOVE, Backup, Generate, Seed, Teardown
-from bootstrap.errors import LeftoverError
-from bootstrap.events import Notice, ResourceChanged, ResourceKept, ResourceLeft
+from bootstrap.core.errors import LeftoverError
 from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.recovery.keys import KmsKey
+from bootstrap.run.events import Notice, ResourceChanged, ResourceKept, ResourceLeft
 from bootstrap.steps import backend, destroy, keep, leftovers, seeds, sweep
 from bootstrap.steps.terraform import Outputs
 from tests.aws_context import World, client, environment, world

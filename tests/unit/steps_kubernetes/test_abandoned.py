@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clock import FakeClock
-from bootstrap.events import Notice
+from bootstrap.core.clock import FakeClock
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import Resource
 from bootstrap.kubernetes.errors import Busy, ClusterError
 from bootstrap.kubernetes.objects import API_SERVICE, NAMESPACE, VALIDATING_WEBHOOKS, Json, Key, Kind
 from bootstrap.kubernetes.transport import Request
+from bootstrap.run.events import Notice
 from bootstrap.steps.abandoned import GRACE, Abandoned, foreign, remaining
 from tests.kubernetes_bench import Bench
 from tests.kubernetes_fake import ARGO, BUILT_IN, ESO

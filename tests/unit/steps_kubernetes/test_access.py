@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import DeadlineError
-from bootstrap.events import StepProgress
+from bootstrap.core.errors import DeadlineError
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.errors import Unreachable, Untrusted
 from bootstrap.kubernetes.transport import Transport
+from bootstrap.run.events import StepProgress
 from bootstrap.steps import access, machines
 from bootstrap.steps.access import ClusterAccess
 from tests.kubernetes_bench import KUBECONFIG, Bench, marker, mode

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from bootstrap.clock import FakeClock
+from bootstrap.core.clock import FakeClock
 from bootstrap.diagnosis.model import Outlook, Verdict
 from bootstrap.kubernetes.waves import Member
 from bootstrap.steps import inquiry

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.errors import DeadlineError, PermanentError
+from bootstrap.core.errors import DeadlineError, PermanentError
 from bootstrap.kubernetes.errors import Busy
 from bootstrap.kubernetes.objects import (
     APPLICATION,

@@ -9,12 +9,12 @@ import pytest
 
 from bootstrap import plan
 from bootstrap.config.model import FAIL, OFF, WARN
-from bootstrap.errors import PreflightError
-from bootstrap.events import Notice
+from bootstrap.core.errors import PreflightError
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding, Location, Severity, Tree
 from bootstrap.lint.report import Report
 from bootstrap.lint.run import Linted
+from bootstrap.run.events import Notice
 from bootstrap.steps import lint
 from bootstrap.steps.planned import GitPlan
 from tests.fakes import Log, context, environment, target

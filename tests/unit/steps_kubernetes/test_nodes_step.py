@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from botocore.stub import Stubber
 
-from bootstrap.errors import DeadlineError, StuckError
-from bootstrap.events import NodeSeen
+from bootstrap.core.errors import DeadlineError, StuckError
 from bootstrap.kubernetes.errors import Conflict, Unreachable
 from bootstrap.kubernetes.objects import NODE, Json, Key
+from bootstrap.run.events import NodeSeen
 from bootstrap.steps import nodes
 from bootstrap.steps.machines import Machines
 from tests.aws_context import client

@@ -16,13 +16,13 @@ from moto import mock_aws
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.secret_age import MADE, due
-from bootstrap.clock import SystemClock
 from bootstrap.config.model import Generate, Seed
-from bootstrap.errors import DeadlineError, Interrupted, PermanentError
-from bootstrap.events import Notice, StepProgress
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.errors import DeadlineError, Interrupted, PermanentError
 from bootstrap.kubernetes.follow import RESTARTED, Hold, followers
 from bootstrap.kubernetes.objects import DEPLOYMENT, EXTERNAL_SECRET, SECRET, Json, Key, Kind
 from bootstrap.plan import Done
+from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import access, rotate, seeds
 from bootstrap.steps.rotate import ROTATING, Followed, Renewed, Rotation
 from bootstrap.steps.terraform import Outputs

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap import status
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.errors import Unreachable
 from bootstrap.kubernetes.snapshot import take
+from bootstrap.status import model as status
 from bootstrap.steps import access
 from tests.argo_objects import COMMIT, application, application_set, root
 from tests.kubernetes_bench import NODES, Bench, node

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bootstrap.aws import ssm
-from bootstrap.errors import DeadlineError, TemporaryError
-from bootstrap.events import Notice
+from bootstrap.core.errors import DeadlineError, TemporaryError
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.argo import TRACKING
 from bootstrap.kubernetes.errors import Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind, name
+from bootstrap.run.events import Notice
 from bootstrap.steps import access, teardown
 from tests.argo_objects import application
 from tests.kubernetes_bench import KUBECONFIG, Bench

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.errors import ProblemsError
-from bootstrap.events import Notice
+from bootstrap.core.errors import ProblemsError
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Json, Key, Kind
+from bootstrap.run.events import Notice
 from bootstrap.steps import verify
 from bootstrap.steps.verify import Verified
 from tests.argo_objects import application, application_set, root

@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.clock import FakeClock
 from bootstrap.config.model import Waves
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import DeadlineError, StuckError
+from bootstrap.core.wait import Observation
 from bootstrap.diagnosis import Outlook, Verdict
-from bootstrap.errors import DeadlineError, StuckError
-from bootstrap.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
-from bootstrap.history import Learnt, Stats
 from bootstrap.kubernetes.errors import Forbidden
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind
 from bootstrap.kubernetes.waves import Planned, WaveState
+from bootstrap.run.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
+from bootstrap.run.history import Learnt, Stats
 from bootstrap.steps import inquiry as waves_inquiry
 from bootstrap.steps import waves
 from bootstrap.steps.waves import Watcher, WavesDone
-from bootstrap.wait import Observation
 from tests.argo_objects import EXPECTED, OLD, application, application_set, root
 from tests.kubernetes_bench import Bench
 

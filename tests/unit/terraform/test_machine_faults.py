@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bootstrap.errors import DeadlineError
+from bootstrap.core.errors import DeadlineError
 from bootstrap.steps import nodes
 from tests.aws_context import client
 from tests.aws_edge import Fault, Refusal, edge

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import LockedError, TemporaryError, ToolError
+from bootstrap.core.errors import LockedError, TemporaryError, ToolError
 from bootstrap.terraform.explain import Lock, StateLocked, age, compact, explain, lock
 from bootstrap.terraform.messages import Diagnostic
 

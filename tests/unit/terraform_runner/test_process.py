@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import SystemClock
+from bootstrap.core.clock import SystemClock
 from bootstrap.terraform.process import Command, Ended, Listener, follow
 
 CLOCK = SystemClock()
@@ -83,7 +83,7 @@ def test_a_missing_program_is_an_error_at_once(tmp_path: Path) -> None:
 PARENT = """
 import sys, threading
 from pathlib import Path
-from bootstrap.clock import SystemClock
+from bootstrap.core.clock import SystemClock
 from bootstrap.terraform.process import Command, Listener, follow
 folder = Path(sys.argv[1])
 child = Command((sys.executable, "-c", sys.argv[2]), folder, {})

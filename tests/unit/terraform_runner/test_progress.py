@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.events import ResourceChanged, StepProgress
+from bootstrap.run.events import ResourceChanged, StepProgress
 from bootstrap.terraform.messages import Failed, Finished, Started, Still, Summary
 from bootstrap.terraform.progress import Reporter, counts
 from tests.aws_context import environment, world

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import SystemClock
-from bootstrap.errors import TemporaryError, ToolError
+from bootstrap.core.clock import SystemClock
+from bootstrap.core.errors import TemporaryError, ToolError
 from bootstrap.terraform.messages import Message, Planned, Summary
 from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.runner import Terraform

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.clock import FakeClock
 from bootstrap.config.model import Environment, Fallback
-from bootstrap.errors import ToolError
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import ToolError
 from bootstrap.terraform.process import TICK
 from bootstrap.terraform.provider_log import MOST, provider_log
 from bootstrap.terraform.refusals import LATEST, PATIENCE, Refusals

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import FakeClock
-from bootstrap.errors import LockedError
-from bootstrap.events import StepProgress
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import LockedError
+from bootstrap.run.events import StepProgress
 from bootstrap.terraform import survivor as module
 from bootstrap.terraform.explain import Lock
 from bootstrap.terraform.survivor import (

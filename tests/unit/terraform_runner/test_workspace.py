@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConfigError
+from bootstrap.core.errors import ConfigError
 from bootstrap.terraform.workspace import LOCK_FILE, OVERRIDE, VARIABLES, Content, prepare
 
 CONTENT = Content("dev", None, {"project": "eco2"})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import Interrupted, PreflightError, TemporaryError, ToolError
+from bootstrap.core.errors import Interrupted, PreflightError, TemporaryError, ToolError
 from bootstrap.local.toolchain import failures, golang, make, wheels
 from bootstrap.local.toolchain.locate import Toolchain, announcement
 from bootstrap.local.toolchain.make import Workshop, cli_config

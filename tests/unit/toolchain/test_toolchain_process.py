@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import FakeClock
-from bootstrap.errors import Interrupted
+from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import Interrupted
 from bootstrap.local.toolchain import process
 from bootstrap.local.toolchain.work import Work
 

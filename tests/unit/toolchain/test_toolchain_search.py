@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import cachefolder
-from bootstrap.doctor import Range
+from bootstrap.checks.probes import Range
+from bootstrap.core import cachefolder
 from bootstrap.local.toolchain import caches, golang, versions
 from bootstrap.local.toolchain.recipes import OnPath
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConfigError
+from bootstrap.core.errors import ConfigError
 from bootstrap.local.upstream.git import Git
 from bootstrap.local.upstream.snapshot import REPOSITORY, Snapshot, current, snapshot
 from tests.canaries import Canaries, leaks

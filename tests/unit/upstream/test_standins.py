@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bootstrap.errors import ConfigError
+from bootstrap.core.errors import ConfigError
 from bootstrap.local.upstream.config import STANDINS
 from bootstrap.local.upstream.definitions import Definition, generic, index, load
 from bootstrap.local.upstream.standin import build_chart, build_file

@@ -1,0 +1,1 @@
+"""Whether this machine and account are fit for a run."""

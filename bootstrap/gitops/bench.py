@@ -1,0 +1,18 @@
+"""What every way of rendering works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootstrap.gitops.checkout import Checkout
+from bootstrap.gitops.outside import World
+from bootstrap.gitops.programs import Programs
+from bootstrap.gitops.store import Store
+
+
+@dataclass(frozen=True)
+class Bench:
+    checkout: Checkout
+    programs: Programs
+    store: Store
+    world: World

@@ -1,0 +1,189 @@
+"""How Argo CD installs a chart: the options of `spec.source.helm` as helm's arguments."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.core.redact import Secrets
+from bootstrap.gitops.patterns import substitute
+from bootstrap.gitops.piece import Source
+from bootstrap.gitops.problems import Unknown, Wrong
+from bootstrap.kubernetes.documents import documents
+
+_OPTIONS = frozenset(
+    (
+        *("releaseName", "namespace", "values", "valuesObject", "valueFiles", "ignoreMissingValueFiles"),
+        *("parameters", "fileParameters", "skipCrds", "skipTests", "skipSchemaValidation", "kubeVersion"),
+        *("apiVersions", "passCredentials", "version"),
+    )
+)
+_TYPED = re.compile(r"true|false|null|-?\d+|\{.*\}", re.DOTALL)  # what --set takes for no text
+_SECRET = re.compile(r"pass|secret|token|key|credential|auth", re.IGNORECASE)
+_RANDOM = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])\S{16,}")
+
+
+@dataclass(frozen=True)
+class Release:
+    """`files` and `set_files` are contents; a value never stands in the arguments of a program."""
+
+    name: str
+    namespace: str
+    kubernetes_version: str
+    api_versions: tuple[str, ...]
+    flags: tuple[str, ...]
+    files: tuple[bytes, ...]
+    set_plain: tuple[tuple[str, str], ...]
+    set_files: tuple[tuple[str, bytes], ...]
+
+    def key(self) -> list[Any]:
+        return [
+            *(
+                self.name,
+                self.namespace,
+                self.kubernetes_version,
+                self.api_versions,
+                self.flags,
+                self.set_plain,
+            ),
+            *([one.decode(errors="replace") for one in self.files],),
+            *([[name, one.decode(errors="replace")] for name, one in self.set_files],),
+        ]
+
+    def arguments(self, folder: Path) -> list[str]:
+        """Of `helm template`; what has to be in a file is written into `folder`, which only we can read."""
+        found = ["--name-template", self.name, "--namespace", self.namespace, *self.flags]
+        found += ["--kube-version", self.kubernetes_version] if self.kubernetes_version else []
+        for number, content in enumerate(self.files):
+            file = folder / f"values-{number}.yaml"
+            file.write_bytes(content)
+            found += ["--values", str(file)]
+        for version in self.api_versions:
+            found += ["--api-versions", version]
+        for name, value in self.set_plain:
+            escaped = value if value.startswith("{") else value.replace(",", r"\,")
+            found += ["--set", f"{name}={escaped}"]
+        for number, (name, content) in enumerate(self.set_files):
+            file = folder / f"parameter-{number}"
+            file.write_bytes(content)
+            found += ["--set-file", f"{name}={file}"]
+        return found
+
+    def hide(self, words: str) -> str:
+        """A message without what looks like a secret among the values."""
+        secrets = Secrets()
+        for content in self.files:
+            try:
+                for value in documents(content):
+                    secrets.add(*_secrets(value))
+            except yaml.YAMLError:
+                secrets.add(
+                    *(
+                        line.partition(":")[2].strip()
+                        for line in content.decode(errors="replace").splitlines()
+                    )
+                )
+        secrets.add(*(content.decode(errors="replace") for _, content in self.set_files))
+        return secrets.redact(words)
+
+
+class Files:
+    """Where value files are. `read(path, ref)` gives the content of one, `ref` being the `$name` it begins
+    with ("" for none); it raises FileNotFoundError for one that is missing."""
+
+    def read(self, path: str, ref: str) -> bytes:
+        raise NotImplementedError
+
+
+def release(source: Source, files: Files, kubernetes_version: str) -> Release:
+    """Without `api_versions`, unless the source names them. Raises Unknown, Wrong."""
+    options = source.options("helm")
+    unknown = sorted(set(options) - _OPTIONS)
+    if unknown:
+        raise Unknown(f"spec.source.helm.{unknown[0]} is not supported here", "set it in the chart's values")
+    if options.get("version") not in {None, "", "v3"}:
+        raise Wrong(f"helm {options['version']} is none of Argo CD 3", "remove spec.source.helm.version")
+    variables = source.variables()
+    contents = list(_value_files(options, files, variables))
+    inline = options.get("valuesObject")
+    if inline:
+        contents.append(json.dumps(inline).encode())
+    elif options.get("values"):
+        contents.append(str(options["values"]).encode())
+    parameters = [
+        (
+            str(one.get("name")),
+            substitute(str(one.get("value") or ""), variables),
+            bool(one.get("forceString")),
+        )
+        for one in options.get("parameters") or ()
+    ]
+    given = {"skipSchemaValidation": "--skip-schema-validation", "skipTests": "--skip-tests"}
+    return Release(
+        name=str(options.get("releaseName") or source.app),
+        namespace=str(options.get("namespace") or source.namespace or "default"),
+        kubernetes_version=str(options.get("kubeVersion") or kubernetes_version),
+        api_versions=tuple(str(one) for one in options.get("apiVersions") or ()),
+        flags=(
+            *(() if options.get("skipCrds") else ("--include-crds",)),
+            *(flag for option, flag in given.items() if options.get(option)),
+        ),
+        files=tuple(contents),
+        set_plain=tuple(
+            (name, value) for name, value, text in parameters if not text and _TYPED.fullmatch(value)
+        ),
+        set_files=(
+            *(
+                (name, value.encode())
+                for name, value, text in parameters
+                if text or not _TYPED.fullmatch(value)
+            ),
+            *_file_parameters(options, files, variables),
+        ),
+    )
+
+
+def _value_files(options: Mapping[str, Any], files: Files, variables: Mapping[str, str]) -> Iterator[bytes]:
+    for given in options.get("valueFiles") or ():
+        try:
+            yield _read(str(given), files, variables)
+        except FileNotFoundError as error:
+            if not options.get("ignoreMissingValueFiles"):
+                cure = "correct valueFiles, add the file, or set ignoreMissingValueFiles"
+                raise Wrong(f"there is no value file {given}", cure) from error
+
+
+def _file_parameters(
+    options: Mapping[str, Any], files: Files, variables: Mapping[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    for one in options.get("fileParameters") or ():
+        try:
+            yield str(one.get("name")), _read(str(one.get("path")), files, variables)
+        except FileNotFoundError as error:
+            raise Wrong(f"there is no file {one.get('path')}", "correct fileParameters, or add it") from error
+
+
+def _read(given: str, files: Files, variables: Mapping[str, str]) -> bytes:
+    if "://" in given:
+        raise Unknown(f"the value file {given} is fetched from elsewhere", "keep the values in Git")
+    ref, _, inside = given.partition("/") if given.startswith("$") else ("", "", given)
+    if ref and ref.strip("${}") in variables:
+        ref, inside = "", given
+    return files.read(substitute(inside, variables), ref.removeprefix("$"))
+
+
+def _secrets(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _secrets(inner, str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets(inner, key)
+    elif isinstance(value, str) and (_SECRET.search(key) or _RANDOM.fullmatch(value)):
+        yield value

@@ -1,0 +1,145 @@
+"""A source of an Application → its objects: which kind of source it is, and whether it can be had here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bootstrap.config.model import Environment
+from bootstrap.gitops import directory
+from bootstrap.gitops.bench import Bench
+from bootstrap.gitops.checkout import join
+from bootstrap.gitops.closure import kustomization
+from bootstrap.gitops.helm import Helm
+from bootstrap.gitops.kustomize import Kustomize
+from bootstrap.gitops.piece import Piece, Source
+from bootstrap.gitops.problems import Unknown, Wrong, understood
+from bootstrap.gitops.store import digest, ours
+from bootstrap.kubernetes.argo import same_repository
+from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
+
+_EXPLICIT = ("helm", "kustomize", "directory", "plugin")
+
+
+class Renderer:
+    """`build_options` are argocd-cm's `kustomize.buildOptions`."""
+
+    def __init__(self, config: Environment, bench: Bench, build_options: str = "") -> None:
+        self._gitops, self._bench = config.gitops, bench
+        self._kustomize = Kustomize(bench, build_options)
+        self._helm = Helm(bench, config.kubernetes_version, self._check_ref)
+
+    def render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
+        """`kinds` as in `Helm.chart`. Raises AsksForKinds, Unknown, Wrong, ToolError."""
+        with understood():
+            pieces = self._render(source, kinds)
+        for piece in pieces:
+            require_sound(piece)
+        return pieces
+
+    def _render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
+        if source.chart:
+            return self._helm.chart(source, kinds)
+        if not source.path and source.spec.get("ref"):
+            return []  # it only lends its files
+        self.require_ours(source.repository, source.revision)
+        folder = join("", source.path or ".")
+        if folder is None or not self._bench.checkout.is_folder(folder):
+            raise Wrong(f"{source.path} is no folder of the repository", "correct path, or add the folder")
+        source = self._overridden(source, folder)
+        match self._kind(source, folder):
+            case "plugin":
+                raise Unknown(
+                    "a config management plugin renders it", "render it by the plugin, and lint that"
+                )
+            case "helm":
+                return self._helm.folder(source, folder, kinds)
+            case "kustomize":
+                return self._kustomize.build(source, folder)
+        return self._plain(source)
+
+    def kustomization(self, folder: str) -> list[Piece]:
+        """A folder that is no Application's."""
+        return self._kustomize.build(Source("", "", "", "", {"path": folder}), folder)
+
+    def require_ours(self, repository: str, revision: str) -> None:
+        """Raises Unknown unless it is the checkout that is meant."""
+        if not same_repository(repository, self._gitops.repo_url):
+            why = f"it comes from another Git repository, {repository}"
+            raise Unknown(why, "lint that repository by itself")
+        if revision not in {"", "HEAD", self._gitops.revision}:
+            why = f"it follows revision {revision}, the checkout stands for {self._gitops.revision}"
+            raise Unknown(why, f"git checkout {revision}, and lint with that as gitops.revision")
+
+    def _check_ref(self, source: Source, ref: str) -> None:
+        lender = source.refs.get(ref)
+        if lender is None:
+            raise Wrong(f"no source has the ref {ref} that ${ref} names", "add `ref` to a source")
+        self.require_ours(str(lender.get("repoURL") or ""), str(lender.get("targetRevision") or ""))
+
+    def _kind(self, source: Source, folder: str) -> str:
+        explicit = [kind for kind in _EXPLICIT if source.spec.get(kind) is not None]
+        if len(explicit) > 1:
+            raise Wrong(f"its source is of several kinds: {', '.join(explicit)}", "keep one of them")
+        if explicit:
+            return explicit[0]
+        if self._bench.checkout.is_file(f"{folder}/Chart.yaml".lstrip("/")):
+            return "helm"
+        return "kustomize" if kustomization(self._bench.checkout, folder) else "directory"
+
+    def _overridden(self, source: Source, folder: str) -> Source:
+        """`.argocd-source.yaml` and the Application's own one are laid over the source."""
+        spec: Mapping[str, Any] = source.spec
+        for name in (".argocd-source.yaml", f".argocd-source-{source.app}.yaml"):
+            path = f"{folder}/{name}".lstrip("/")
+            if self._bench.checkout.is_file(path):
+                spec = merged(spec, self._bench.checkout.document(path))
+        return replace(source, spec=spec)
+
+    def _plain(self, source: Source) -> list[Piece]:
+        checkout, store = self._bench.checkout, self._bench.store
+        paths = directory.wanted(checkout, source)
+        key = digest("directory", ours(), checkout.digests(paths))
+        if (plain := store.get(key)) is not None:
+            return [Piece.load(one) for one in plain]
+        pieces = list(directory.read(checkout, source))
+        store.put(key, [piece.dump() for piece in pieces])
+        return pieces
+
+
+def require_sound(piece: Piece) -> None:
+    """What everybody may rely on. Raises Wrong, as the API server would refuse it."""
+    item = piece.item
+    data = item.get("metadata")
+    called = (
+        f"{item.get('kind')} {data.get('name', '')}" if isinstance(data, Mapping) else str(item.get("kind"))
+    )
+    parts = {"metadata": data}
+    if isinstance(data, Mapping):
+        parts |= {
+            "metadata.labels": data.get("labels") or {},
+            "metadata.annotations": data.get("annotations") or {},
+        }
+    if Kind.of(item).unversioned in {APPLICATION, APPLICATION_SET}:
+        wanted = item.get("spec")
+        parts["spec"] = wanted
+        if isinstance(wanted, Mapping) and Kind.of(item).unversioned == APPLICATION:
+            parts["spec.destination"] = wanted.get("destination") or {}
+    for path, part in parts.items():
+        if not isinstance(part, Mapping):
+            raise Wrong(f"{path} of {called} is no mapping", "correct it", piece.where)
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7386)."""
+    found = dict(base)
+    for key, value in over.items():
+        if value is None:
+            found.pop(key, None)
+        elif isinstance(value, Mapping):
+            below = found.get(key)
+            found[key] = merged(below if isinstance(below, Mapping) else {}, value)
+        else:
+            found[key] = value
+    return found

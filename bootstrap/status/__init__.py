@@ -1,0 +1,1 @@
+"""What is up, as data and as text."""
