@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.core.wait import Observation
-from bootstrap.gitops.applications import AppManifest
 from bootstrap.gitops import applications as gitops
+from bootstrap.gitops.applications import AppManifest
 from bootstrap.kubernetes import eso
 from bootstrap.kubernetes.apply import Applied, apply, established
 from bootstrap.kubernetes.argo import same_repository, tracked

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from bootstrap.core.errors import ConfigError
-from bootstrap.gitops.applications import AppManifest
 from bootstrap.gitops import applications as gitops
+from bootstrap.gitops.applications import AppManifest
 from bootstrap.kubernetes.waves import Planned
 from bootstrap.lint.model import Tree
 from bootstrap.run.context import Context
