@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
 
+from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.kubernetes.objects import Json, annotations_of, dig, name, spec
-from bootstrap.lint.model import App, Manifest, Tree
 
 HOOK, WAVE = "argocd.argoproj.io/hook", "argocd.argoproj.io/sync-wave"
 APIS = "dev-apis"

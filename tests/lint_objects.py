@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from bootstrap.gitops.model import App, AppSet, Broken, Location, Manifest, Seeded, Tree
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.documents import located
 from bootstrap.kubernetes.objects import CRD, Json, Kind, annotations_of, dig, name, namespace, spec
-from bootstrap.lint.model import App, AppSet, Broken, Location, Manifest, Seeded, Tree
 
 FILE = "example.yaml"
 CLUSTER_WIDE = {

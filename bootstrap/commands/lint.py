@@ -19,9 +19,9 @@ from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import LintError, UsageError
 from bootstrap.gitops import applications as gitops
+from bootstrap.gitops.model import Tree
 from bootstrap.lint import draw, files, fix, graph, rules
 from bootstrap.lint import run as procedure
-from bootstrap.lint.model import Tree
 from bootstrap.lint.order import Before
 from bootstrap.lint.report import Report, as_json, junit, sarif, text
 from bootstrap.lint.run import Choice, Linted

@@ -25,6 +25,7 @@ from bootstrap.gitops.applications import repository_root, root_application
 from bootstrap.gitops.bench import Bench
 from bootstrap.gitops.checkout import YAML, Checkout
 from bootstrap.gitops.facts import seeded
+from bootstrap.gitops.model import App, Broken, Location, Tree
 from bootstrap.gitops.outside import World
 from bootstrap.gitops.programs import Programs
 from bootstrap.gitops.render import Renderer
@@ -32,7 +33,6 @@ from bootstrap.gitops.sets import Generator
 from bootstrap.gitops.store import Store
 from bootstrap.gitops.templates import Templates
 from bootstrap.gitops.walk import Walk
-from bootstrap.lint.model import App, Broken, Location, Tree
 from bootstrap.targets.base import DIRECT, Rendering, Tools
 
 

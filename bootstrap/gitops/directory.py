@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import yaml
 
 from bootstrap.gitops.checkout import Checkout, join, line_in, said
+from bootstrap.gitops.model import Location
 from bootstrap.gitops.patterns import glob
 from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.kubernetes.documents import items
-from bootstrap.lint.model import Location
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".jsonnet")
 _SKIPPED = re.compile(rb"^#\s*\+argocd:skip-file-rendering", re.MULTILINE)

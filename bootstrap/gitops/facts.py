@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.config.model import Environment
-from bootstrap.lint.model import Seeded
+from bootstrap.gitops.model import Seeded
 
 _MODULE = re.compile(r'^module "[\w-]+" \{.*?^\}', re.MULTILINE | re.DOTALL)
 _CALLED = re.compile(r'^module "([\w-]+)" \{.*?^\s+source\s*=\s*"([^"]+)"', re.MULTILINE | re.DOTALL)

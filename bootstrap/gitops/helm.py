@@ -21,6 +21,7 @@ from bootstrap.gitops.bench import Bench
 from bootstrap.gitops.chartfile import CAPABILITIES, Archive
 from bootstrap.gitops.checkout import Checkout, join, said
 from bootstrap.gitops.closure import line_of
+from bootstrap.gitops.model import Location
 from bootstrap.gitops.outside import Fetched, World
 from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Unknown, Wrong
@@ -29,7 +30,6 @@ from bootstrap.gitops.release import Files, Release, release
 from bootstrap.gitops.store import digest, ours
 from bootstrap.kubernetes.documents import items, located
 from bootstrap.kubernetes.objects import Json, annotations_of, name
-from bootstrap.lint.model import Location
 
 _BLAMED = re.compile(r"[\w.-]+/((?:charts|templates)/[^\s:]+):(\d+)")
 _SOURCE = re.compile(rb"^# Source: (.+)$")

@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 from bootstrap.config.model import Environment
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.closure import kustomization
+from bootstrap.gitops.model import BY_ESO, App, Blank, Broken, Location, Manifest, Unchecked
 from bootstrap.gitops.piece import Piece
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.walk import manifest, stands_for_unknown
 from bootstrap.kubernetes import eso as eso_objects
 from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION, APPLICATION_SET, CRD, Json, Kind
-from bootstrap.lint.model import BY_ESO, App, Blank, Broken, Location, Manifest, Unchecked
 
 _OWN = "Argo CD's own manifests"
 _OPTIONS = re.compile(r"^\s+kustomize\.buildOptions:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)

@@ -21,6 +21,7 @@ from bootstrap.gitops import schemas
 from bootstrap.gitops.bench import Bench
 from bootstrap.gitops.checkout import join, said
 from bootstrap.gitops.closure import NAMES, Closure, Remote, kustomization, line_of, trace
+from bootstrap.gitops.model import Location
 from bootstrap.gitops.outside import Fetched
 from bootstrap.gitops.patterns import substitute
 from bootstrap.gitops.piece import Piece, Source
@@ -29,7 +30,6 @@ from bootstrap.gitops.programs import Failed
 from bootstrap.gitops.store import digest, ours
 from bootstrap.kubernetes.documents import documents, manifests
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
-from bootstrap.lint.model import Location
 
 _LINE = re.compile(r"\bline (\d+):")
 _PLUGIN = re.compile(r"unable to load external plugin '([^']+)'")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstrap.gitops.model import Location
 from bootstrap.kubernetes.objects import Json
-from bootstrap.lint.model import Location
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bootstrap.lint.model import Location
+from bootstrap.gitops.model import Location
 
 
 class Unknown(Exception):

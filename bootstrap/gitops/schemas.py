@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bootstrap.lint.model import LEFT_OUT
+from bootstrap.gitops.model import LEFT_OUT
 
 _SCHEMA = re.compile(rb"^( +)openAPIV3Schema:[ \t]*\n((?:\1 +.*\n|[ \t]*\n)+)", re.MULTILINE)
 _WORD = b"openAPIV3Schema"

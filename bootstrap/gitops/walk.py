@@ -13,6 +13,7 @@ from typing import Any
 
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.helm import AsksForKinds
+from bootstrap.gitops.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked
 from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Elsewhere, Unknown, Wrong
 from bootstrap.gitops.render import Renderer
@@ -28,7 +29,6 @@ from bootstrap.kubernetes.objects import (
     namespace,
     spec,
 )
-from bootstrap.lint.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked
 from bootstrap.targets.base import UNKNOWN
 
 _IN_CLUSTER = {"https://kubernetes.default.svc", "https://kubernetes.default.svc:443"}

@@ -15,10 +15,10 @@ from posixpath import basename, dirname, join, normpath, splitext
 import yaml
 
 from bootstrap.core.errors import LintError
+from bootstrap.gitops.model import App, AppSet, Location, Tree
 from bootstrap.kubernetes.argo import WAVE
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
 from bootstrap.lint.edit import CannotEdit, Splice, apply, line_of, scalars, set_wave, splice
-from bootstrap.lint.model import App, AppSet, Location, Tree
 from bootstrap.lint.order import Before, Cycle, NoRoom, renumber
 from bootstrap.lint.units import Place, Unit, Units
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bootstrap.lint.model import STAND_IN, Tree
+from bootstrap.gitops.model import STAND_IN, Tree
 from bootstrap.lint.order import Before
 from bootstrap.lint.units import Unit, Units
 from bootstrap.render.text import duration, plural

@@ -11,9 +11,10 @@ from bootstrap.config.model import Environment
 from bootstrap.core import cachefolder
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import UsageError
+from bootstrap.gitops.model import STAND_IN, Tree
 from bootstrap.lint import graph, merge, rules, suppress
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import STAND_IN, Rule, Severity, Tree
+from bootstrap.lint.model import Rule, Severity
 from bootstrap.lint.report import Report
 from bootstrap.run import history
 from bootstrap.targets.base import Target

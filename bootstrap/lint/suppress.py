@@ -14,7 +14,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bootstrap.lint.model import Finding, Location, Rule, Severity, Suppressed
+from bootstrap.gitops.model import Location
+from bootstrap.lint.model import Finding, Rule, Severity, Suppressed
 
 _COMMENT = re.compile(r"#\s*bootstrap-lint:\s*(?P<words>.*?)\s*$")
 _ORDER = re.compile(

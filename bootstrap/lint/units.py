@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootstrap.lint.model import Location, Tree
+from bootstrap.gitops.model import Location, Tree
 from bootstrap.lint.order import Before
 
 

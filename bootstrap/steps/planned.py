@@ -9,8 +9,8 @@ from pathlib import PurePath
 from bootstrap.core.errors import ConfigError
 from bootstrap.gitops import applications as gitops
 from bootstrap.gitops.applications import AppManifest
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.waves import Planned
-from bootstrap.lint.model import Tree
 from bootstrap.run.context import Context
 
 RENDERED = ("Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization")  # no plain folder

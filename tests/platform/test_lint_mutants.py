@@ -10,8 +10,8 @@ import pytest
 
 from bootstrap import gitops as tree
 from bootstrap.config.load import load
+from bootstrap.gitops.model import Tree
 from bootstrap.lint import graph, rules
-from bootstrap.lint.model import Tree
 from bootstrap.lint.order import Before, renumber
 from bootstrap.lint.rules import order
 from bootstrap.local.toolchain import Toolchain

@@ -13,10 +13,10 @@ import pytest
 from bootstrap.config.load import load
 from bootstrap.core.errors import ConfigError, ToolError
 from bootstrap.gitops import read
+from bootstrap.gitops.model import BY_ESO, App, Tree
 from bootstrap.gitops.programs import Programs
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, name
 from bootstrap.lint import graph, rules
-from bootstrap.lint.model import BY_ESO, App, Tree
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config
 from bootstrap.local.upstream.offline import serve

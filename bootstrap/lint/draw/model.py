@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bootstrap.gitops.model import App, Tree
 from bootstrap.lint.graph import Graph, Order, Timeline
-from bootstrap.lint.model import App, Tree
 from bootstrap.lint.order import Before
 
 MOST_REASONS = 12  # in a tool tip

@@ -10,11 +10,11 @@ needs/       Index → Needs, one module a family, all listed in needs/__init__.
 
 from __future__ import annotations
 
+from bootstrap.gitops.model import Tree
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Graph, Need, Topic
 from bootstrap.lint.graph.needs import COLLECTORS
 from bootstrap.lint.graph.timeline import Order, Timeline
-from bootstrap.lint.model import Tree
 
 __all__ = ["Graph", "Need", "Order", "Timeline", "Topic", "build"]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from bootstrap.gitops.model import BY_ESO, App, Manifest, Tree
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, dig, labels_of, name, spec
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.made import makes_service
@@ -17,7 +18,6 @@ from bootstrap.lint.graph.rbac import Access, acts_on
 from bootstrap.lint.graph.secrets import Secrets
 from bootstrap.lint.graph.selectors import matches
 from bootstrap.lint.graph.timeline import Timeline
-from bootstrap.lint.model import BY_ESO, App, Manifest, Tree
 
 _T = TypeVar("_T", bound=Hashable)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import Kind, name
-from bootstrap.lint.model import Manifest
 
 # Documented names of Services that operators make for a resource called {}.
 _SERVICES: Mapping[Kind, str] = {

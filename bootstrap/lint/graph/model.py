@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from bootstrap.lint.model import Edge, Manifest
+from bootstrap.gitops.model import Manifest
+from bootstrap.lint.model import Edge
 
 
 class Topic(StrEnum):

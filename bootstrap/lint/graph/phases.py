@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.argo import WAVE, wave_of
 from bootstrap.kubernetes.objects import Json, annotations_of
-from bootstrap.lint.model import Manifest
 
 
 class Phase(IntEnum):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import (
     DAEMON_SET,
     DEPLOYMENT,
@@ -17,7 +18,6 @@ from bootstrap.kubernetes.objects import (
     dig,
     labels_of,
 )
-from bootstrap.lint.model import Manifest
 
 CRON_JOB = Kind("batch", "CronJob")
 REPLICA_SET = Kind("apps", "ReplicaSet")

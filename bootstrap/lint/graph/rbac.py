@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import Json, Key, Kind, dig, labels_of
 from bootstrap.lint.graph.pods import Workload
 from bootstrap.lint.graph.selectors import matches
-from bootstrap.lint.model import Manifest
 
 GROUP = "rbac.authorization.k8s.io"
 ROLE, CLUSTER_ROLE = Kind(GROUP, "Role"), Kind(GROUP, "ClusterRole")

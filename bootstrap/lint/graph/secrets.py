@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, SECRET, Json, Kind, dig, name, spec
 from bootstrap.lint.graph.rbac import writes
-from bootstrap.lint.model import Manifest
 
 if TYPE_CHECKING:
     from bootstrap.lint.graph.index import Index

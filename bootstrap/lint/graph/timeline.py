@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.lint.graph.phases import Phase, phase, wave
-from bootstrap.lint.model import App, Manifest, Tree
 
 
 class Order(Enum):

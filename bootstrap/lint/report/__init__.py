@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from bootstrap.lint.model import Finding, Rule, Severity, Suppressed, Unchecked
+from bootstrap.gitops.model import Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity, Suppressed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only writes here; nothing foreign is parsed
 
 from bootstrap.core.xml import clean
-from bootstrap.lint.model import Finding, Unchecked
+from bootstrap.gitops.model import Unchecked
+from bootstrap.lint.model import Finding
 from bootstrap.lint.report import Report
 from bootstrap.lint.report.sarif import cure, message
 

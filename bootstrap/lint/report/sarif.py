@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from bootstrap import __version__
-from bootstrap.lint.model import Finding, Location, Rule, Severity, Unchecked
+from bootstrap.gitops.model import Location, Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.report import Report
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -8,7 +8,8 @@ from textwrap import wrap
 
 from rich.text import Text
 
-from bootstrap.lint.model import Finding, Rule, Severity, Unchecked
+from bootstrap.gitops.model import Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.report import Report
 from bootstrap.render.text import duration, one_line, plural, table
 

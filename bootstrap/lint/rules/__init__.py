@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
+from bootstrap.gitops.model import Tree, Unchecked
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Tree, Unchecked
+from bootstrap.lint.model import Finding, Rule
 from bootstrap.lint.rules import (
     drift,
     hooks,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bootstrap.gitops.model import Blank, Location, Tree, Unchecked
 from bootstrap.lint.graph import Need, Topic
-from bootstrap.lint.model import Blank, Location, Tree, Unchecked
 from bootstrap.lint.rules.facts import thing
 
 # What is certain whatever else there is: the object that should have it is known.

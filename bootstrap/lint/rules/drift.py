@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import (
     DEPLOYMENT,
@@ -25,7 +26,7 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.pods import REPLICA_SET, ROLLOUT
-from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import (
     finding,
     group_kind,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from bootstrap.gitops.model import App, AppSet, Location, Manifest, Tree
 from bootstrap.kubernetes.objects import (
     APP_PROJECT,
     CONFIG_MAP,
@@ -19,7 +20,7 @@ from bootstrap.kubernetes.objects import (
     namespace,
     spec,
 )
-from bootstrap.lint.model import App, AppSet, Finding, Location, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 IN_CLUSTER_NAME = "in-cluster"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.kubernetes.objects import JOB, annotations_of, metadata, name, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, is_hook, phase
-from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import (
     finding,
     of_app,

@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
+from bootstrap.gitops.model import App, AppSet, Tree
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import App, AppSet, Finding, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import (
     finding,
     group_kind,

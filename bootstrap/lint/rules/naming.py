@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.kubernetes.objects import NAMESPACE, SERVICE, Kind, metadata, name
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import CRON_JOB
-from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import finding, mapped, of_app, of_manifest, settings
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

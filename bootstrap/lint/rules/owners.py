@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.kubernetes.objects import APPLICATION, Key, name
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import counted, finding, of_app, of_manifest
 from bootstrap.lint.rules.projects import destination
 

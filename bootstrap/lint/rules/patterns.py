@@ -6,11 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from bootstrap.gitops.model import App, Location, Manifest, Tree
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, JOB, Kind, name
 from bootstrap.lint.graph import Graph, cluster
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import LASTING, Workload, workload
-from bootstrap.lint.model import App, Finding, Location, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import argocd_known, finding, group_kind, of_app, of_manifest, settings
 from bootstrap.lint.rules.health_kinds import has_health_check
 from bootstrap.lint.rules.installation import health_check

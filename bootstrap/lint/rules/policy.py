@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 
+from bootstrap.gitops.model import LEFT_OUT, App, Manifest, Tree
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Kind, annotations_of, dig, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import LEFT_OUT, App, Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import (
     automated,
     everything,

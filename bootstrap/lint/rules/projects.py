@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from bootstrap.gitops.model import App, Manifest, Tree, Unchecked
 from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import App, Finding, Manifest, Rule, Severity, Tree, Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import (
     IN_CLUSTER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bootstrap.gitops.model import App, Location, Tree
 from bootstrap.kubernetes.argo import WAVE
 from bootstrap.kubernetes.objects import (
     CONFIG_MAP,
@@ -18,7 +19,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import App, Finding, Location, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import (
     finding,
     line_with,

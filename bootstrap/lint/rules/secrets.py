@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from bootstrap.gitops.model import Location, Manifest, Tree
 from bootstrap.kubernetes.objects import SECRET, Json
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Location, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import everything, finding, mapped, of_manifest
 
 _DOCS = "https://argo-cd.readthedocs.io/en/stable/operator-manual/secret-management/"

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.gitops.model import App, AppSet, Tree
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.objects import DEPLOYMENT, Json, dig, name, spec
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import App, AppSet, Edge, Finding, Rule, Severity, Tree
+from bootstrap.lint.model import Edge, Finding, Rule, Severity
 from bootstrap.lint.rules.facts import (
     everything,
     finding,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.kubernetes.objects import CLAIM, Json, Kind, annotations_of, name, spec
 from bootstrap.lint.graph import Graph, Order, Timeline, Topic
-from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules.facts import everything, finding, of_manifest
 
 STORAGE_CLASS = Kind("storage.k8s.io", "StorageClass")

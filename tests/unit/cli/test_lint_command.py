@@ -14,10 +14,11 @@ import pytest
 
 from bootstrap import cli, targets
 from bootstrap import gitops as reader
+from bootstrap.gitops.model import Location, Tree, Unchecked
 from bootstrap.lint import graph, rules, run
 from bootstrap.lint.files import read
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Location, Rule, Severity, Tree, Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.order import Before
 from tests.fakes import target
 from tests.unit.cli.fake_product import lay_out

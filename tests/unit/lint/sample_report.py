@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bootstrap.lint.model import Finding, Location, Rule, Severity, Suppressed, Unchecked
+from bootstrap.gitops.model import Location, Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity, Suppressed
 from bootstrap.lint.report import Report
 
 APPS = "manifests/clusters/dev/apps"

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.errors import UsageError
+from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.lint.draw import form_of, mermaid, svg
 from bootstrap.lint.draw.layout import BOX_HEIGHT, GAP, lay_out
 from bootstrap.lint.draw.model import Arrow, Box, Drawing, drawing
 from bootstrap.lint.graph import Graph, Need, Topic
-from bootstrap.lint.model import Manifest, Tree
 from bootstrap.lint.order import Before
 from tests.conftest import Golden
 from tests.unit.lint.trees import application, manifest, tree

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.errors import LintError
+from bootstrap.gitops.model import Location, Tree
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.documents import located
 from bootstrap.kubernetes.objects import name
 from bootstrap.lint import fix
 from bootstrap.lint.files import diff, read, write
 from bootstrap.lint.fix import Change, Fix, Settings, environments_of
-from bootstrap.lint.model import Location, Tree
 from bootstrap.lint.order import Before
 from bootstrap.lint.units import Unit, Units
 from tests.conftest import Golden

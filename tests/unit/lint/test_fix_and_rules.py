@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.core.errors import LintError
+from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.lint import fix, graph, rules
-from bootstrap.lint.model import Finding, Manifest, Tree
+from bootstrap.lint.model import Finding
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules import order
 from bootstrap.lint.units import Units

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.lint.graph import Order, Timeline
-from bootstrap.lint.model import Manifest, Tree
 from tests.lint_objects import tree
 
 APP = (

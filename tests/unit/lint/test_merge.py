@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from bootstrap.gitops.model import Broken, Location, Tree, Unchecked
 from bootstrap.lint.merge import GATE, Merge, advice
 from bootstrap.lint.merge import merges as found_merges
-from bootstrap.lint.model import Broken, Location, Tree, Unchecked
 from bootstrap.lint.order import Before
 from bootstrap.run.history import Learnt, Stats
 from tests.unit.lint.trees import application, manifest, tree

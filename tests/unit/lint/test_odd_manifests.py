@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import App, Manifest, Tree
 from bootstrap.lint.rules import (
     drift,
     hooks,

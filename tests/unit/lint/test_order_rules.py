@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.gitops.model import Tree
 from bootstrap.lint.graph import build
-from bootstrap.lint.model import Finding, Severity, Tree
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules import RULES, constraints
 from bootstrap.lint.rules.order import POLICIES, api, check, network, operators, pods, runtime

@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.lint.model import Finding, Location, Severity
+from bootstrap.gitops.model import Location
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report, as_json, junit, sarif
 from tests.conftest import Golden
 from tests.unit.lint.sample_report import DIFF, EMPTY, FULL, LATE

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from bootstrap.gitops.model import Blank, Manifest, Tree, Unchecked
 from bootstrap.lint import rules
 from bootstrap.lint.graph import build
-from bootstrap.lint.model import Blank, Finding, Manifest, Tree, Unchecked
+from bootstrap.lint.model import Finding
 from bootstrap.lint.report import Report
 from bootstrap.lint.report.text import FEW, render
 from bootstrap.lint.rules.secrets import credentials

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.lint.model import Finding, Location, Severity
+from bootstrap.gitops.model import Location
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.suppress import Outcome, apply
 
 KNOWN = {"rule-a", "rule-b"}

@@ -16,6 +16,7 @@ from bootstrap.config.load import load
 from bootstrap.gitops import directory, facts, outside, schemas, store
 from bootstrap.gitops.checkout import Checkout, join
 from bootstrap.gitops.closure import trace
+from bootstrap.gitops.model import LEFT_OUT
 from bootstrap.gitops.patterns import glob, substitute
 from bootstrap.gitops.piece import Source
 from bootstrap.gitops.problems import Unknown, Wrong
@@ -24,7 +25,6 @@ from bootstrap.gitops.scope import api_versions, cluster_wide
 from bootstrap.gitops.store import Store, digest
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Kind
-from bootstrap.lint.model import LEFT_OUT
 from tests.manifests import ROOT, published
 
 # -- patterns --------------------------------------------------------------------------------------

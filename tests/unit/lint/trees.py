@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bootstrap.gitops.model import App, AppSet, Location, Manifest, Tree
 from bootstrap.kubernetes.argo import WAVE, wave_of
 from bootstrap.kubernetes.documents import located
 from bootstrap.kubernetes.objects import name
-from bootstrap.lint.model import App, AppSet, Location, Manifest, Tree
 
 ROOT = App({"kind": "Application", "metadata": {"name": "root"}}, Location("bootstrap.yaml"), ())
 

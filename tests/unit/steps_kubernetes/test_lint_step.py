@@ -10,8 +10,9 @@ import pytest
 from bootstrap import plan
 from bootstrap.config.model import FAIL, OFF, WARN
 from bootstrap.core.errors import PreflightError
+from bootstrap.gitops.model import Location, Tree
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Location, Severity, Tree
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
 from bootstrap.lint.run import Linted
 from bootstrap.run.events import Notice

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.gitops.model import App, AppSet, Location, Tree
 from bootstrap.kubernetes.waves import Planned
-from bootstrap.lint.model import App, AppSet, Location, Tree
 from bootstrap.steps.planned import announced, from_tree, planned
 from tests.argo_objects import application, application_set
 from tests.kubernetes_bench import Bench

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import (
     API_SERVICE,
     MUTATING_WEBHOOKS,
@@ -25,7 +26,6 @@ from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.pods import workload
 from bootstrap.lint.graph.selectors import contains, matches
 from bootstrap.lint.graph.timeline import Order
-from bootstrap.lint.model import Manifest
 
 
 def namespaces(index: Index) -> Iterator[Need]:

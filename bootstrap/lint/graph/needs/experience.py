@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bootstrap.gitops.model import App, Manifest
 from bootstrap.kubernetes.objects import (
     CRD,
     EXTERNAL_SECRET,
@@ -26,7 +27,6 @@ from bootstrap.lint.graph.needs.storage import CSI_DRIVER, STORAGE_CLASS
 from bootstrap.lint.graph.pods import Workload
 from bootstrap.lint.graph.rbac import CLUSTER_ROLE, CLUSTER_ROLE_BINDING
 from bootstrap.lint.graph.selectors import matches
-from bootstrap.lint.model import App, Manifest
 
 PROMETHEUS = Kind("monitoring.coreos.com", "Prometheus")
 

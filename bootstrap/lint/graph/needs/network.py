@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import (
     DAEMON_SET,
     INGRESS,
@@ -25,7 +26,6 @@ from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.api import backends
 from bootstrap.lint.graph.needs.pods import secret
 from bootstrap.lint.graph.rbac import acts_on
-from bootstrap.lint.model import Manifest
 
 NETWORK_POLICY = Kind("networking.k8s.io", "NetworkPolicy")
 INGRESS_CLASS = Kind("networking.k8s.io", "IngressClass")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import CRD, Kind, dig, spec
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.rbac import statuses
-from bootstrap.lint.model import Manifest
 
 
 def instances(index: Index) -> Iterator[Need]:

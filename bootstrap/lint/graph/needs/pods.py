@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import CLAIM, CONFIG_MAP, SECRET, SERVICE, Key, Kind, dig
 from bootstrap.lint.graph.index import Index, str_of
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.pods import Workload
 from bootstrap.lint.graph.rbac import SERVICE_ACCOUNT
-from bootstrap.lint.model import Manifest
 
 PRIORITY_CLASS = Kind("scheduling.k8s.io", "PriorityClass")
 RUNTIME_CLASS = Kind("node.k8s.io", "RuntimeClass")

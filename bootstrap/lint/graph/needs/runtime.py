@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import API_SERVICE, SERVICE, Key, Kind, labels_of, spec
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index, str_of
@@ -21,7 +22,6 @@ from bootstrap.lint.graph.rbac import (
     role_of,
 )
 from bootstrap.lint.graph.selectors import matches
-from bootstrap.lint.model import Manifest
 
 SERVICE_MONITOR = Kind("monitoring.coreos.com", "ServiceMonitor")
 POD_MONITOR = Kind("monitoring.coreos.com", "PodMonitor")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from bootstrap.gitops.model import Manifest, Seeded
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, SECRET, SECRET_STORE, Json, Key, Kind, dig, spec
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index, str_of
@@ -14,7 +15,6 @@ from bootstrap.lint.graph.needs.pods import key_of, secret
 from bootstrap.lint.graph.secrets import CLUSTER_EXTERNAL_SECRET, ESO
 from bootstrap.lint.graph.selectors import matches
 from bootstrap.lint.graph.walk import values
-from bootstrap.lint.model import Manifest, Seeded
 
 NAMESPACED_STORE = Kind(ESO, "SecretStore")
 

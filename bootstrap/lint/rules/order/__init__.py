@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from bootstrap.gitops.model import Tree, Unchecked
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity, Tree, Unchecked
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import thing

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.lint.graph import Graph, Need, Order, Timeline, Topic
 from bootstrap.lint.graph.model import EXPERIENCE
 from bootstrap.lint.graph.phases import is_hook, wave
-from bootstrap.lint.model import Finding, Manifest, Rule, Severity, Tree
+from bootstrap.lint.model import Finding, Rule, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import counted, thing
 
