@@ -6,7 +6,7 @@ have made by a plugin, is Unchecked; what it would certainly refuse, too, is Bro
     walk.py        READ FIRST: from the root down, a level at a time
     render.py      a source → its objects: directory.py, kustomize.py (closure.py), helm.py (release.py)
     sets.py        an ApplicationSet → its Applications: generators.py, templates.py
-    outside.py     charts and remote files; store.py: what was fetched and rendered before
+    fetch.py     charts and remote files; store.py: what was fetched and rendered before
     installed.py   what stands before the root Application; facts.py: which parameters do
 """
 
@@ -22,11 +22,11 @@ from bootstrap.core.errors import ConfigError, Problem
 from bootstrap.core.scratch import scratch
 from bootstrap.gitops import installed, pipelines
 from bootstrap.gitops.applications import repository_root, root_application
-from bootstrap.gitops.bench import Bench
 from bootstrap.gitops.checkout import YAML, Checkout
+from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.facts import seeded
+from bootstrap.gitops.fetch import Fetcher
 from bootstrap.gitops.model import App, Broken, Location, Tree
-from bootstrap.gitops.outside import World
 from bootstrap.gitops.programs import Programs
 from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.sets import Generator
@@ -65,11 +65,11 @@ def read(
         programs = Programs(tools, environment, home)
         store = Store(cache)
         with (
-            World(programs, store, rendering) as world,
+            Fetcher(programs, store, rendering) as fetcher,
             ThreadPoolExecutor((os.cpu_count() or 2) + 2) as pool,
         ):
-            bench = Bench(Checkout(root), programs, store, world)
-            tree = _read(config, bench, pool)
+            context = RenderContext(Checkout(root), programs, store, fetcher)
+            tree = _read(config, context, pool)
         store.prune()
     return tree
 
@@ -92,12 +92,12 @@ def _empty(checkout: Checkout, path: str) -> ConfigError:
     return ConfigError("the Applications cannot be read", [Problem("gitops.path", what, cure)])
 
 
-def _read(config: Environment, bench: Bench, pool: ThreadPoolExecutor) -> Tree:
-    checkout, gitops = bench.checkout, config.gitops
-    renderer = Renderer(config, bench, installed.build_options(config, checkout))
+def _read(config: Environment, context: RenderContext, pool: ThreadPoolExecutor) -> Tree:
+    checkout, gitops = context.checkout, config.gitops
+    renderer = Renderer(config, context, installed.build_options(config, checkout))
     argocd = installed.ArgoCD(config, checkout, pool.submit(installed.render, config, renderer, checkout))
-    generator = Generator(checkout, Templates(bench.programs, bench.store), renderer.require_ours)
-    walk = Walk(renderer, generator, checkout, pool, argocd.pieces)
+    generator = Generator(checkout, Templates(context.programs, context.store), renderer.require_ours)
+    walk = Walk(renderer, generator, checkout, pool, argocd.objects)
     apps = walk.run(App(root_application(gitops), Location(gitops.path), ()))
     if not (len(apps) > 1 or walk.sets or walk.unchecked or walk.broken or apps[0].manifests):
         raise _empty(checkout, gitops.path)

@@ -14,7 +14,7 @@ CAPABILITIES = b".Capabilities.APIVersions"
 
 
 @dataclass(frozen=True)
-class Archive:
+class ChartArchive:
     """A chart's .tgz."""
 
     content: bytes

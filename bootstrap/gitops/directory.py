@@ -11,8 +11,8 @@ import yaml
 from bootstrap.gitops.checkout import Checkout, join, line_in, said
 from bootstrap.gitops.model import Location
 from bootstrap.gitops.patterns import glob
-from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Unknown, Wrong
+from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.kubernetes.documents import items
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".jsonnet")
@@ -20,16 +20,16 @@ _SKIPPED = re.compile(rb"^#\s*\+argocd:skip-file-rendering", re.MULTILINE)
 _LOOKS_LIKE_ONE = (b"apiVersion:", b"kind:", b"metadata:")
 
 
-def read(checkout: Checkout, source: Source) -> Iterator[Piece]:
+def read(checkout: Checkout, source: ApplicationSource) -> Iterator[RenderedObject]:
     """Raises Unknown for Jsonnet, Wrong for a file that Argo CD cannot read."""
     for path in wanted(checkout, source):
         if path.endswith(".jsonnet"):
             cure = "keep the rendered YAML in Git, or set directory.exclude"
             raise Unknown(f"{path} is Jsonnet, which is not evaluated here", cure)
-        yield from _pieces(checkout, path)
+        yield from _objects(checkout, path)
 
 
-def wanted(checkout: Checkout, source: Source) -> list[str]:
+def wanted(checkout: Checkout, source: ApplicationSource) -> list[str]:
     """The files that `directory.recurse`, `include` and `exclude` leave."""
     options = source.options("directory")
     folder = join("", source.path or ".") or ""
@@ -47,7 +47,7 @@ def wanted(checkout: Checkout, source: Source) -> list[str]:
     return found
 
 
-def _pieces(checkout: Checkout, path: str) -> Iterator[Piece]:
+def _objects(checkout: Checkout, path: str) -> Iterator[RenderedObject]:
     try:
         content = checkout.content(path)
     except FileNotFoundError:
@@ -71,13 +71,13 @@ def _pieces(checkout: Checkout, path: str) -> Iterator[Piece]:
         (line for line, item in objects if not (item.get("kind") and item.get("apiVersion"))), None
     )
     if strange is None:
-        yield from (Piece(item, Location(path, line)) for line, item in objects)
+        yield from (RenderedObject(item, Location(path, line)) for line, item in objects)
     elif any(item.get("kind") for _, item in objects) or all(word in content for word in _LOOKS_LIKE_ONE):
         why = f"the document in line {strange} of {path} has no kind or apiVersion"
         raise Wrong(why, "add them", Location(path, strange))
 
 
-def _from_json(path: str, content: bytes) -> Piece:
+def _from_json(path: str, content: bytes) -> RenderedObject:
     try:
         item = json.loads(content)
     except ValueError as error:
@@ -86,4 +86,4 @@ def _from_json(path: str, content: bytes) -> Piece:
     if not isinstance(item, dict) or not item.get("kind"):
         why = f"{path} is no Kubernetes object"
         raise Wrong(why, "correct it, or set directory.exclude", Location(path))
-    return Piece(item, Location(path, 1))
+    return RenderedObject(item, Location(path, 1))

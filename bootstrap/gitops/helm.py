@@ -17,16 +17,16 @@ from typing import Any
 import yaml
 
 from bootstrap.gitops import schemas
-from bootstrap.gitops.bench import Bench
-from bootstrap.gitops.chartfile import CAPABILITIES, Archive
+from bootstrap.gitops.chartfile import CAPABILITIES, ChartArchive
 from bootstrap.gitops.checkout import Checkout, join, said
 from bootstrap.gitops.closure import line_of
+from bootstrap.gitops.context import RenderContext
+from bootstrap.gitops.fetch import Fetched, Fetcher
 from bootstrap.gitops.model import Location
-from bootstrap.gitops.outside import Fetched, World
-from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.programs import Failed
 from bootstrap.gitops.release import Files, Release, release
+from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.gitops.store import digest, ours
 from bootstrap.kubernetes.documents import items, located
 from bootstrap.kubernetes.objects import Json, annotations_of, name
@@ -52,17 +52,20 @@ class Helm:
     """`check_ref(source, ref)` refuses a `$ref` that leads to another repository than ours."""
 
     def __init__(
-        self, bench: Bench, kubernetes_version: str, check_ref: Callable[[Source, str], None]
+        self,
+        context: RenderContext,
+        kubernetes_version: str,
+        check_ref: Callable[[ApplicationSource, str], None],
     ) -> None:
-        self._checkout, self._programs = bench.checkout, bench.programs
-        self._store, self._world = bench.store, bench.world
+        self._checkout, self._programs = context.checkout, context.programs
+        self._store, self._fetcher = context.store, context.fetcher
         self._kubernetes_version, self._check_ref = kubernetes_version, check_ref
 
-    def chart(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
+    def chart(self, source: ApplicationSource, kinds: Sequence[str] | None) -> list[RenderedObject]:
         """A released chart; `kinds` are the cluster's api-versions besides the built-in ones, None when they
         are not known yet. Raises AsksForKinds, Unknown, Wrong, ToolError."""
-        fetched = self._world.chart(source.repository, source.chart, source.revision)
-        archive = Archive(fetched.content)
+        fetched = self._fetcher.chart(source.repository, source.chart, source.revision)
+        archive = ChartArchive(fetched.content)
         files = _ChartFiles(self._checkout, source, self._check_ref, archive)
         made = release(source, files, self._kubernetes_version)
         made = _with_kinds(made, kinds, asks=lambda: archive.asks_for_kinds)
@@ -75,14 +78,16 @@ class Helm:
                 output = self._template(made, file, Path(folder), certain=not fetched.suffix)
             plain = [item for _, _, item in _objects(output, via)]
             self._store.put(key, plain)
-        return [Piece(item, None, via) for item in plain]
+        return [RenderedObject(item, None, via) for item in plain]
 
-    def folder(self, source: Source, folder: str, kinds: Sequence[str] | None) -> list[Piece]:
+    def folder(
+        self, source: ApplicationSource, folder: str, kinds: Sequence[str] | None
+    ) -> list[RenderedObject]:
         """A chart that lies in the repository. Raises as `chart`."""
         made = release(
             source, _FolderFiles(self._checkout, source, self._check_ref, folder), self._kubernetes_version
         )
-        tree = _Tree(self._checkout, self._world, folder)
+        tree = _Tree(self._checkout, self._fetcher, folder)
         made = _with_kinds(made, kinds, asks=tree.asks_for_kinds)
         fetched = tree.missing()
         key = digest(
@@ -104,7 +109,7 @@ class Helm:
                 self._located(path, item, tree, fetched).dump() for _, path, item in _objects(output, folder)
             ]
             self._store.put(key, plain)
-        return [Piece.load(one) for one in plain]
+        return [RenderedObject.load(one) for one in plain]
 
     def _template(self, made: Release, chart: Path, folder: Path, *, certain: bool) -> bytes:
         try:
@@ -119,26 +124,28 @@ class Helm:
                 words, "its chart is a stand-in here: run it where the real one can be fetched"
             ) from None
 
-    def _located(self, path: str, item: Json, tree: _Tree, fetched: Mapping[Dependency, Fetched]) -> Piece:
+    def _located(
+        self, path: str, item: Json, tree: _Tree, fetched: Mapping[Dependency, Fetched]
+    ) -> RenderedObject:
         """By the comment that helm leaves: `<chart>/templates/x.yaml`, `<chart>/charts/<dependency>/…`."""
         inside = path.partition("/")[2]
         file = tree.find(inside)
         if file is not None:
-            return Piece(item, Location(file, _line(self._checkout.text(file), item)))
+            return RenderedObject(item, Location(file, _line(self._checkout.text(file), item)))
         if inside.startswith("charts/"):
             called = inside.split("/")[1]
             for dependency, got in fetched.items():
                 if dependency.name == called:
                     where = Location(tree.chart, line_of(self._checkout.text(tree.chart), f"name: {called}"))
-                    return Piece(item, where, f"chart {called} {got.version}{got.suffix}")
-        return Piece(item, Location(tree.chart, 1))
+                    return RenderedObject(item, where, f"chart {called} {got.version}{got.suffix}")
+        return RenderedObject(item, Location(tree.chart, 1))
 
 
 class _Tree:
     """The files of a chart in a folder, with those of dependencies that lie in other folders."""
 
-    def __init__(self, checkout: Checkout, world: World, folder: str) -> None:
-        self._checkout, self._world, self._folder = checkout, world, folder
+    def __init__(self, checkout: Checkout, fetcher: Fetcher, folder: str) -> None:
+        self._checkout, self._fetcher, self._folder = checkout, fetcher, folder
         self.chart = f"{folder}/Chart.yaml".lstrip("/")
         self._dependencies = _dependencies(checkout, folder)
 
@@ -163,7 +170,7 @@ class _Tree:
                         f"the repository {one.repository} of dependency {one.name} is a local name",
                         "use its URL",
                     )
-                found[one] = self._world.chart(one.repository, one.name, one.version)
+                found[one] = self._fetcher.chart(one.repository, one.name, one.version)
         return found
 
     def place(self, place: Path, fetched: Mapping[Dependency, Fetched]) -> Path:
@@ -180,7 +187,7 @@ class _Tree:
                 raise Wrong(
                     f"there is no folder {one.repository} for dependency {one.name}", f"correct {self.chart}"
                 )
-            below = _Tree(self._checkout, self._world, path)
+            below = _Tree(self._checkout, self._fetcher, path)
             inner = below.place(place / f"dependency-{one.name}", below.missing())
             _copy_tree(inner, chart / "charts" / one.name)
         for one, got in fetched.items():
@@ -238,7 +245,11 @@ def _dependency(one: Mapping[str, Any]) -> Dependency:
 
 class _FolderFiles(Files):
     def __init__(
-        self, checkout: Checkout, source: Source, check_ref: Callable[[Source, str], None], folder: str
+        self,
+        checkout: Checkout,
+        source: ApplicationSource,
+        check_ref: Callable[[ApplicationSource, str], None],
+        folder: str,
     ) -> None:
         self._checkout, self._source, self._check_ref, self._folder = checkout, source, check_ref, folder
 
@@ -260,7 +271,11 @@ class _ChartFiles(_FolderFiles):
     """A released chart's own value files lie in the chart."""
 
     def __init__(
-        self, checkout: Checkout, source: Source, check_ref: Callable[[Source, str], None], archive: Archive
+        self,
+        checkout: Checkout,
+        source: ApplicationSource,
+        check_ref: Callable[[ApplicationSource, str], None],
+        archive: ChartArchive,
     ) -> None:
         super().__init__(checkout, source, check_ref, "")
         self._archive = archive

@@ -12,9 +12,9 @@ from bootstrap.config.model import Environment
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.closure import kustomization
 from bootstrap.gitops.model import BY_ESO, App, Blank, Broken, Location, Manifest, Unchecked
-from bootstrap.gitops.piece import Piece
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.render import Renderer
+from bootstrap.gitops.source import RenderedObject
 from bootstrap.gitops.walk import manifest, stands_for_unknown
 from bootstrap.kubernetes import eso as eso_objects
 from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION, APPLICATION_SET, CRD, Json, Kind
@@ -31,7 +31,7 @@ def build_options(config: Environment, checkout: Checkout) -> str:
     return next((found[1] for text in texts if (found := _OPTIONS.search(text))), "")
 
 
-def render(config: Environment, renderer: Renderer, checkout: Checkout) -> list[Piece]:
+def render(config: Environment, renderer: Renderer, checkout: Checkout) -> list[RenderedObject]:
     """The kustomization of `gitops.install`. Raises Unknown, Wrong, ToolError."""
     folder = _folder(config, checkout)
     if folder is None:
@@ -47,14 +47,14 @@ class ArgoCD:
 
     config: Environment
     checkout: Checkout
-    rendered: Future[list[Piece]]
+    rendered: Future[list[RenderedObject]]
 
-    def pieces(self) -> list[Piece]:
+    def objects(self) -> list[RenderedObject]:
         """Where it cannot be rendered, what every Argo CD has. Raises ToolError."""
         try:
             return self.rendered.result()
         except (Unknown, Wrong):
-            return [Piece(item) for item in _certain(self.config.gitops.namespace)]
+            return [RenderedObject(item) for item in _certain(self.config.gitops.namespace)]
 
     def blanks(self) -> tuple[Blank, ...]:
         known = self.rendered.exception() is None and not any(map(stands_for_unknown, self.rendered.result()))
@@ -62,7 +62,7 @@ class ArgoCD:
 
     def manifests(self, wide: frozenset[Kind]) -> tuple[Manifest, ...]:
         where, space = self._where(), self.config.gitops.namespace
-        return tuple(manifest(piece, "", where, space, wide) for piece in self.pieces())
+        return tuple(manifest(rendered, "", where, space, wide) for rendered in self.objects())
 
     def unchecked(self) -> tuple[Unchecked, ...]:
         problem = self.rendered.exception()

@@ -18,15 +18,15 @@ from typing import Any, NoReturn
 import yaml
 
 from bootstrap.gitops import schemas
-from bootstrap.gitops.bench import Bench
 from bootstrap.gitops.checkout import join, said
 from bootstrap.gitops.closure import NAMES, Closure, Remote, kustomization, line_of, trace
+from bootstrap.gitops.context import RenderContext
+from bootstrap.gitops.fetch import Fetched
 from bootstrap.gitops.model import Location
-from bootstrap.gitops.outside import Fetched
 from bootstrap.gitops.patterns import substitute
-from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.programs import Failed
+from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.gitops.store import digest, ours
 from bootstrap.kubernetes.documents import documents, manifests
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
@@ -48,12 +48,12 @@ _OPTIONS = frozenset(
 class Kustomize:
     """`build_options` are argocd-cm's `kustomize.buildOptions`."""
 
-    def __init__(self, bench: Bench, build_options: str = "") -> None:
-        self._checkout, self._programs = bench.checkout, bench.programs
-        self._store, self._world = bench.store, bench.world
+    def __init__(self, context: RenderContext, build_options: str = "") -> None:
+        self._checkout, self._programs = context.checkout, context.programs
+        self._store, self._fetcher = context.store, context.fetcher
         self._build_options = shlex.split(build_options)
 
-    def build(self, source: Source, folder: str) -> list[Piece]:
+    def build(self, source: ApplicationSource, folder: str) -> list[RenderedObject]:
         """Raises Unknown, Wrong, ToolError."""
         options = source.options("kustomize")
         unknown = sorted(set(options) - _OPTIONS)
@@ -62,20 +62,20 @@ class Kustomize:
             raise Unknown(why, "set it in kustomization.yaml")
         components = self._components(folder, options)
         closure = trace(self._checkout, folder, components)
-        fetched = {remote: self._world.file(remote.url) for remote in closure.remotes}
+        fetched = {remote: self._fetcher.file(remote.url) for remote in closure.remotes}
         edits = [*_edits(options, source.variables()), *(["add", "component", one] for one in components)]
         key = digest(
             *("kustomize", ours(), folder, self._checkout.digests(closure.files), edits),
-            *(options.get("patches"), self._build_options, self._programs.identity, self._world.key),
+            *(options.get("patches"), self._build_options, self._programs.identity, self._fetcher.key),
             *((remote.url, digest(one.content), one.origin) for remote, one in fetched.items()),
         )
         keep = not (closure.charts or closure.foreign)
         if keep and (plain := self._store.get(key)) is not None:
-            return [Piece.load(one) for one in plain]
-        pieces = self._build(folder, closure, fetched, edits, options.get("patches") or ())
+            return [RenderedObject.load(one) for one in plain]
+        objects = self._build(folder, closure, fetched, edits, options.get("patches") or ())
         if keep:
-            self._store.put(key, [piece.dump() for piece in pieces])
-        return pieces
+            self._store.put(key, [rendered.dump() for rendered in objects])
+        return objects
 
     def _components(self, folder: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         named = tuple(str(one) for one in options.get("components") or ())
@@ -93,7 +93,7 @@ class Kustomize:
         fetched: Mapping[Remote, Fetched],
         edits: Iterable[list[str]],
         patches: Iterable[Any],
-    ) -> list[Piece]:
+    ) -> list[RenderedObject]:
         with tempfile.TemporaryDirectory(dir=self._programs.home) as copy:
             place = Path(copy) / folder
             sources = self._copy(Path(copy), folder, closure, fetched)
@@ -102,7 +102,7 @@ class Kustomize:
                 for edit in edits:
                     self._programs.kustomize(["edit", *edit], cwd=place)
                 noted = _prepare(place, patches)
-                way = self._world.way().environment if remote else {}
+                way = self._fetcher.way().environment if remote else {}
                 output = self._programs.kustomize(["build", str(place), *self._flags()], way)
             except Failed as error:
                 words = str(error).replace(f"{copy}/", "").replace(copy, ".")
@@ -157,7 +157,7 @@ class Kustomize:
 
     def _piece(
         self, item: Json, folder: str, sources: Mapping[str, tuple[Remote, Fetched]], *, noted: bool
-    ) -> Piece:
+    ) -> RenderedObject:
         origin = next(documents(annotations_of(item).get(ORIGIN, "")), None) or {}
         if noted:
             item = _without(item, ORIGIN)
@@ -165,11 +165,11 @@ class Kustomize:
         path = join(folder, file) if file else None
         if path is not None and path in sources:
             remote, one = sources[path]
-            return Piece(item, Location(remote.file, remote.line), f"{remote.url}{one.suffix}")
+            return RenderedObject(item, Location(remote.file, remote.line), f"{remote.url}{one.suffix}")
         if path and self._checkout.is_file(path):
-            return Piece(item, Location(path, self._line(path, item)))
+            return RenderedObject(item, Location(path, self._line(path, item)))
         root = kustomization(self._checkout, folder)
-        return Piece(item, Location(root, 1) if root else None)
+        return RenderedObject(item, Location(root, 1) if root else None)
 
     def _line(self, path: str, item: Json) -> int:
         """The document of that kind whose name is the object's, but for a prefix or suffix."""

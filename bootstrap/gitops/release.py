@@ -13,8 +13,8 @@ import yaml
 
 from bootstrap.core.redact import Secrets
 from bootstrap.gitops.patterns import substitute
-from bootstrap.gitops.piece import Source
 from bootstrap.gitops.problems import Unknown, Wrong
+from bootstrap.gitops.source import ApplicationSource
 from bootstrap.kubernetes.documents import documents
 
 _OPTIONS = frozenset(
@@ -101,7 +101,7 @@ class Files:
         raise NotImplementedError
 
 
-def release(source: Source, files: Files, kubernetes_version: str) -> Release:
+def release(source: ApplicationSource, files: Files, kubernetes_version: str) -> Release:
     """Without `api_versions`, unless the source names them. Raises Unknown, Wrong."""
     options = source.options("helm")
     unknown = sorted(set(options) - _OPTIONS)

@@ -8,13 +8,13 @@ from typing import Any
 
 from bootstrap.config.model import Environment
 from bootstrap.gitops import directory
-from bootstrap.gitops.bench import Bench
 from bootstrap.gitops.checkout import join
 from bootstrap.gitops.closure import kustomization
+from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.helm import Helm
 from bootstrap.gitops.kustomize import Kustomize
-from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Unknown, Wrong, understood
+from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.gitops.store import digest, ours
 from bootstrap.kubernetes.argo import same_repository
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
@@ -25,27 +25,27 @@ _EXPLICIT = ("helm", "kustomize", "directory", "plugin")
 class Renderer:
     """`build_options` are argocd-cm's `kustomize.buildOptions`."""
 
-    def __init__(self, config: Environment, bench: Bench, build_options: str = "") -> None:
-        self._gitops, self._bench = config.gitops, bench
-        self._kustomize = Kustomize(bench, build_options)
-        self._helm = Helm(bench, config.kubernetes_version, self._check_ref)
+    def __init__(self, config: Environment, context: RenderContext, build_options: str = "") -> None:
+        self._gitops, self._context = config.gitops, context
+        self._kustomize = Kustomize(context, build_options)
+        self._helm = Helm(context, config.kubernetes_version, self._check_ref)
 
-    def render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
+    def render(self, source: ApplicationSource, kinds: Sequence[str] | None) -> list[RenderedObject]:
         """`kinds` as in `Helm.chart`. Raises AsksForKinds, Unknown, Wrong, ToolError."""
         with understood():
-            pieces = self._render(source, kinds)
-        for piece in pieces:
-            require_sound(piece)
-        return pieces
+            objects = self._render(source, kinds)
+        for rendered in objects:
+            require_sound(rendered)
+        return objects
 
-    def _render(self, source: Source, kinds: Sequence[str] | None) -> list[Piece]:
+    def _render(self, source: ApplicationSource, kinds: Sequence[str] | None) -> list[RenderedObject]:
         if source.chart:
             return self._helm.chart(source, kinds)
         if not source.path and source.spec.get("ref"):
             return []  # it only lends its files
         self.require_ours(source.repository, source.revision)
         folder = join("", source.path or ".")
-        if folder is None or not self._bench.checkout.is_folder(folder):
+        if folder is None or not self._context.checkout.is_folder(folder):
             raise Wrong(f"{source.path} is no folder of the repository", "correct path, or add the folder")
         source = self._overridden(source, folder)
         match self._kind(source, folder):
@@ -59,9 +59,9 @@ class Renderer:
                 return self._kustomize.build(source, folder)
         return self._plain(source)
 
-    def kustomization(self, folder: str) -> list[Piece]:
+    def kustomization(self, folder: str) -> list[RenderedObject]:
         """A folder that is no Application's."""
-        return self._kustomize.build(Source("", "", "", "", {"path": folder}), folder)
+        return self._kustomize.build(ApplicationSource("", "", "", "", {"path": folder}), folder)
 
     def require_ours(self, repository: str, revision: str) -> None:
         """Raises Unknown unless it is the checkout that is meant."""
@@ -72,45 +72,45 @@ class Renderer:
             why = f"it follows revision {revision}, the checkout stands for {self._gitops.revision}"
             raise Unknown(why, f"git checkout {revision}, and lint with that as gitops.revision")
 
-    def _check_ref(self, source: Source, ref: str) -> None:
+    def _check_ref(self, source: ApplicationSource, ref: str) -> None:
         lender = source.refs.get(ref)
         if lender is None:
             raise Wrong(f"no source has the ref {ref} that ${ref} names", "add `ref` to a source")
         self.require_ours(str(lender.get("repoURL") or ""), str(lender.get("targetRevision") or ""))
 
-    def _kind(self, source: Source, folder: str) -> str:
+    def _kind(self, source: ApplicationSource, folder: str) -> str:
         explicit = [kind for kind in _EXPLICIT if source.spec.get(kind) is not None]
         if len(explicit) > 1:
             raise Wrong(f"its source is of several kinds: {', '.join(explicit)}", "keep one of them")
         if explicit:
             return explicit[0]
-        if self._bench.checkout.is_file(f"{folder}/Chart.yaml".lstrip("/")):
+        if self._context.checkout.is_file(f"{folder}/Chart.yaml".lstrip("/")):
             return "helm"
-        return "kustomize" if kustomization(self._bench.checkout, folder) else "directory"
+        return "kustomize" if kustomization(self._context.checkout, folder) else "directory"
 
-    def _overridden(self, source: Source, folder: str) -> Source:
+    def _overridden(self, source: ApplicationSource, folder: str) -> ApplicationSource:
         """`.argocd-source.yaml` and the Application's own one are laid over the source."""
         spec: Mapping[str, Any] = source.spec
         for name in (".argocd-source.yaml", f".argocd-source-{source.app}.yaml"):
             path = f"{folder}/{name}".lstrip("/")
-            if self._bench.checkout.is_file(path):
-                spec = merged(spec, self._bench.checkout.document(path))
+            if self._context.checkout.is_file(path):
+                spec = merged(spec, self._context.checkout.document(path))
         return replace(source, spec=spec)
 
-    def _plain(self, source: Source) -> list[Piece]:
-        checkout, store = self._bench.checkout, self._bench.store
+    def _plain(self, source: ApplicationSource) -> list[RenderedObject]:
+        checkout, store = self._context.checkout, self._context.store
         paths = directory.wanted(checkout, source)
         key = digest("directory", ours(), checkout.digests(paths))
         if (plain := store.get(key)) is not None:
-            return [Piece.load(one) for one in plain]
-        pieces = list(directory.read(checkout, source))
-        store.put(key, [piece.dump() for piece in pieces])
-        return pieces
+            return [RenderedObject.load(one) for one in plain]
+        objects = list(directory.read(checkout, source))
+        store.put(key, [rendered.dump() for rendered in objects])
+        return objects
 
 
-def require_sound(piece: Piece) -> None:
+def require_sound(rendered: RenderedObject) -> None:
     """What everybody may rely on. Raises Wrong, as the API server would refuse it."""
-    item = piece.item
+    item = rendered.item
     data = item.get("metadata")
     called = (
         f"{item.get('kind')} {data.get('name', '')}" if isinstance(data, Mapping) else str(item.get("kind"))
@@ -128,7 +128,7 @@ def require_sound(piece: Piece) -> None:
             parts["spec.destination"] = wanted.get("destination") or {}
     for path, part in parts.items():
         if not isinstance(part, Mapping):
-            raise Wrong(f"{path} of {called} is no mapping", "correct it", piece.where)
+            raise Wrong(f"{path} of {called} is no mapping", "correct it", rendered.where)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

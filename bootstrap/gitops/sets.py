@@ -10,9 +10,9 @@ import yaml
 
 from bootstrap.gitops.checkout import Checkout, said
 from bootstrap.gitops.generators import Generators, Params
-from bootstrap.gitops.piece import Piece
 from bootstrap.gitops.problems import Unknown, Wrong, understood
 from bootstrap.gitops.render import merged, require_sound
+from bootstrap.gitops.source import RenderedObject
 from bootstrap.gitops.templates import Templates
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import Json, labels_of, metadata, name, spec
@@ -61,7 +61,7 @@ class Generator:
             for number, template in enumerate(made)
         ]
         for one in applications:
-            require_sound(Piece(one))
+            require_sound(RenderedObject(one))
         _refuse_doubles(applications)
         return Generated(tuple((one, step_of(wanted, one)) for one in applications))
 

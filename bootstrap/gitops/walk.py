@@ -14,11 +14,11 @@ from typing import Any
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.helm import AsksForKinds
 from bootstrap.gitops.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked
-from bootstrap.gitops.piece import Piece, Source
 from bootstrap.gitops.problems import Elsewhere, Unknown, Wrong
 from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.scope import api_versions, cluster_wide
 from bootstrap.gitops.sets import Generated, Generator
+from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -39,8 +39,8 @@ class _Node:
     """An Application on its way: what of it is rendered, by the number of the source."""
 
     app: App
-    pieces: dict[int, list[Piece]] = field(default_factory=dict)
-    deferred: dict[int, Source] = field(default_factory=dict)
+    objects: dict[int, list[RenderedObject]] = field(default_factory=dict)
+    deferred: dict[int, ApplicationSource] = field(default_factory=dict)
     read: set[int] = field(default_factory=set)  # ids of objects whose children are known
 
 
@@ -52,7 +52,7 @@ class Walk:
     generator: Generator
     checkout: Checkout
     pool: Executor
-    installed: Callable[[], Sequence[Piece]] = tuple
+    installed: Callable[[], Sequence[RenderedObject]] = tuple
     nodes: dict[str, _Node] = field(default_factory=dict)
     sets: list[AppSet] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Walk:
             if not level:
                 level = self._children(self._render_deferred())
         self.blanks += [
-            _blank(node.app) for node in self.nodes.values() if any(map(stands_for_unknown, _pieces(node)))
+            _blank(node.app) for node in self.nodes.values() if any(map(stands_for_unknown, _objects(node)))
         ]
         wide = self.cluster_wide()
         apps = [_finished(node, wide, self.checkout) for node in self.nodes.values()]
@@ -89,7 +89,7 @@ class Walk:
         return found
 
     def _render(self, level: Iterable[_Node]) -> None:
-        jobs: list[tuple[_Node, int, Source, Future[list[Piece]]]] = []
+        jobs: list[tuple[_Node, int, ApplicationSource, Future[list[RenderedObject]]]] = []
         for node in level:
             if (why := _elsewhere(node.app)) is not None:
                 self._note(node.app, "", Elsewhere(why, "lint what goes there by itself"))
@@ -102,7 +102,7 @@ class Walk:
                 jobs.append((node, number, source, future))
         for node, number, source, future in jobs:
             try:
-                node.pieces[number] = future.result()
+                node.objects[number] = future.result()
             except AsksForKinds:
                 node.deferred[number] = source
             except (Unknown, Wrong) as problem:
@@ -122,7 +122,7 @@ class Walk:
             failed = []
             for node, number, source, future in jobs:
                 try:
-                    node.pieces[number] = future.result()
+                    node.objects[number] = future.result()
                 except (Unknown, Wrong) as problem:
                     self._note(node.app, _named(source), problem, source.where)
                     failed.append((node, number, source))
@@ -144,17 +144,17 @@ class Walk:
         found: list[App] = []
         pending: list[tuple[AppSet, Future[Generated]]] = []
         for node in level:
-            for piece in _pieces(node):
-                if id(piece) in node.read:
+            for rendered in _objects(node):
+                if id(rendered) in node.read:
                     continue
-                node.read.add(id(piece))
-                kind = Kind.of(piece.item).unversioned
-                where = piece.where or node.app.where
-                position = (*node.app.position, _wave(piece.item))
+                node.read.add(id(rendered))
+                kind = Kind.of(rendered.item).unversioned
+                where = rendered.where or node.app.where
+                position = (*node.app.position, _wave(rendered.item))
                 if kind == APPLICATION:
-                    found.append(App(_placed(piece.item, node.app), where, position, node.app.name))
+                    found.append(App(_placed(rendered.item, node.app), where, position, node.app.name))
                 elif kind == APPLICATION_SET:
-                    one = AppSet(_placed(piece.item, node.app), where, position, node.app.name)
+                    one = AppSet(_placed(rendered.item, node.app), where, position, node.app.name)
                     self.sets.append(one)
                     pending.append((one, self.pool.submit(self.generator.generate, one.item, self._secrets)))
         for one, future in pending:
@@ -178,8 +178,8 @@ class Walk:
             yield App(item, one.where, one.position, one.parent, one.name, step)
 
     def _everything(self) -> Iterator[Json]:
-        yield from (piece.item for piece in self.installed())
-        yield from (piece.item for node in self.nodes.values() for piece in _pieces(node))
+        yield from (rendered.item for rendered in self.installed())
+        yield from (rendered.item for node in self.nodes.values() for rendered in _objects(node))
 
     def _secrets(self) -> tuple[Json, ...]:
         """Clusters that Argo CD knows from Git."""
@@ -193,9 +193,9 @@ def _blank(app: App) -> Blank:
     return Blank(f"Application {app.name}", destination if charts else "")
 
 
-def stands_for_unknown(piece: Piece) -> bool:
+def stands_for_unknown(rendered: RenderedObject) -> bool:
     """Whether a chart about which nothing is known has a stand-in here."""
-    return UNKNOWN.items() <= labels_of(piece.item).items()
+    return UNKNOWN.items() <= labels_of(rendered.item).items()
 
 
 def _listed(app: App) -> list[Any]:
@@ -211,11 +211,11 @@ def _lends(source: Mapping[str, Any]) -> bool:
     return bool(source.get("ref")) and not source.get("path")
 
 
-def sources(app: App, checkout: Checkout) -> Iterator[Source]:
+def sources(app: App, checkout: Checkout) -> Iterator[ApplicationSource]:
     """The sources of an Application, each with the line of its own where that can be told."""
     given, listed = spec(app.item), _listed(app)
     refs = {str(one["ref"]): one for one in listed if isinstance(one, Mapping) and one.get("ref")}
-    plain = Source(
+    plain = ApplicationSource(
         app=app.name,
         app_namespace=app.namespace,
         project=str(given.get("project") or "default"),
@@ -245,25 +245,27 @@ def _line(where: Location, source: Mapping[str, Any], checkout: Checkout) -> Loc
     return where
 
 
-def _pieces(node: _Node) -> Iterator[Piece]:
-    return (piece for _, pieces in sorted(node.pieces.items()) for piece in pieces)
+def _objects(node: _Node) -> Iterator[RenderedObject]:
+    return (rendered for _, objects in sorted(node.objects.items()) for rendered in objects)
 
 
 def _finished(node: _Node, wide: frozenset[Kind], checkout: Checkout) -> App:
     lines = {number: source.where for number, source in enumerate(sources(node.app, checkout))}
     goes_to = str((spec(node.app.item).get("destination") or {}).get("namespace") or "")
     manifests = tuple(
-        manifest(piece, node.app.name, lines[number], goes_to, wide)
-        for number, pieces in sorted(node.pieces.items())
-        for piece in pieces
+        manifest(rendered, node.app.name, lines[number], goes_to, wide)
+        for number, objects in sorted(node.objects.items())
+        for rendered in objects
     )
     return replace(node.app, manifests=manifests)
 
 
-def manifest(piece: Piece, app: str, where: Location, destination: str, wide: frozenset[Kind]) -> Manifest:
+def manifest(
+    rendered: RenderedObject, app: str, where: Location, destination: str, wide: frozenset[Kind]
+) -> Manifest:
     """`where` is the source's line, `destination` the namespace of objects that name none."""
-    space = "" if Kind.of(piece.item).unversioned in wide else namespace(piece.item) or destination
-    return Manifest(piece.item, app, piece.where or where, piece.via, space)
+    space = "" if Kind.of(rendered.item).unversioned in wide else namespace(rendered.item) or destination
+    return Manifest(rendered.item, app, rendered.where or where, rendered.via, space)
 
 
 def _placed(item: Json, parent: App) -> Json:
@@ -297,5 +299,5 @@ def _without_source(app: App) -> Unknown | Wrong:
     return Wrong("it has no source", "give it spec.source")
 
 
-def _named(source: Source) -> str:
+def _named(source: ApplicationSource) -> str:
     return f"chart {source.chart} {source.revision}".rstrip() if source.chart else source.path

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.config.load import load
-from bootstrap.gitops import directory, facts, outside, schemas, store
+from bootstrap.gitops import directory, facts, fetch, schemas, store
 from bootstrap.gitops.checkout import Checkout, join
 from bootstrap.gitops.closure import trace
 from bootstrap.gitops.model import LEFT_OUT
 from bootstrap.gitops.patterns import glob, substitute
-from bootstrap.gitops.piece import Source
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.release import Files, Release, release
 from bootstrap.gitops.scope import api_versions, cluster_wide
+from bootstrap.gitops.source import ApplicationSource
 from bootstrap.gitops.store import Store, digest
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Kind
@@ -259,7 +259,7 @@ class Given(Files):
 
 
 def released(options: object, **contents: str) -> Release:
-    source = Source("app", "argocd", "default", "space", {"helm": options})
+    source = ApplicationSource("app", "argocd", "default", "space", {"helm": options})
     return release(source, Given(**contents), "1.34")
 
 
@@ -384,11 +384,11 @@ def test_links_out_of_the_repository_are_found(tmp_path: Path, target: str, out:
 def test_a_link_to_nothing_is_passed_over_and_one_out_of_the_repository_refused(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    source = Source("a", "", "default", "", {"path": "."})
+    source = ApplicationSource("a", "", "default", "", {"path": "."})
     (root / "dead.yaml").symlink_to("nowhere.yaml")
     assert list(directory.read(Checkout(root), source)) == []
-    (tmp_path / "outside.yaml").write_text("kind: ConfigMap\n")
-    (root / "out.yaml").symlink_to("../outside.yaml")
+    (tmp_path / "fetch.yaml").write_text("kind: ConfigMap\n")
+    (root / "out.yaml").symlink_to("../fetch.yaml")
     with pytest.raises(Wrong, match="a link out of the repository"):
         list(directory.read(Checkout(root), source))
 
@@ -402,4 +402,4 @@ def test_a_link_to_nothing_is_passed_over_and_one_out_of_the_repository_refused(
     ],
 )
 def test_why_a_file_could_not_be_had_is_told_plainly(error: Exception, words: str) -> None:
-    assert outside._plainly(error) == words
+    assert fetch._plainly(error) == words

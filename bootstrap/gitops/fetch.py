@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from bootstrap.core.errors import BootstrapError
-from bootstrap.gitops.chartfile import Archive
+from bootstrap.gitops.chartfile import ChartArchive
 from bootstrap.gitops.problems import Unknown
 from bootstrap.gitops.programs import Failed, Programs
 from bootstrap.gitops.store import Store, digest
@@ -47,7 +47,7 @@ class Fetched:
         return " (stand-in)" if self.origin == STAND_IN else ""
 
 
-class World:
+class Fetcher:
     """Use as a context manager: the way outside is opened by the first fetch that is not in the store."""
 
     def __init__(self, programs: Programs, store: Store, rendering: Rendering) -> None:
@@ -57,7 +57,7 @@ class World:
         self._opened: Outside | BootstrapError | None = None
         self._fetched: dict[str, Future[Fetched]] = {}
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Fetcher:
         return self
 
     def __exit__(self, *reason: object) -> None:
@@ -127,7 +127,7 @@ class World:
                     f"helm could not get {name} {version} of {repository}: {error}", cure
                 ) from error
             content = next(Path(folder).glob("*.tgz")).read_bytes()
-        found = Archive(content).version or version
+        found = ChartArchive(content).version or version
         return Fetched(content, found, _origin(outside, f"{_url(repository)}/{name}", found))
 
     def _download(self, url: str) -> Fetched:

@@ -11,7 +11,7 @@ from bootstrap.kubernetes.objects import Json
 
 
 @dataclass(frozen=True)
-class Piece:
+class RenderedObject:
     """`where` is None when nothing in Git but the Application's source leads to it; `via` as in Manifest."""
 
     item: Json
@@ -22,13 +22,13 @@ class Piece:
         return [self.item, [self.where.file, self.where.line] if self.where else None, self.via]
 
     @classmethod
-    def load(cls, plain: list[Any]) -> Piece:
+    def load(cls, plain: list[Any]) -> RenderedObject:
         item, where, via = plain
         return cls(item, Location(*where) if where else None, via)
 
 
 @dataclass(frozen=True)
-class Source:
+class ApplicationSource:
     """One source of an Application, with all of the Application that its rendering may depend on.
 
     `namespace` is the destination's; `refs` are the Application's sources by their `ref`.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootstrap.gitops.checkout import Checkout
-from bootstrap.gitops.outside import World
+from bootstrap.gitops.fetch import Fetcher
 from bootstrap.gitops.programs import Programs
 from bootstrap.gitops.store import Store
 
 
 @dataclass(frozen=True)
-class Bench:
+class RenderContext:
     checkout: Checkout
     programs: Programs
     store: Store
-    world: World
+    fetcher: Fetcher
