@@ -17,51 +17,20 @@ Steps never print, exit or keep a journal; each asks the world what is left to d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.core.errors import PermanentError
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done, Plan, Step
 from bootstrap.targets.base import Target
 
 if TYPE_CHECKING:
     from bootstrap.aws.environments import Record
     from bootstrap.steps.restore import Wish
     from bootstrap.steps.rotate import Rotation
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a step returns: one line for people, and data for later steps. `changed`: whether it did anything.
-
-    A step is level-triggered: it looks at the world first and returns `changed=False` when nothing was to do.
-    """
-
-    summary: str = ""
-    result: object | None = None
-    changed: bool = True
-
-
-@dataclass(frozen=True)
-class Step:
-    """`needs` are names of steps that must have finished; `deadline` is seconds for all attempts together."""
-
-    name: str
-    title: str
-    run: Callable[[Context], Done]
-    needs: tuple[str, ...] = ()
-    deadline: float = 600.0
-    attempts: int = 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Steps in an order in which they could run one by one."""
-
-    command: str
-    steps: tuple[Step, ...]
 
 
 def build_up(config: Environment, target: Target) -> Plan:

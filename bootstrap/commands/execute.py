@@ -21,7 +21,6 @@ from bootstrap.core.errors import Interrupted, PreflightError, Problem
 from bootstrap.core.interrupts import on_interrupt
 from bootstrap.core.lock import held
 from bootstrap.core.redact import Secrets
-from bootstrap.plan import Plan
 from bootstrap.render import receipt, report
 from bootstrap.render.jsonlines import JsonLines
 from bootstrap.render.live import LiveView, save_svg, show_final
@@ -33,6 +32,7 @@ from bootstrap.run.context import Context, Force
 from bootstrap.run.emitter import Emitter
 from bootstrap.run.events import Reader, Stamped
 from bootstrap.run.runner import Runner
+from bootstrap.run.step import Plan
 from bootstrap.targets.base import Target
 
 SHOW_CURSOR = b"\x1b[?25h"

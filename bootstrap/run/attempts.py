@@ -9,9 +9,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_exponential_jitter
 
 from bootstrap.core.errors import DeadlineError, Interrupted, TemporaryError
-from bootstrap.plan import Done, Step
 from bootstrap.run.context import Context
 from bootstrap.run.events import StepRetry, StepStarted
+from bootstrap.run.step import Done, Step
 
 FIRST_DELAY, LONGEST_DELAY, JITTER = 1.0, 30.0, 1.0  # seconds
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
 from bootstrap.core.errors import BootstrapError, DeadlineError, Interrupted
-from bootstrap.plan import Done, Plan, Step
 from bootstrap.run.attempts import attempt
 from bootstrap.run.context import Context
 from bootstrap.run.defects import record
@@ -31,6 +30,7 @@ from bootstrap.run.events import (
     StepProgress,
     StepStopped,
 )
+from bootstrap.run.step import Done, Plan, Step
 
 TICK = 0.1  # seconds between looks at the deadlines
 GRACE = 5.0  # seconds past its deadline in which a step may still say itself what it waited for

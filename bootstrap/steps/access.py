@@ -15,8 +15,8 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.errors import Forbidden, Untrusted
 from bootstrap.kubernetes.objects import Json, dig
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps.machines import Machines
 from bootstrap.steps.terraform import Outputs
 

@@ -13,8 +13,8 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Lifetime
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PreflightError, Problem
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps.restore import Rebuilding
 
 TARGET, SOURCE = "database/archive", "database/source"  # s3://bucket/folder

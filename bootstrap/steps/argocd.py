@@ -12,8 +12,8 @@ from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, SECRET, Json, 
 from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 
 KEY = "server.secretkey"

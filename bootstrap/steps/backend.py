@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bootstrap.aws import environments, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 
 STATE_KEY = state_bucket.STATE
 

@@ -22,12 +22,12 @@ from bootstrap.kubernetes import snapshot
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
 from bootstrap.kubernetes.objects import APPLICATION, Json, dig, name
-from bootstrap.plan import Done
 from bootstrap.recovery import cipher, etcd, manifest, objects
 from bootstrap.recovery.manifest import EtcdStatus, Manifest, Part, SeedMark
 from bootstrap.recovery.vault import Vault, vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import access
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bootstrap.checks import probes as doctor
 from bootstrap.core.errors import PreflightError
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 
 
 def run(context: Context) -> Done:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import backend
 from bootstrap.steps.orphans import adopt_for_destroy
 from bootstrap.steps.unlock import unlocking

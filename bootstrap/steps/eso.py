@@ -33,8 +33,8 @@ from bootstrap.kubernetes.objects import (
 from bootstrap.kubernetes.render import helm_template, kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 
 ARGO_MANAGER = "argocd-controller"  # field manager of Argo CD's server-side apply

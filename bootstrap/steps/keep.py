@@ -12,8 +12,8 @@ from functools import partial
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.pace import Pace
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps import keeping
 
 ACCOUNT_KEY = "alias/aws/ssm"

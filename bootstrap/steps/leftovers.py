@@ -14,11 +14,11 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.core.errors import LeftoverError
-from bootstrap.plan import Done
 from bootstrap.recovery.keys import KmsKey
 from bootstrap.recovery.vault import vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice, ResourceChanged, ResourceKept
+from bootstrap.run.step import Done
 from bootstrap.steps import backend, keeping, lock
 from bootstrap.steps.clearing import clear, remaining
 

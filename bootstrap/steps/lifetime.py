@@ -10,8 +10,8 @@ from bootstrap.aws import environments
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Lifetime, Record
 from bootstrap.config.model import Environment
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps import archive, keeping
 
 

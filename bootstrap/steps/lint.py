@@ -9,9 +9,9 @@ from bootstrap.core.errors import PreflightError, Problem
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report.lines import tally, told
 from bootstrap.lint.run import lint
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps.planned import from_tree
 
 MOST = 5  # notices of a run; `bootstrap lint` tells all

@@ -20,9 +20,9 @@ from bootstrap.aws.run_lock import Holder, RunLocked, Taken, Where, Written
 from bootstrap.aws.state_bucket import LOCK, STATE
 from bootstrap.core import machine
 from bootstrap.core.errors import BootstrapError, Interrupted, LockedError
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import backend
 
 SUFFIX = LOCK.removeprefix(STATE)  # of the state's key

@@ -14,9 +14,9 @@ from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.nodes import ABSENT, Verdict, judge
 from bootstrap.kubernetes.objects import NODE, Json, Key, metadata, name
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import NodeSeen
+from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.machines import Machines, Marker
 from bootstrap.steps.terraform import Outputs

@@ -16,9 +16,9 @@ from bootstrap.aws.errors import CURE_CREDENTIALS
 from bootstrap.aws.identity import Identity, identity
 from bootstrap.aws.seeds import source_problems
 from bootstrap.core.errors import BootstrapError, PermanentError, PreflightError, Problem
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import backend, restore, seeds
 
 COSTLY = (

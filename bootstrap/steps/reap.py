@@ -14,9 +14,9 @@ from bootstrap.aws.environments import Record
 from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect
 from bootstrap.core.errors import LeftoverError, LockedError, PermanentError, Problem, ProblemsError
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceKept
+from bootstrap.run.step import Done
 from bootstrap.steps import keep, keeping, lock
 from bootstrap.steps.backend import STATE_KEY
 from bootstrap.steps.clearing import clear, connection, remaining

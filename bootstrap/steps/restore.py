@@ -49,13 +49,13 @@ from bootstrap.kubernetes.objects import (
     spec,
     uid,
 )
-from bootstrap.plan import Done
 from bootstrap.recovery import cipher, etcd, manifest, objects
 from bootstrap.recovery.manifest import Consent, Manifest
 from bootstrap.recovery.objects import Comparison, Marks
 from bootstrap.recovery.vault import PURPOSE, Vault, vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import keeping
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.terraform import Outputs

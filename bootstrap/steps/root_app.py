@@ -7,8 +7,8 @@ from bootstrap.gitops.applications import root_application
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.argo import REFRESH, Expected, View
 from bootstrap.kubernetes.objects import APPLICATION, Key
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 
 

@@ -26,9 +26,9 @@ from bootstrap.kubernetes.follow import Follower, User, followers, late, refresh
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, Json, Key, by_key
 from bootstrap.kubernetes.repairs import Ledger, Repair
 from bootstrap.kubernetes.rollout import WORKLOADS, wait_for_rollouts
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import access
 from bootstrap.steps.keep import ACCOUNT_KEY
 from bootstrap.steps.seeds import existing, outputs, sources

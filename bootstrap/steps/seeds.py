@@ -16,8 +16,8 @@ from bootstrap.aws.pace import Pace
 from bootstrap.aws.secret_age import MADE
 from bootstrap.aws.seeds import PlannedSeed, Sources, Write, plan_seeds, preview_seeds
 from bootstrap.core.errors import PermanentError, TemporaryError
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps import backend, keeping
 from bootstrap.steps.keep import KEPT
 from bootstrap.steps.restore import restored_seeds

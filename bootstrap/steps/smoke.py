@@ -10,9 +10,9 @@ import subprocess
 
 from bootstrap.config.model import Smoke
 from bootstrap.core.errors import Interrupted, Problem, ProblemsError
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import SmokeChecked
+from bootstrap.run.step import Done
 
 TAIL = 2000  # characters of output that are kept
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bootstrap.aws.inventory import Found, Proof
 from bootstrap.core.errors import LeftoverError
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done
 from bootstrap.steps.clearing import clear, remaining
 
 PATIENCE = 300.0  # seconds; an interface of a load balancer may live on for minutes

@@ -46,9 +46,9 @@ from bootstrap.kubernetes.objects import (
     uid,
 )
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice, ResourceChanged
+from bootstrap.run.step import Done
 from bootstrap.steps.abandoned import GRACE, Abandoned, free
 from bootstrap.steps.access import existing
 from bootstrap.steps.root_app import root_key

@@ -35,9 +35,9 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.kubernetes.order import Order, judge, lifetimes
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.root_app import expected
 from bootstrap.steps.waves import look

@@ -19,11 +19,11 @@ from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_
 from bootstrap.kubernetes.repairs import Ledger, Repair, needed, perform
 from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.kubernetes.waves import Member, Memory, Planned, Wave, WaveState, assess
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
 from bootstrap.run.folder import runs_of
 from bootstrap.run.history import Learnt, learn
+from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.inquiry import Inquiry, Start, in_a_thread
 from bootstrap.steps.planned import announced, planned

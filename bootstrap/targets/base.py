@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bootstrap.checks.probes import Probe
-    from bootstrap.plan import Step
     from bootstrap.recovery.manifest import EtcdStatus
     from bootstrap.run.context import Context
+    from bootstrap.run.step import Step
     from bootstrap.status.model import Part
 
 

@@ -23,9 +23,9 @@ from bootstrap.local.pki import Pki
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
-from bootstrap.plan import Done, Step
 from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done, Step
 from bootstrap.status.model import Part
 from bootstrap.targets.base import MachineCommands, Outside, Rendering, Target, Tools
 

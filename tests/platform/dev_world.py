@@ -25,7 +25,7 @@ from bootstrap.config.model import Environment, TerraformConfig
 from bootstrap.core.clock import SystemClock
 from bootstrap.local.aws import override
 from bootstrap.local.toolchain import Toolchain
-from bootstrap.plan import Done
+from bootstrap.run.step import Done
 from bootstrap.steps import backend, lock, terraform
 from bootstrap.terraform.stack import notes
 from bootstrap.terraform.survivor import survivor

@@ -14,9 +14,9 @@ import pytest
 from bootstrap.config.model import Gitops, Waves
 from bootstrap.core.clock import SystemClock
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event, WaveFinished, WaveStarted
+from bootstrap.run.step import Done
 from bootstrap.steps import waves
 from bootstrap.steps.access import ClusterAccess
 from tests.api_server import Server, eventually, ready

@@ -18,8 +18,8 @@ from bootstrap.commands import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.core.errors import PermanentError
-from bootstrap.plan import Done, Plan, Step
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done, Plan, Step
 from bootstrap.steps import access, keep, rotate, seeds
 from bootstrap.steps.rotate import Rotation
 from bootstrap.steps.terraform import Outputs

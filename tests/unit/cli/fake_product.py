@@ -17,9 +17,9 @@ from bootstrap.checks import probes as doctor
 from bootstrap.checks.probes import Check
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted, StuckError
-from bootstrap.plan import Done, Plan, Step
 from bootstrap.run import events as ev
 from bootstrap.run.context import Context
+from bootstrap.run.step import Done, Plan, Step
 from bootstrap.status import model as status
 from bootstrap.steps import backend, lock
 from bootstrap.targets.base import Target

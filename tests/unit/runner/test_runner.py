@@ -21,10 +21,10 @@ from bootstrap.core.errors import (
     TemporaryError,
     ToolError,
 )
-from bootstrap.plan import Done, Plan, Step
 from bootstrap.run import events as ev
 from bootstrap.run.context import Context
 from bootstrap.run.runner import ABANDON, GRACE, Outcome, Runner
+from bootstrap.run.step import Done, Plan, Step
 from bootstrap.targets.base import Source
 from tests.fakes import Log, context
 

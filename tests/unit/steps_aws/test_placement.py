@@ -10,9 +10,9 @@ import pytest
 from moto import mock_aws
 
 from bootstrap.config.model import Fallback
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import placement, terraform
 from bootstrap.terraform.shortage import Place, Shortage, Spot
 from tests.aws_context import NODE, REGION, World, client, environment, world

@@ -20,9 +20,9 @@ from bootstrap.aws.audit import audit
 from bootstrap.aws.environments import Record, stamp
 from bootstrap.core.errors import LeftoverError, LockedError, PermanentError
 from bootstrap.local.aws.mends import bucket_policies, dependencies, load_balancers, nat_gateways, termination
-from bootstrap.plan import Done
 from bootstrap.run.context import Context
 from bootstrap.run.runner import Runner
+from bootstrap.run.step import Done
 from bootstrap.steps import backend, lifetime, lock, reap
 from tests import aws_context
 from tests.aws_context import ACCOUNT, REGION, World, environment, world

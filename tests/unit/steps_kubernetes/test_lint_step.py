@@ -16,6 +16,7 @@ from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
 from bootstrap.lint.run import Linted
 from bootstrap.run.events import Notice
+from bootstrap.run.step import Done
 from bootstrap.steps import lint
 from bootstrap.steps.planned import GitPlan
 from tests.fakes import Log, context, environment, target
@@ -34,7 +35,7 @@ ODD = replace(LATE, rule="odd-name", severity=Severity.WARNING, other="")
 
 def run(
     home: Path, monkeypatch: pytest.MonkeyPatch, level: str, *findings: Finding
-) -> tuple[plan.Done, list[str]]:
+) -> tuple[Done, list[str]]:
     report = Report("dev", (), 2, 1, 10, findings=findings)
     monkeypatch.setattr(lint, "lint", lambda *_, **__: Linted(report, Tree(()), Graph()))
     log = Log()
@@ -55,7 +56,7 @@ def test_errors_refuse_before_anything_is_made(tmp_path: Path, monkeypatch: pyte
 
 def test_errors_are_only_said_where_that_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done, notices = run(tmp_path, monkeypatch, WARN, LATE)
-    assert done == plan.Done("2 Applications in 1 wave, 1 error, 0 warnings", GitPlan(()), changed=False)
+    assert done == Done("2 Applications in 1 wave, 1 error, 0 warnings", GitPlan(()), changed=False)
     assert notices == ["lint: apps/9.yaml:3: crd-late: RedisFailover a and its CRD: it fails at once"]
 
 

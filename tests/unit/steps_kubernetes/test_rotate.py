@@ -21,8 +21,8 @@ from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import DeadlineError, Interrupted, PermanentError
 from bootstrap.kubernetes.follow import RESTARTED, Hold, followers
 from bootstrap.kubernetes.objects import DEPLOYMENT, EXTERNAL_SECRET, SECRET, Json, Key, Kind
-from bootstrap.plan import Done
 from bootstrap.run.events import Notice, StepProgress
+from bootstrap.run.step import Done
 from bootstrap.steps import access, rotate, seeds
 from bootstrap.steps.rotate import ROTATING, Followed, Renewed, Rotation
 from bootstrap.steps.terraform import Outputs

@@ -1,0 +1,40 @@
+"""A run as data: its steps, what each needs and returns, and the plan that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bootstrap.run.context import Context
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step returns: one line for people, and data for later steps. `changed`: whether it did anything.
+
+    A step is level-triggered: it looks at the world first and returns `changed=False` when nothing was to do.
+    """
+
+    summary: str = ""
+    result: object | None = None
+    changed: bool = True
+
+
+@dataclass(frozen=True)
+class Step:
+    """`needs` are names of steps that must have finished; `deadline` is seconds for all attempts together."""
+
+    name: str
+    title: str
+    run: Callable[[Context], Done]
+    needs: tuple[str, ...] = ()
+    deadline: float = 600.0
+    attempts: int = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in an order in which they could run one by one."""
+
+    command: str
+    steps: tuple[Step, ...]
