@@ -15,7 +15,7 @@ from typing import Any
 
 from bootstrap.kubernetes import objects
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.discovery import Resource
+from bootstrap.kubernetes.discovery import APIResource
 from bootstrap.kubernetes.errors import AlreadyExists, ClusterError, Conflict, NotFound
 from bootstrap.kubernetes.objects import Json, Key, Kind
 from bootstrap.kubernetes.transport import Request, Response, Stream
@@ -61,10 +61,10 @@ ARGO = (objects.APPLICATION, objects.APPLICATION_SET, objects.APP_PROJECT)
 ESO = (objects.EXTERNAL_SECRET, objects.SECRET_STORE)
 
 
-def resource(kind: Kind) -> Resource:
+def resource(kind: Kind) -> APIResource:
     plural = "ingresses" if kind.name == "Ingress" else f"{kind.name.lower()}s"
     version = "v1alpha1" if kind.group == "argoproj.io" else "v1"
-    return Resource(kind.group, version, kind.name, plural, kind.name not in CLUSTER_WIDE)
+    return APIResource(kind.group, version, kind.name, plural, kind.name not in CLUSTER_WIDE)
 
 
 @dataclass
@@ -217,7 +217,7 @@ class FakeServer:
             ]
             return {"metadata": {"resourceVersion": str(self.version)}, "items": copy.deepcopy(items)}
 
-    def _parse(self, request: Request) -> tuple[Resource, str, str]:
+    def _parse(self, request: Request) -> tuple[APIResource, str, str]:
         parts = request.path.strip("/").split("/")
         group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
         namespace = ""
@@ -259,7 +259,7 @@ class FakeStream:
     """Changes after a resource version, as lines, until it is closed."""
 
     def __init__(
-        self, server: FakeServer, found: Resource, namespace: str, since: int, news: threading.Condition
+        self, server: FakeServer, found: APIResource, namespace: str, since: int, news: threading.Condition
     ) -> None:
         self._server, self._kind, self._namespace = server, Kind(found.group, found.kind), namespace
         self._since, self._news, self._closed = since, news, False

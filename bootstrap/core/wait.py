@@ -1,7 +1,7 @@
 """The one way to wait for something that cannot be watched.
 
 Every wait has a deadline, a reason and a progress line. What can be watched is watched
-(`kubernetes/watch.py`); this is for the rest: AWS APIs and processes.
+(`kubernetes/informer.py`); this is for the rest: AWS APIs and processes.
 """
 
 from __future__ import annotations

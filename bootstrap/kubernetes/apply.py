@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.core.errors import PermanentError, Problem, ProblemsError, TemporaryError
-from bootstrap.core.wait import Observation, until
-from bootstrap.kubernetes import watch
+from bootstrap.core.wait import Observation
+from bootstrap.core.wait import until as poll
 from bootstrap.kubernetes.client import MANAGER, Cluster
 from bootstrap.kubernetes.health import assess
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, Waiter, until
+from bootstrap.kubernetes.noop import is_noop
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, metadata, name, spec
-from bootstrap.kubernetes.settled import settled
-from bootstrap.kubernetes.watch import Waiter
 
 WORKERS = 4  # requests at a time
 SERVED = 30.0  # seconds from Established until discovery shows a kind
@@ -84,13 +84,13 @@ def _placed(cluster: Cluster, item: Json, namespace: str) -> Json:
 def established(cluster: Cluster, definitions: Sequence[str], waiter: Waiter) -> None:
     """Wait until these CustomResourceDefinitions are Established. DeadlineError names those that are not."""
 
-    def decide(world: watch.World) -> Observation[bool]:
-        there = {name(item): assess(item) for item in world.items(CRD)}
+    def decide(cache: InformerCache) -> Observation[bool]:
+        there = {name(item): assess(item) for item in cache.items(CRD)}
         late = [which for which in definitions if which not in there or not there[which].ok]
         return Observation(None if late else True, f"not Established: {', '.join(late)}")
 
-    with watch.Mirror(cluster, watch.Scope(CRD)) as world:
-        watch.until(world, decide, waiter, what="CustomResourceDefinitions")
+    with Informer(cluster, Scope(CRD)) as cache:
+        until(cache, decide, waiter, what="CustomResourceDefinitions")
 
 
 def _served(cluster: Cluster, definitions: Iterable[Json], waiter: Waiter) -> None:
@@ -102,7 +102,7 @@ def _served(cluster: Cluster, definitions: Iterable[Json], waiter: Waiter) -> No
         late = [str(kind) for kind in kinds if catalogue.find(kind) is None]
         return Observation(None if late else True, f"not served yet: {', '.join(late)}")
 
-    until(
+    poll(
         probe,
         what="new kinds",
         deadline=min(SERVED, waiter.deadline),
@@ -143,7 +143,7 @@ def _one(cluster: Cluster, item: Json, manager: str) -> bool | TemporaryError | 
     """Whether the object changed, or the error."""
     try:
         before = cluster.find(Key.of(item))
-        if before is not None and settled(item, before, manager):
+        if before is not None and is_noop(item, before, manager):
             return False
         after = cluster.apply(item, manager=manager)
     except (TemporaryError, PermanentError) as error:

@@ -48,7 +48,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Source:
+class ComparedSource:
     """One source of an Application and the revision it was last compared at."""
 
     repo_url: str
@@ -161,13 +161,13 @@ class View:
         many, one = spec(self.item).get("sources"), spec(self.item).get("source")
         return tuple(many or ((one,) if one else ()))
 
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[ComparedSource, ...]:
         wanted = self.wanted_sources
         sync = status(self.item).get("sync") or {}
         compared = tuple(sync.get("revisions") or ()) or (sync.get("revision") or "",)
         compared += ("",) * (len(wanted) - len(compared))
         return tuple(
-            Source(
+            ComparedSource(
                 str(source.get("repoURL", "")),
                 str(source.get("targetRevision") or ""),
                 str(source.get("chart") or ""),
@@ -194,7 +194,7 @@ class View:
             replaced.stale(expected)
             for source, revision in zip(self.sources(), self.operation_revisions, strict=False)
             if same_repository(source.repo_url, expected.repo_url)
-            for replaced in (Source(source.repo_url, source.target, source.chart, revision),)
+            for replaced in (ComparedSource(source.repo_url, source.target, source.chart, revision),)
         )
 
     def why_not(self, expected: Expected) -> str:

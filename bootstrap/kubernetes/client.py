@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bootstrap.kubernetes import discovery
-from bootstrap.kubernetes.discovery import Catalogue, Resource
+from bootstrap.kubernetes.discovery import APIResource, Catalogue
 from bootstrap.kubernetes.errors import Busy, NotFound, NotServed, Unreachable
 from bootstrap.kubernetes.objects import Json, Key, Kind, name, namespace
 from bootstrap.kubernetes.transport import Request, Response, Stream, Transport, connect
@@ -65,7 +65,7 @@ class Cluster:
 
     # -- kinds ---------------------------------------------------------------------------------------
 
-    def resource(self, kind: Kind) -> Resource:
+    def resource(self, kind: Kind) -> APIResource:
         """How the server serves a kind. Asks the server again before it says NotServed."""
         found = self._catalogue.find(kind) or self.refresh().find(kind)
         if found is None:
@@ -225,7 +225,7 @@ def _parsed(response: Response, request: Request) -> Json:
     return answer if isinstance(answer, dict) else {}
 
 
-def _with_type(item: Json, resource: Resource) -> Json:
+def _with_type(item: Json, resource: APIResource) -> Json:
     """Lists leave apiVersion and kind out of their items."""
     version = f"{resource.group}/{resource.version}" if resource.group else resource.version
     return {"apiVersion": version, "kind": resource.kind, **item}

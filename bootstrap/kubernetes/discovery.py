@@ -16,7 +16,7 @@ ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 @dataclass(frozen=True)
-class Resource:
+class APIResource:
     """A kind as the server serves it; `verbs` such as get, list, watch."""
 
     group: str
@@ -41,9 +41,9 @@ class Resource:
 class Catalogue:
     """All resources of a server; the preferred version of a kind comes first."""
 
-    resources: tuple[Resource, ...] = ()
+    resources: tuple[APIResource, ...] = ()
 
-    def find(self, kind: Kind) -> Resource | None:
+    def find(self, kind: Kind) -> APIResource | None:
         for resource in self.resources:
             if (resource.group, resource.kind) == (kind.group, kind.name) and (
                 not kind.version or kind.version == resource.version
@@ -62,13 +62,13 @@ def parse(documents: Iterable[dict[str, Any]]) -> Catalogue:
     return Catalogue(tuple(resource for document in documents for resource in _resources(document)))
 
 
-def _resources(document: dict[str, Any]) -> Iterator[Resource]:
+def _resources(document: dict[str, Any]) -> Iterator[APIResource]:
     for group in document.get("items") or ():
         for version in group.get("versions") or ():
             for entry in version.get("resources") or ():
                 kind = (entry.get("responseKind") or {}).get("kind")
                 if kind:
-                    yield Resource(
+                    yield APIResource(
                         group=(group.get("metadata") or {}).get("name", ""),
                         version=version["version"],
                         kind=kind,

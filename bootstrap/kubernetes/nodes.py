@@ -17,17 +17,17 @@ ABSENT = "has not joined"  # the reason where there is no such node
 
 
 @dataclass(frozen=True)
-class Verdict:
+class NodeCheck:
     """`reason` is empty when the node is as it should be; `patch` is the merge patch that repairs drift."""
 
     reason: str = ""
     patch: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(node: Node, item: Json | None, provider_id: str, fleet: Sequence[Node]) -> Verdict:
+def judge(node: Node, item: Json | None, provider_id: str, fleet: Sequence[Node]) -> NodeCheck:
     """Compare a live node with its configuration. A label key of any node of the `fleet` is ours."""
     if item is None:
-        return Verdict(ABSENT)
+        return NodeCheck(ABSENT)
     labels, taints = _labels(node, item, fleet), _taints(node, item)
     live = str(spec(item).get("providerID") or "")
     patch: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def judge(node: Node, item: Json | None, provider_id: str, fleet: Sequence[Node]
     health = assess(item)
     if not health.ok:
         reasons.append(health.message)
-    return Verdict("; ".join(reasons), patch)
+    return NodeCheck("; ".join(reasons), patch)
 
 
 def _labels(node: Node, item: Json, fleet: Sequence[Node]) -> dict[str, str | None]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.health import assess
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, Waiter, until
 from bootstrap.kubernetes.objects import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Json, Key
-from bootstrap.kubernetes.watch import Mirror, Scope, Waiter, World, until
 
 WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 
@@ -33,8 +33,8 @@ def wait_for_rollouts(
     if not wanted:
         return
 
-    def decide(world: World) -> Observation[bool]:
-        live = {Key.of(item): assess(item) for kind in WORKLOADS for item in world.items(kind)}
+    def decide(cache: InformerCache) -> Observation[bool]:
+        live = {Key.of(item): assess(item) for kind in WORKLOADS for item in cache.items(kind)}
         late = [
             f"{key.kind.name} {key.name} ({live[key].message if key in live else 'is not there'})"
             for key in sorted(wanted)
@@ -43,5 +43,5 @@ def wait_for_rollouts(
         return Observation(None if late else True, f"waiting for {', '.join(late)}")
 
     scopes = {Scope(key.kind, key.namespace) for key in wanted}
-    with Mirror(cluster, *sorted(scopes, key=str)) as world:
-        until(world, decide, waiter, what=what, cure=cure)
+    with Informer(cluster, *sorted(scopes, key=str)) as cache:
+        until(cache, decide, waiter, what=what, cure=cure)

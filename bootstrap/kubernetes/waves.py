@@ -98,7 +98,7 @@ class Wave:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedMember:
     """An Application or ApplicationSet as Git has it; fields as in Member, and `parent` "" below the root."""
 
     name: str
@@ -142,7 +142,7 @@ class Child:
 
 
 @dataclass(frozen=True)
-class Facts:
+class AppFacts:
     """All that is read from one Application, whatever else there is. `stale` as in View."""
 
     name: str
@@ -154,7 +154,7 @@ class Facts:
     children: tuple[Child, ...]
 
 
-def facts(item: Json, expected: Expected) -> Facts:
+def facts(item: Json, expected: Expected) -> AppFacts:
     view = View(item)
     children = tuple(
         Child(str(entry["kind"]), str(entry["name"]), int(entry.get("syncWave") or 0))
@@ -164,7 +164,7 @@ def facts(item: Json, expected: Expected) -> Facts:
         and not entry.get("requiresPruning")  # no longer in Git: the parent is not Synced before it is gone
     )
     why, stale = view.why_not(expected), view.stale(expected)
-    return Facts(view.name, view.sync, view.health, why, stale, _owner(item), children)
+    return AppFacts(view.name, view.sync, view.health, why, stale, _owner(item), children)
 
 
 _Where = tuple[str, str, tuple[int, ...], int | None]  # owner, parent, position, step of a Member
@@ -177,10 +177,10 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Json, Facts]] = {}
-        self._placed: dict[str, tuple[Facts, _Where, Member]] = {}
+        self._known: dict[str, tuple[Json, AppFacts]] = {}
+        self._placed: dict[str, tuple[AppFacts, _Where, Member]] = {}
 
-    def place(self, found: Facts, where: _Where) -> Member:
+    def place(self, found: AppFacts, where: _Where) -> Member:
         """The member that these facts make there: the same object as long as nothing changed."""
         before = self._placed.get(found.name)
         if before is None or before[0] is not found or before[1] != where:
@@ -188,7 +188,7 @@ class Memory:
             before = self._placed[found.name] = (found, where, made)
         return before[2]
 
-    def recall(self, items: Iterable[Json], expected: Expected) -> dict[str, Facts]:
+    def recall(self, items: Iterable[Json], expected: Expected) -> dict[str, AppFacts]:
         """The facts of these Applications by name; all others are forgotten."""
         known, self._known = self._known, {}
         for item in items:
@@ -205,7 +205,7 @@ def assess(
     sets: Iterable[Json],
     expected: Expected,
     *,
-    plan: Sequence[Planned] = (),
+    plan: Sequence[PlannedMember] = (),
     memory: Memory | None = None,
 ) -> WaveState:
     """The state of all waves."""
@@ -230,20 +230,20 @@ class _Walk:
 
     def __init__(
         self,
-        known: dict[str, Facts],
+        known: dict[str, AppFacts],
         memory: Memory,
         sets: Iterable[Json],
-        plan: Iterable[Planned],
+        plan: Iterable[PlannedMember],
         root: str,
     ) -> None:
         self._known, self._memory, self._sets = known, memory, {name(item): item for item in sets}
         self._met = {("Application", root)}
-        self._made: dict[str, list[Facts]] = defaultdict(list)
+        self._made: dict[str, list[AppFacts]] = defaultdict(list)
         for found in known.values():
             if found.owner:
                 self._made[found.owner].append(found)
-        self._planned: dict[str, list[Planned]] = defaultdict(list)
-        self._generated: dict[str, list[Planned]] = defaultdict(list)
+        self._planned: dict[str, list[PlannedMember]] = defaultdict(list)
+        self._generated: dict[str, list[PlannedMember]] = defaultdict(list)
         for entry in plan:
             if entry.owner:
                 self._generated[entry.owner].append(entry)
@@ -252,7 +252,7 @@ class _Walk:
         self.absent: set[str] = set()
         self.unplanned: set[str] = set()
 
-    def below(self, parent: Facts, position: tuple[int, ...]) -> Iterator[Member]:
+    def below(self, parent: AppFacts, position: tuple[int, ...]) -> Iterator[Member]:
         """Everything that an Application consists of, to any depth."""
         planned = self._planned.get(parent.name, ())
         children = parent.children

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope
 from bootstrap.kubernetes.objects import DEPLOYMENT, INGRESS, SERVICE, Json, is_true, metadata, name, uid
-from bootstrap.kubernetes.watch import Mirror, Scope, World
 
 
 class CloudController(Protocol):
@@ -28,13 +28,13 @@ class CloudControllers:
         self._done: dict[str, frozenset[tuple[str, str]]] = {}
 
     def run(self, stop: threading.Event) -> None:
-        with Mirror(self._cluster, Scope(INGRESS), Scope(SERVICE), Scope(DEPLOYMENT)) as world:
+        with Informer(self._cluster, Scope(INGRESS), Scope(SERVICE), Scope(DEPLOYMENT)) as world:
             while not stop.is_set():
                 world.wait(5.0)
                 if world.synced():
                     self.turn(world)
 
-    def turn(self, world: World) -> None:
+    def turn(self, world: InformerCache) -> None:
         items = (*world.items(INGRESS), *world.items(SERVICE))
         seen = frozenset((uid(item), str(metadata(item).get("resourceVersion"))) for item in items)
         for controller in self._controllers:
@@ -46,5 +46,5 @@ class CloudControllers:
                 self._done[called] = seen
 
 
-def _available(world: World, called: str) -> bool:
+def _available(world: InformerCache, called: str) -> bool:
     return any(name(item) == called and is_true(item, "Available") for item in world.items(DEPLOYMENT))

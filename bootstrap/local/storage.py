@@ -13,6 +13,7 @@ from typing import Any
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import AlreadyExists
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import (
     CLAIM,
     NODE,
@@ -29,7 +30,6 @@ from bootstrap.kubernetes.objects import (
     terminating,
     uid,
 )
-from bootstrap.kubernetes.watch import Mirror, Scope
 from bootstrap.local.facts import Facts
 
 DRIVER = "ebs.csi.aws.com"
@@ -60,7 +60,7 @@ class EbsDriver:
         self._cluster, self._ec2, self._facts = cluster, ec2, facts
 
     def run(self, stop: threading.Event) -> None:
-        with Mirror(self._cluster, Scope(CLAIM), Scope(VOLUME)) as world:
+        with Informer(self._cluster, Scope(CLAIM), Scope(VOLUME)) as world:
             while not stop.is_set():
                 world.wait(5.0)
                 if world.synced():

@@ -105,7 +105,7 @@ def _cluster(config: Environment, target: Target) -> Status:
     if not config.kubeconfig.exists():
         return Status(config.name, target.name, (*parts, Part("API server", "down", "no kubeconfig yet")))
     from bootstrap.kubernetes.client import Cluster  # noqa: PLC0415 - slow to import, and they need our types
-    from bootstrap.kubernetes.snapshot import take  # noqa: PLC0415
+    from bootstrap.kubernetes.overview import take  # noqa: PLC0415
 
     try:
         seen = take(Cluster.from_kubeconfig(config.kubeconfig), config, commit_of(target))

@@ -19,8 +19,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.discovery import Resource
+from bootstrap.kubernetes.discovery import APIResource
 from bootstrap.kubernetes.errors import Busy, NotFound
+from bootstrap.kubernetes.informer import InformerCache
 from bootstrap.kubernetes.objects import (
     API_SERVICE,
     MUTATING_WEBHOOKS,
@@ -39,7 +40,6 @@ from bootstrap.kubernetes.objects import (
     spec,
     terminating,
 )
-from bootstrap.kubernetes.watch import World
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 
@@ -59,7 +59,7 @@ class Abandoned:
         self._since: dict[Key, float] = {}  # since when nobody is there for it
         self._looked = float("-inf")
 
-    def release(self, world: World) -> None:
+    def release(self, world: InformerCache) -> None:
         """To be called again and again while namespaces are waited for. Raises as any call."""
         now = self._context.clock.monotonic()
         held = [item for item in world.items(NAMESPACE) if terminating(item) and _waits(item)]
@@ -151,7 +151,7 @@ def foreign(item: Json) -> list[str]:
     return [entry for entry in metadata(item).get("finalizers") or () if not _kubernetes_own(entry)]
 
 
-def remaining(space: Json, resources: Sequence[Resource]) -> Iterator[Resource]:
+def remaining(space: Json, resources: Sequence[APIResource]) -> Iterator[APIResource]:
     """The kinds of which a namespace's condition says that objects are left in it. Pure.
 
     Its words: `Some resources are remaining: pods. has 1 resource instances, …`.

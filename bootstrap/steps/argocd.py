@@ -8,10 +8,10 @@ from bootstrap.core.errors import PermanentError
 from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, SECRET, Json, Kind, name
 from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
-from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
@@ -39,11 +39,11 @@ def _wait_for_key(context: Context, cluster: Cluster) -> None:
     """argocd-server makes the key once it runs; an Application that is read before is refused for minutes."""
     namespace = context.config.gitops.namespace
 
-    def decide(world: World) -> Observation[bool]:
+    def decide(world: InformerCache) -> Observation[bool]:
         there = any((item.get("data") or {}).get(KEY) for item in world.items(SECRET))
         return Observation(True if there else None, f"Secret argocd-secret has no {KEY} yet")
 
-    with Mirror(cluster, Scope(SECRET, namespace, fields="metadata.name=argocd-secret")) as world:
+    with Informer(cluster, Scope(SECRET, namespace, fields="metadata.name=argocd-secret")) as world:
         until(world, decide, context, what="Argo CD")
 
 

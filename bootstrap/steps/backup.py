@@ -18,7 +18,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.config.model import Seed
 from bootstrap.core.errors import BootstrapError, PermanentError
-from bootstrap.kubernetes import snapshot
+from bootstrap.kubernetes import overview
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
 from bootstrap.kubernetes.objects import APPLICATION, Json, dig, name
@@ -200,7 +200,7 @@ def _applications(cluster: Cluster) -> dict[str, str]:
 def _ailments(context: Context, cluster: Cluster, commit: str) -> tuple[str, ...]:
     """A sick cluster is backed up as well: it may be all that there is. But it is told."""
     try:
-        found = snapshot.take(cluster, context.config, commit).ailments
+        found = overview.take(cluster, context.config, commit).ailments
     except BootstrapError as error:
         found = (f"whether it is healthy could not be seen: {error}",)
     if found:

@@ -19,6 +19,7 @@ from bootstrap.kubernetes import eso
 from bootstrap.kubernetes.apply import Applied, apply, established
 from bootstrap.kubernetes.argo import same_repository, tracked
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     CRD,
@@ -32,7 +33,6 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.kubernetes.render import helm_template, kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
-from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
@@ -134,11 +134,11 @@ def _wait_for_webhooks(context: Context, cluster: Cluster, rendered: Sequence[Js
     if not wanted:
         return
 
-    def decide(world: World) -> Observation[bool]:
+    def decide(world: InformerCache) -> Observation[bool]:
         late = eso.late_webhooks(wanted, world.items(VALIDATING_WEBHOOKS), world.items(ENDPOINT_SLICE))
         return Observation(None if late else True, ", ".join(late))
 
-    with Mirror(cluster, Scope(VALIDATING_WEBHOOKS), Scope(ENDPOINT_SLICE)) as world:
+    with Informer(cluster, Scope(VALIDATING_WEBHOOKS), Scope(ENDPOINT_SLICE)) as world:
         until(world, decide, context, what="External Secrets' webhooks")
 
 

@@ -11,9 +11,9 @@ from bootstrap.core.errors import DeadlineError, StuckError, TemporaryError
 from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
-from bootstrap.kubernetes.nodes import ABSENT, Verdict, judge
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
+from bootstrap.kubernetes.nodes import ABSENT, NodeCheck, judge
 from bootstrap.kubernetes.objects import NODE, Json, Key, metadata, name
-from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.run.context import Context
 from bootstrap.run.events import NodeSeen
 from bootstrap.run.step import Done
@@ -32,7 +32,7 @@ def run(context: Context) -> Done:
     """
     watcher = _Watcher(context, context.results.get(ClusterAccess).cluster)
     try:
-        with Mirror(watcher.cluster, Scope(NODE)) as world:
+        with Informer(watcher.cluster, Scope(NODE)) as world:
             until(world, watcher.decide, context, what="nodes")
     except DeadlineError as error:
         raise DeadlineError(
@@ -51,7 +51,7 @@ class _Watcher:
         self.repaired: Counter[str] = Counter()
         self.waited = False
 
-    def decide(self, world: World) -> Observation[bool]:
+    def decide(self, world: InformerCache) -> Observation[bool]:
         live = {name(item): item for item in world.items(NODE)}
         for node in self._context.config.nodes:
             item = live.get(node.name)
@@ -69,7 +69,7 @@ class _Watcher:
             self._states[node] = state
             self._context.emit(NodeSeen(node, state))
 
-    def _repair(self, node: Node, item: Json, verdict: Verdict) -> None:
+    def _repair(self, node: Node, item: Json, verdict: NodeCheck) -> None:
         if self.repaired[node.name] >= MOST_REPAIRS:
             raise StuckError(
                 f"node {node.name} keeps losing what it was given",

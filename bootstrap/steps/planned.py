@@ -10,7 +10,7 @@ from bootstrap.core.errors import ConfigError
 from bootstrap.gitops import applications as gitops
 from bootstrap.gitops.applications import AppManifest
 from bootstrap.gitops.model import Tree
-from bootstrap.kubernetes.waves import Planned
+from bootstrap.kubernetes.waves import PlannedMember
 from bootstrap.run.context import Context
 
 RENDERED = ("Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization")  # no plain folder
@@ -20,10 +20,10 @@ RENDERED = ("Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomizat
 class GitPlan:
     """What the rendered tree has, for the step that watches the waves: much less than the tree itself."""
 
-    members: tuple[Planned, ...]
+    members: tuple[PlannedMember, ...]
 
 
-def planned(context: Context) -> tuple[Planned, ...]:
+def planned(context: Context) -> tuple[PlannedMember, ...]:
     """From the rendered tree where a step before has read it; else from the plain files below the root.
 
     Empty where neither tells: the root is a chart, say, and was not rendered.
@@ -42,9 +42,9 @@ def planned(context: Context) -> tuple[Planned, ...]:
         return ()
 
 
-def from_files(apps: Iterable[AppManifest], folder: PurePath) -> tuple[Planned, ...]:
+def from_files(apps: Iterable[AppManifest], folder: PurePath) -> tuple[PlannedMember, ...]:
     """As Argo CD reads a plain folder: without the folders in it."""
-    return tuple(Planned(app.name, app.kind, (app.wave,)) for app in apps if app.file.parent == folder)
+    return tuple(PlannedMember(app.name, app.kind, (app.wave,)) for app in apps if app.file.parent == folder)
 
 
 def from_tree(tree: Tree, root: str) -> GitPlan:
@@ -53,16 +53,16 @@ def from_tree(tree: Tree, root: str) -> GitPlan:
     def above(parent: str) -> str:
         return "" if parent == root else parent
 
-    sets = [Planned(one.name, "ApplicationSet", one.position, above(one.parent)) for one in tree.sets]
+    sets = [PlannedMember(one.name, "ApplicationSet", one.position, above(one.parent)) for one in tree.sets]
     apps = [
-        Planned(app.name, "Application", app.position, above(app.parent), app.set, app.step)
+        PlannedMember(app.name, "Application", app.position, above(app.parent), app.set, app.step)
         for app in tree.apps
         if app.position
     ]
     return GitPlan((*sets, *apps))
 
 
-def announced(plan: Iterable[Planned]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+def announced(plan: Iterable[PlannedMember]) -> tuple[tuple[int, tuple[str, ...]], ...]:
     """By wave of the root: the names of what stands in Git; what ApplicationSets will make is left out."""
     waves: dict[int, list[str]] = {}
     for entry in plan:

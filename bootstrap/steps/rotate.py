@@ -22,8 +22,8 @@ from bootstrap.core.errors import PermanentError
 from bootstrap.core.wait import Observation
 from bootstrap.kubernetes import repairs
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.follow import Follower, User, followers, late, refreshed, restart, users
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, Json, Key, by_key
+from bootstrap.kubernetes.propagation import Consumer, Reader, consumers, late, readers, refreshed, restart
 from bootstrap.kubernetes.repairs import Ledger, Repair
 from bootstrap.kubernetes.rollout import WORKLOADS, wait_for_rollouts
 from bootstrap.run.context import Context
@@ -185,7 +185,7 @@ def follow(context: Context) -> Done:
             "nothing to follow" if not values else "there is no cluster", Followed(None), changed=False
         )
     items = by_key(cluster.list(EXTERNAL_SECRET))
-    found = followers(items.values(), values)
+    found = readers(items.values(), values)
     _tell_what_stays(context, values, found)
     awaited = tuple(one for one in found if not one.stays)
     seen = {one.key: refreshed(items[one.key]) for one in awaited}
@@ -211,7 +211,7 @@ def follow(context: Context) -> Done:
     return Done(f"{len(secrets)} Secrets carry the new values", Followed(cluster, secrets), bool(secrets))
 
 
-def _tell_what_stays(context: Context, values: Collection[str], found: Iterable[Follower]) -> None:
+def _tell_what_stays(context: Context, values: Collection[str], found: Iterable[Reader]) -> None:
     found = tuple(found)
     for one in found:
         if one.stays:
@@ -236,29 +236,33 @@ def tell_users(context: Context, request: Rotation) -> Done:
     if followed.cluster is None or not followed.secrets:
         return Done("no workload uses them", changed=False)
     cluster = followed.cluster
-    found = users((item for kind in WORKLOADS for item in cluster.list(kind)), followed.secrets)
-    restarted = [user for user in found if request.restart and user.ours]
-    for user in found:
-        if user in restarted:
-            cluster.patch(user.key, restart(stamp(context.clock.now())))
-        context.emit(Notice(f"{user.key} uses {', '.join(user.secrets)}: {_fate(user, user in restarted)}"))
-    late = {user.key for user in restarted}
+    found = consumers((item for kind in WORKLOADS for item in cluster.list(kind)), followed.secrets)
+    restarted = [consumer for consumer in found if request.restart and consumer.ours]
+    for consumer in found:
+        if consumer in restarted:
+            cluster.patch(consumer.key, restart(stamp(context.clock.now())))
+        context.emit(
+            Notice(
+                f"{consumer.key} uses {', '.join(consumer.secrets)}: {_fate(consumer, consumer in restarted)}"
+            )
+        )
+    late = {consumer.key for consumer in restarted}
     what, cure = "restarted workloads to run anew", "bootstrap diagnose; then the same command again"
     wait_for_rollouts(cluster, late, context, what=what, cure=cure)
     return Done(f"{len(found)} workloads, {len(restarted)} restarted", changed=bool(restarted))
 
 
-def _fate(user: User, restarted: bool) -> str:
+def _fate(consumer: Consumer, restarted: bool) -> str:
     if restarted:
         return "restarted"
-    if user.reloads:
+    if consumer.reloads:
         return "its annotation asks a reloader to restart it"
-    if user.paused:
-        return f"it is paused; {user.resume}, then {user.restart}"
-    if user.operated:
+    if consumer.paused:
+        return f"it is paused; {consumer.resume}, then {consumer.restart}"
+    if consumer.operated:
         return "its operator has to take the new value over"
-    again = f"restart it: {user.restart}"
-    if user.by == ("volume",):
+    again = f"restart it: {consumer.restart}"
+    if consumer.by == ("volume",):
         return f"its file changes within a minute or two; if the program does not read it again, {again}"
     return again
 

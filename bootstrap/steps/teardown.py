@@ -21,6 +21,7 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.errors import Forbidden, NotFound, NotServed, Untrusted
 from bootstrap.kubernetes.health.core import addresses
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -45,7 +46,6 @@ from bootstrap.kubernetes.objects import (
     terminating,
     uid,
 )
-from bootstrap.kubernetes.watch import Mirror, Scope, World, until
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice, ResourceChanged
 from bootstrap.run.step import Done
@@ -90,7 +90,7 @@ def run(context: Context) -> Done:
         _stop_self_heal(cluster, item)
     remover = Remover(context, cluster)
     argo = (Scope(kind, gitops.namespace) for kind in (APPLICATION, APPLICATION_SET))
-    with Mirror(cluster, *argo, *map(Scope, (*COSTLY, CLAIM, DEPLOYMENT, NAMESPACE))) as world:
+    with Informer(cluster, *argo, *map(Scope, (*COSTLY, CLAIM, DEPLOYMENT, NAMESPACE))) as world:
         left = until(world, remover.decide, context, what="Applications to go")
     if left:
         context.emit(Notice(f"not removed before the machines: {', '.join(map(str, left))}"))
@@ -135,7 +135,7 @@ class Remover:
         self._alone: dict[str, float] = {}  # since when a controller that is needed is not there
         self._abandoned = Abandoned(context, cluster)
 
-    def decide(self, world: World) -> Observation[tuple[Key, ...]]:
+    def decide(self, world: InformerCache) -> Observation[tuple[Key, ...]]:
         self._release(world)
         self._release_claims(world)
         self._abandoned.release(world)
@@ -155,7 +155,7 @@ class Remover:
             raise self._stuck(outside, applications)
         return Observation((*left, *map(Key.of, orphans)))
 
-    def _orphans(self, costly: Sequence[Json], world: World) -> list[Json]:
+    def _orphans(self, costly: Sequence[Json], world: InformerCache) -> list[Json]:
         """Those whose controller is gone: nobody gives back what they hold, nor takes their finalizers off.
 
         They are set free here, so that nothing waits for them; what they hold in AWS is found by the sweep.
@@ -181,7 +181,7 @@ class Remover:
             why = f"{controller} is gone, so its finalizer was taken off"
             free(self._context, self._cluster, item, staying, why)
 
-    def _release(self, world: World) -> None:
+    def _release(self, world: InformerCache) -> None:
         """Delete what a controller holds a load balancer for, all of it, while that controller lives.
 
         Deleting Applications is not enough: where Argo CD does not work any more nothing would go.
@@ -191,7 +191,7 @@ class Remover:
             if balanced and not terminating(item):
                 self._cluster.delete(Key.of(item), uid=uid(item))
 
-    def _release_claims(self, world: World) -> None:
+    def _release_claims(self, world: InformerCache) -> None:
         """Delete every claim for storage; StatefulSets leave theirs behind.
 
         Kubernetes keeps a claim until its last pod is gone, and Argo CD deletes nothing of an Application

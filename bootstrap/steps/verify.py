@@ -17,6 +17,7 @@ from bootstrap.kubernetes.argo import REFRESH, SET_REFRESH, Expected, seconds, s
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import NotFound
 from bootstrap.kubernetes.evidence import Evidence, Findings, gather, problems
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -33,8 +34,7 @@ from bootstrap.kubernetes.objects import (
     status,
     uid,
 )
-from bootstrap.kubernetes.order import Order, judge, lifetimes
-from bootstrap.kubernetes.watch import Mirror, Scope, World, until
+from bootstrap.kubernetes.wave_order import WaveOrder, judge, lifetimes
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
@@ -51,7 +51,7 @@ class Verified:
 
     expected: Expected
     evidence: Evidence
-    order: Order
+    order: WaveOrder
 
 
 def run(context: Context) -> Done:
@@ -60,9 +60,9 @@ def run(context: Context) -> Done:
     verifier = Verifier(context, cluster, expected(context))
     argo = [Scope(APPLICATION, namespace, trim=slim), Scope(APPLICATION_SET, namespace)]
     waiter = replace(context, deadline=min(PATIENCE, context.deadline))
-    with Mirror(cluster, *argo, *map(Scope, (EXTERNAL_SECRET, INGRESS, JOB, NODE))) as world:
+    with Informer(cluster, *argo, *map(Scope, (EXTERNAL_SECRET, INGRESS, JOB, NODE))) as cache:
         try:
-            found = until(world, verifier.decide, waiter, what="verification")
+            found = until(cache, verifier.decide, waiter, what="verification")
         except DeadlineError as error:
             raise verifier.failure() from error
     events = cluster.list(EVENT, namespace, fields="involvedObject.kind=Application,reason=ResourceUpdated")
@@ -82,13 +82,13 @@ class Verifier:
         self._problems: tuple[Problem, ...] = ()
         self._silent: tuple[str, ...] = ()
 
-    def decide(self, world: World) -> Observation[Findings]:
+    def decide(self, cache: InformerCache) -> Observation[Findings]:
         root = [
-            item for item in world.items(APPLICATION) if name(item) == self._context.config.gitops.root_app
+            item for item in cache.items(APPLICATION) if name(item) == self._context.config.gitops.root_app
         ]
-        sets = world.items(APPLICATION_SET)
+        sets = cache.items(APPLICATION_SET)
         self._silent = self._refresh(sets, SET_REFRESH, "true") or self._refresh(root, REFRESH, "normal")
-        found = _findings(self._context, world, self.expected)
+        found = _findings(self._context, cache, self.expected)
         self._problems = problems(found, self._context.config)
         if self._silent:
             return Observation(None, f"waiting for Argo CD to look again at {_some(self._silent)}")
@@ -118,7 +118,7 @@ class Verifier:
         return annotation not in annotations_of(item) and _version(item) > self._asked[uid(item)]
 
 
-def prove_order(found: Findings, events: Iterable[Json], root: str) -> Order:
+def prove_order(found: Findings, events: Iterable[Json], root: str) -> WaveOrder:
     """Judge what was made until the root Application was synced for the first time."""
     members = {member.name: wave.number for wave in found.waves.waves for member in wave.members}
     history = next(
@@ -128,14 +128,14 @@ def prove_order(found: Findings, events: Iterable[Json], root: str) -> Order:
     return judge(lifetimes(members, found.applications, events), settled)
 
 
-def _findings(context: Context, world: World, wanted: Expected) -> Findings:
+def _findings(context: Context, cache: InformerCache, wanted: Expected) -> Findings:
     return Findings(
-        waves=look(context, world, wanted),
-        applications=world.items(APPLICATION),
-        secrets=world.items(EXTERNAL_SECRET),
-        ingresses=world.items(INGRESS),
-        jobs=world.items(JOB),
-        nodes=world.items(NODE),
+        waves=look(context, cache, wanted),
+        applications=cache.items(APPLICATION),
+        secrets=cache.items(EXTERNAL_SECRET),
+        ingresses=cache.items(INGRESS),
+        jobs=cache.items(JOB),
+        nodes=cache.items(NODE),
     )
 
 

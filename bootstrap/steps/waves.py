@@ -15,10 +15,10 @@ from bootstrap.kubernetes.argo import Expected, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.errors import NotFound
+from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, EXTERNAL_SECRET, name, terminating
 from bootstrap.kubernetes.repairs import Ledger, Repair, needed, perform
-from bootstrap.kubernetes.watch import Mirror, Scope, World, until
-from bootstrap.kubernetes.waves import Member, Memory, Planned, Wave, WaveState, assess
+from bootstrap.kubernetes.waves import Member, Memory, PlannedMember, Wave, WaveState, assess
 from bootstrap.run.context import Context
 from bootstrap.run.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
 from bootstrap.run.folder import runs_of
@@ -53,8 +53,8 @@ def run(context: Context) -> Done:
     cluster = context.results.get(ClusterAccess).cluster
     watcher = Watcher(context, cluster, expected(context))
     watcher.prepare(planned(context), learn(runs_of(context.config)))
-    with Mirror(cluster, *scopes(context)) as world:
-        state = until(world, watcher.decide, context, what="waves")
+    with Informer(cluster, *scopes(context)) as cache:
+        state = until(cache, watcher.decide, context, what="waves")
     apps = sum(len(wave.members) for wave in state.waves)
     summary = f"{len(state.waves)} waves, {apps} Applications Synced and Healthy"
     return Done(summary, WavesDone(watcher.expected, state.waves), changed=watcher.waited)
@@ -68,15 +68,15 @@ def scopes(context: Context) -> tuple[Scope, ...]:
 
 def look(
     context: Context,
-    world: World,
+    cache: InformerCache,
     wanted: Expected,
-    plan: Sequence[Planned] = (),
+    plan: Sequence[PlannedMember] = (),
     memory: Memory | None = None,
 ) -> WaveState:
     """The state of all waves as the world shows it."""
-    applications = world.items(APPLICATION)
+    applications = cache.items(APPLICATION)
     root = next((item for item in applications if name(item) == context.config.gitops.root_app), None)
-    return assess(root, applications, world.items(APPLICATION_SET), wanted, plan=plan, memory=memory)
+    return assess(root, applications, cache.items(APPLICATION_SET), wanted, plan=plan, memory=memory)
 
 
 class Watcher:
@@ -86,7 +86,7 @@ class Watcher:
         self, context: Context, cluster: Cluster, wanted: Expected, start: Start = in_a_thread
     ) -> None:
         self._context, self._cluster, self.expected = context, cluster, wanted
-        self._plan: tuple[Planned, ...] = ()
+        self._plan: tuple[PlannedMember, ...] = ()
         self._learnt = Learnt()
         self._memory, self._ledger = Memory(), Ledger()
         self._inquiry = Inquiry(context.clock, start)
@@ -103,13 +103,13 @@ class Watcher:
         self._failure: Exception | None = None  # of a repair
         self.waited = False
 
-    def prepare(self, plan: tuple[Planned, ...], learnt: Learnt) -> None:
+    def prepare(self, plan: tuple[PlannedMember, ...], learnt: Learnt) -> None:
         """What is known before the cluster is asked: the waves as Git has them, and what is usual."""
         self._plan, self._learnt = plan, learnt
         self._announce(announced(plan))
 
-    def decide(self, world: World) -> Observation[WaveState]:
-        state = look(self._context, world, self.expected, self._plan, self._memory)
+    def decide(self, cache: InformerCache) -> Observation[WaveState]:
+        state = look(self._context, cache, self.expected, self._plan, self._memory)
         self._announce(
             tuple(
                 (wave.number, tuple(sorted(member.name for member in wave.members if not member.owner)))
@@ -121,21 +121,21 @@ class Watcher:
         if state.done:
             return Observation(state)
         self.waited = True
-        self._care(state, world)
+        self._care(state, cache)
         return Observation(None, self._reason(state))
 
-    def _care(self, state: WaveState, world: World) -> None:
+    def _care(self, state: WaveState, cache: InformerCache) -> None:
         """Help, ask and give up. With a thousand Applications that takes a while, and the end of a wave must
         not wait for it: it is done a small part of the time."""
         clock = self._context.clock
         begun = clock.monotonic()
         if begun < self._next_care:
             return
-        repairs = self._repairs(state, world)
+        repairs = self._repairs(state, cache)
         self._next_care = clock.monotonic() + CARE * (clock.monotonic() - begun)
         self._nudge(repairs)
-        self._inquire(state, world)
-        self._enforce(state, world, repairs)
+        self._inquire(state, cache)
+        self._enforce(state, cache, repairs)
 
     def _announce(self, waves: tuple[tuple[int, tuple[str, ...]], ...]) -> None:
         if waves and waves != self._announced:
@@ -208,17 +208,17 @@ class Watcher:
         waves = self._context.config.waves
         return waves.deadlines.get(wave.number, waves.deadline) if wave else waves.deadline
 
-    def _repairs(self, state: WaveState, world: World) -> list[Repair]:
+    def _repairs(self, state: WaveState, cache: InformerCache) -> list[Repair]:
         """Only what is pending can call for any, or is on its way out; with it the root, which is never done
         before its waves."""
-        there = {name(item): item for item in world.items(APPLICATION)}
+        there = {name(item): item for item in cache.items(APPLICATION)}
         pending = [state.root.name, *(member.name for wave in state.waves for member in wave.pending)]
         pending += [which for which, item in there.items() if terminating(item) and which not in pending]
         awaited = state.current.pending if state.current else (state.root,)
         return list(
             needed(
                 [there[which] for which in (pending if state.planned else there) if which in there],
-                world.items(EXTERNAL_SECRET),
+                cache.items(EXTERNAL_SECRET),
                 expected=self.expected,
                 now=self._context.clock.now(),
                 patience=self._deadline(state.current) / 2,
@@ -249,9 +249,9 @@ class Watcher:
             self._failure = error
         self._helping = False
 
-    def _inquire(self, state: WaveState, world: World) -> None:
+    def _inquire(self, state: WaveState, cache: InformerCache) -> None:
         """Say why something is not getting on as soon as that is known."""
-        for found in self._inquiry.ask(_pending(state), lambda: self._diagnose(state, world)):
+        for found in self._inquiry.ask(_pending(state), lambda: self._diagnose(state, cache)):
             self._context.emit(
                 Diagnosed(
                     found.wave,
@@ -264,40 +264,40 @@ class Watcher:
                 )
             )
 
-    def _diagnose(self, state: WaveState, world: World) -> tuple[Verdict, ...]:
-        secrets, now = world.items(EXTERNAL_SECRET), self._context.clock.now()
+    def _diagnose(self, state: WaveState, cache: InformerCache) -> tuple[Verdict, ...]:
+        secrets, now = cache.items(EXTERNAL_SECRET), self._context.clock.now()
         return diagnose(
             self._cluster,
             state,
-            world.items(APPLICATION),
+            cache.items(APPLICATION),
             secrets,
             config=self._context.config,
             now=now,
         )
 
-    def _enforce(self, state: WaveState, world: World, repairs: list[Repair]) -> None:
+    def _enforce(self, state: WaveState, cache: InformerCache, repairs: list[Repair]) -> None:
         if self._elapsed() > self._deadline(state.current):
-            raise self._error(DeadlineError, state, world, f"after {self._elapsed():.0f} s")
+            raise self._error(DeadlineError, state, cache, f"after {self._elapsed():.0f} s")
         syncs = [repair for repair in repairs if repair.what == "sync"]
         if used_up := self._ledger.exhausted(syncs, self._context.clock.monotonic()):
             names = ", ".join(repair.key.name for repair in used_up)
-            raise self._error(StuckError, state, world, f"its sync failed again and again ({names})")
+            raise self._error(StuckError, state, cache, f"its sync failed again and again ({names})")
         hopeless = self._inquiry.hopeless(_front(state))
         untried = {repair.key.name for repair in syncs if not self._ledger.tried(repair)}
         if hopeless and not untried & {verdict.app for verdict in hopeless}:
-            raise self._error(StuckError, state, world, "and will never be by itself", hopeless)
+            raise self._error(StuckError, state, cache, "and will never be by itself", hopeless)
 
     def _error(
         self,
         kind: type[PermanentError],
         state: WaveState,
-        world: World,
+        cache: InformerCache,
         how: str,
         verdicts: tuple[Verdict, ...] = (),
     ) -> PermanentError:
         config, wave = self._context.config, state.current
         pending = _pending(state)
-        verdicts = verdicts or self._diagnose(state, world)
+        verdicts = verdicts or self._diagnose(state, cache)
         reasons = lines(verdicts, {})
         named = {verdict.app for verdict in verdicts}
         reasons += [

@@ -35,6 +35,7 @@ from bootstrap.core.errors import BootstrapError
 from bootstrap.diagnosis import Outlook, Verdict, diagnose
 from bootstrap.kubernetes.argo import Expected
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import (
     APP_PROJECT,
     APPLICATION,
@@ -56,7 +57,6 @@ from bootstrap.kubernetes.objects import (
     name,
     namespace,
 )
-from bootstrap.kubernetes.watch import Mirror, Scope
 from bootstrap.kubernetes.waves import assess
 from bootstrap.local.faults.fault import load as all_faults
 from bootstrap.local.faults.mishaps import BEFORE, ROLE
@@ -210,13 +210,13 @@ class Looks:
         gitops = self.config.gitops
         wanted = Expected(gitops.repo_url, gitops.revision, open_target(self.config).revision())
         scopes = (Scope(APPLICATION), Scope(APPLICATION_SET), Scope(EXTERNAL_SECRET))
-        with Mirror(self.cluster, *scopes) as mirror:
+        with Informer(self.cluster, *scopes) as mirror:
             while going():
                 began = time.monotonic()
                 self._look(mirror, wanted)
                 time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
 
-    def _look(self, mirror: Mirror, wanted: Expected) -> None:
+    def _look(self, mirror: Informer, wanted: Expected) -> None:
         applications, secrets = mirror.items(APPLICATION), mirror.items(EXTERNAL_SECRET)
         root = next((item for item in applications if name(item) == self.config.gitops.root_app), None)
         state = assess(root, applications, mirror.items(APPLICATION_SET), wanted)
@@ -240,7 +240,7 @@ class Latecomers:
     def _go(self, going: Callable[[], bool]) -> None:
         client = open_target(self.world.config).client("ssm")
         to_seed, to_restart = dict(LATE), set(RESTARTED)
-        with Mirror(self.cluster, Scope(EXTERNAL_SECRET), Scope(DEPLOYMENT)) as mirror:
+        with Informer(self.cluster, Scope(EXTERNAL_SECRET), Scope(DEPLOYMENT)) as mirror:
             while going() and (to_seed or to_restart):
                 mirror.wait(0.2)
                 for item in mirror.items(EXTERNAL_SECRET):
@@ -291,7 +291,7 @@ class Evidence:
     def __init__(self) -> None:
         self.seen: dict[str, float] = {}
 
-    def look(self, mirror: Mirror) -> None:
+    def look(self, mirror: Informer) -> None:
         for kind in WATCHED:
             for item in mirror.items(kind):
                 cause = _about(item, kind)
@@ -312,7 +312,7 @@ def test_every_cause_is_named_soon_after_the_cluster_shows_it(world: World) -> N
     assert set(EVIDENCE) == set(FAULTS)
     run = world.begin("up", "--yes", *(word for fault in FAULTS for word in ("--fault", fault)))
     evidence = Evidence()
-    with Mirror(connected(world, run), *map(Scope, WATCHED)) as mirror:
+    with Informer(connected(world, run), *map(Scope, WATCHED)) as mirror:
         while run.going and _named(run).keys() != set(FAULTS):
             mirror.wait(0.5)
             evidence.look(mirror)

@@ -23,6 +23,8 @@ from bootstrap.kubernetes.errors import (
     NotFound,
     Unreachable,
 )
+from bootstrap.kubernetes.informer import ClusterListerWatcher, Informer, Scope
+from bootstrap.kubernetes.noop import is_noop
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     CONFIG_MAP,
@@ -36,8 +38,7 @@ from bootstrap.kubernetes.objects import (
     metadata,
     name,
 )
-from bootstrap.kubernetes.settled import settled
-from bootstrap.kubernetes.watch import Changed, ClusterSource, Listed, Mirror, Scope, Stop, follow
+from bootstrap.kubernetes.watch import Changed, Listed, Stop, list_and_watch
 from tests.api_server import DEADLINE, TOOLCHAIN, Server, eventually, ready
 
 pytestmark = pytest.mark.platform
@@ -124,7 +125,7 @@ def test_settled_agrees_with_the_server(server: Server) -> None:
         namespaced = cluster.resource(Kind.of(item)).namespaced
         placed = {**item, "metadata": {**metadata(item), **({"namespace": "argocd"} if namespaced else {})}}
         live = cluster.get(Key.of(placed))
-        if settled(placed, live, "bootstrap"):
+        if is_noop(placed, live, "bootstrap"):
             judged += 1
             after = cluster.apply(placed, dry_run=True)
             assert metadata(after)["resourceVersion"] == metadata(live)["resourceVersion"], Key.of(placed)
@@ -147,7 +148,7 @@ def test_old_versions_are_gone(server: Server) -> None:
     def forgotten() -> bool:
         cluster.apply(config_map("counter", at=str(time.monotonic())))
         stop = Stop()
-        source = ClusterSource(cluster, Scope(CONFIG_MAP))
+        source = ClusterListerWatcher(cluster, Scope(CONFIG_MAP))
         try:
             stream = source.stream(old)
         except Expired:
@@ -163,7 +164,7 @@ def test_old_versions_are_gone(server: Server) -> None:
 def test_a_watch_goes_on_after_410(server: Server) -> None:
     cluster = server.cluster()
 
-    class Stale(ClusterSource):
+    class Stale(ClusterListerWatcher):
         """Its first list is from long ago."""
 
         asked = 0
@@ -175,7 +176,7 @@ def test_a_watch_goes_on_after_410(server: Server) -> None:
     stop = Stop()
     source = Stale(cluster, Scope(CONFIG_MAP, "default"))
     seen: list[object] = []
-    for event in follow(source, stop, SystemClock()):
+    for event in list_and_watch(source, stop, SystemClock()):
         seen.append(type(event))
         if isinstance(event, Listed) and seen.count(Listed) == 2:
             cluster.apply(config_map("after-410", at=str(time.monotonic())))
@@ -189,7 +190,7 @@ def test_a_watch_survives_the_death_of_the_api_server(server: Server) -> None:
     cluster = server.cluster()
     for which in ("stays", "goes"):
         cluster.apply(config_map(which, at="before"))
-    with Mirror(cluster, Scope(CONFIG_MAP, "default")) as world:
+    with Informer(cluster, Scope(CONFIG_MAP, "default")) as world:
         eventually(lambda: {"stays", "goes"} <= {name(item) for item in world.items(CONFIG_MAP)})
         server.stop("kube-apiserver", signal.SIGKILL)
         with pytest.raises(Unreachable):

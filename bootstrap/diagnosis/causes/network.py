@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, brief
 from bootstrap.diagnosis.picture import first_seen
 from bootstrap.diagnosis.strip import INGRESS_CLASS
 from bootstrap.kubernetes.objects import INGRESS, Json, Key, metadata, spec
@@ -13,18 +13,18 @@ NOTICED = 50.0  # seconds in which a controller that runs has shown that it saw 
 BALANCER = 290.0  # seconds that a load balancer may take to be made
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     for item in scene.sick(INGRESS):
         warnings = [event for event in scene.picture.events(item) if event.get("type") == "Warning"]
         path, command = scene.path(item), scene.describe(item)
         if warnings:
             said = f"{warnings[0].get('reason')}: {warnings[0].get('message')}"
-            yield Finding("ingress-without-address", path, brief(said), command, first_seen(warnings[0]))
+            yield Candidate("ingress-without-address", path, brief(said), command, first_seen(warnings[0]))
             continue
         made, (reason, patience) = born(item), _silence(scene, item)
         since = made + patience if made is not None else None
         below = (f"IngressClass {spec(item).get('ingressClassName')}",) if not patience else ()
-        yield Finding("ingress-without-address", (*path, *below), reason, command, since)
+        yield Candidate("ingress-without-address", (*path, *below), reason, command, since)
 
 
 def _silence(scene: Scene, item: Json) -> tuple[str, float]:

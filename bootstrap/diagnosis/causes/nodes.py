@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, label, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, label, turned
 from bootstrap.kubernetes.health.model import said
 from bootstrap.kubernetes.objects import NODE, POD, Json, condition, labels_of, name, spec, status
 
@@ -21,7 +21,7 @@ JOINING = 5.0  # seconds after its creation in which a node's first condition is
 JOIN = 120.0  # seconds in which a node that was never Ready may still be joining
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     bad = {name(node): node for node in scene.picture.of(NODE) if not ready(node)}
     if not bad:
         return
@@ -30,7 +30,7 @@ def rule(scene: Scene) -> Iterator[Finding]:
         if wanted and all(which in bad for which in wanted):
             node = bad[wanted[0]]
             reason = said(condition(node, "Ready") or {"type": "Ready", "status": "not reported"})
-            yield Finding(
+            yield Candidate(
                 "node-not-ready", scene.path(pod, label(node)), reason, scene.describe(node), since(node)
             )
 

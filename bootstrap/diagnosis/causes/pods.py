@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes import secrets
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, label, named, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, brief, label, named, turned
 from bootstrap.diagnosis.causes.sync import answered, webhook_service
 from bootstrap.diagnosis.picture import first_seen, is_hook
 from bootstrap.diagnosis.strip import QUOTA, REPLICA_SET
@@ -39,7 +39,7 @@ _ABSENT = re.compile(r"(secret|configmap) \"([^\"]+)\" not found")
 _NO_KEY = re.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)/(\S+)")
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     for item in scene.picture.owned(scene.app):
         yield from _not_made(scene, item)
     for pod in scene.pods():
@@ -57,28 +57,28 @@ def containers(pod: Json) -> tuple[Json, ...]:
 # -- pods that are not made --------------------------------------------------------------------------
 
 
-def _not_made(scene: Scene, item: Json) -> Iterator[Finding]:
+def _not_made(scene: Scene, item: Json) -> Iterator[Candidate]:
     for text, since in refusals(scene, item):
         space = namespace(item)
         if found := _ACCOUNT.search(text):
             account = named("ServiceAccount", found.group(1), found.group(2))
             command = scene.kubectl("get", "serviceaccounts", space=space)
-            yield Finding("service-account-missing", scene.path(item, account), brief(text), command, since)
+            yield Candidate("service-account-missing", scene.path(item, account), brief(text), command, since)
         elif found := _QUOTA.search(text):
             quota = named(QUOTA.name, space, found.group(1))
             command = scene.kubectl("describe", "resourcequota", found.group(1), space=space)
-            yield Finding("quota-exceeded", scene.path(item, quota), brief(text), command, since)
+            yield Candidate("quota-exceeded", scene.path(item, quota), brief(text), command, since)
         elif "failed calling webhook" in text and (service := webhook_service(text)):
             if not answered(scene, *service):
                 below = named("Service", *service)
                 command = scene.kubectl("describe", "service", service[1], space=service[0])
-                yield Finding(
+                yield Candidate(
                     "webhook-without-endpoints", scene.path(item, below), brief(text), command, since
                 )
         elif "denied the request" in text or "violates PodSecurity" in text:
-            yield Finding("admission-denied", scene.path(item), brief(text), scene.describe(item), since)
+            yield Candidate("admission-denied", scene.path(item), brief(text), scene.describe(item), since)
         else:
-            yield Finding("unknown", scene.path(item), brief(text), scene.describe(item), since)
+            yield Candidate("unknown", scene.path(item), brief(text), scene.describe(item), since)
 
 
 def refusals(scene: Scene, item: Json) -> Iterator[tuple[str, float | None]]:
@@ -95,7 +95,7 @@ def refusals(scene: Scene, item: Json) -> Iterator[tuple[str, float | None]]:
 # -- pods that do not start --------------------------------------------------------------------------
 
 
-def _mounts(scene: Scene, pod: Json) -> Iterator[Finding]:
+def _mounts(scene: Scene, pod: Json) -> Iterator[Candidate]:
     """A volume made from a Secret or ConfigMap that is not there: the containers are not even tried."""
     if any((entry.get("state") or {}).get("running") for entry in containers(pod)):
         return
@@ -103,7 +103,7 @@ def _mounts(scene: Scene, pod: Json) -> Iterator[Finding]:
         yield from _absent(scene, pod, str(event.get("message") or ""), first_seen(event))
 
 
-def _absent(scene: Scene, pod: Json, text: str, since: float | None) -> Iterator[Finding]:
+def _absent(scene: Scene, pod: Json, text: str, since: float | None) -> Iterator[Candidate]:
     """The Secret's own ExternalSecret tells why, where there is one that fails."""
     found, key = _ABSENT.search(text), _NO_KEY.search(text)
     if not found and not key:
@@ -130,10 +130,10 @@ def _absent(scene: Scene, pod: Json, text: str, since: float | None) -> Iterator
     elif maker is not None:
         command = scene.describe(maker)
     reason = f"no {EXTERNAL_SECRET.name} makes it: {text}" if kind == "Secret" and maker is None else text
-    yield Finding("secret-missing", path, brief(reason), command, since)
+    yield Candidate("secret-missing", path, brief(reason), command, since)
 
 
-def _container(scene: Scene, pod: Json, entry: Json) -> Iterator[Finding]:
+def _container(scene: Scene, pod: Json, entry: Json) -> Iterator[Candidate]:
     waiting = (entry.get("state") or {}).get("waiting") or {}
     why, text = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
     since = seconds(str(status(pod).get("startTime") or "")) or born(pod)
@@ -141,7 +141,7 @@ def _container(scene: Scene, pod: Json, entry: Json) -> Iterator[Finding]:
         yield from _absent(scene, pod, text, since)
     elif why in _PULL:
         below = f"image {_image(pod, entry)}"
-        yield Finding(
+        yield Candidate(
             "image-pull", scene.path(pod, below), brief(f"{why}: {text}"), scene.describe(pod), since
         )
     else:
@@ -158,7 +158,7 @@ def _image(pod: Json, entry: Json) -> str:
 # -- pods that end -----------------------------------------------------------------------------------
 
 
-def _ended(scene: Scene, pod: Json, entry: Json, why: str) -> Iterator[Finding]:
+def _ended(scene: Scene, pod: Json, entry: Json, why: str) -> Iterator[Candidate]:
     now, last = entry.get("state") or {}, entry.get("lastState") or {}
     dead = now.get("terminated") or last.get("terminated") or {}
     restarts, which = int(entry.get("restartCount") or 0), str(entry.get("name"))
@@ -168,7 +168,7 @@ def _ended(scene: Scene, pod: Json, entry: Json, why: str) -> Iterator[Finding]:
     if dead.get("reason") == "OOMKilled" and (looping or restarts >= 1 or now.get("terminated")):
         limit = _limit(pod, which)
         reason = f"container {which} was OOMKilled{f' at its limit of {limit}' if limit else ''}"
-        yield Finding(
+        yield Candidate(
             "oom-killed", scene.path(pod), f"{reason}, {restarts} restarts", scene.describe(pod), since
         )
     elif looping or flapping:
@@ -176,7 +176,7 @@ def _ended(scene: Scene, pod: Json, entry: Json, why: str) -> Iterator[Finding]:
         reason = f"{why or 'restarting'}: container {which}, {how}, {restarts} restarts"
         words = ("logs", name(pod), "-c", which, "--previous")
         command = scene.kubectl(*words, space=namespace(pod))
-        yield Finding("crash-loop", scene.path(pod), reason, command, _looping_since(pod, since))
+        yield Candidate("crash-loop", scene.path(pod), reason, command, _looping_since(pod, since))
 
 
 def _looping_since(pod: Json, ended: float | None) -> float | None:
@@ -194,7 +194,7 @@ def _limit(pod: Json, which: str) -> str:
 # -- Jobs --------------------------------------------------------------------------------------------
 
 
-def _jobs(scene: Scene) -> Iterator[Finding]:
+def _jobs(scene: Scene) -> Iterator[Candidate]:
     told = set()
     for item in scene.sick(JOB):
         failed = condition(item, "Failed")
@@ -203,13 +203,13 @@ def _jobs(scene: Scene) -> Iterator[Finding]:
             why = f"{failed.get('reason')}: {failed.get('message')}"
             what = f"{'hook ' if is_hook(item) else ''}Job failed, {why}"
             command = scene.kubectl("logs", f"job/{name(item)}", "--all-containers", space=namespace(item))
-            yield Finding("hook-failed", scene.path(item), brief(what), command, turned(item, "Failed"))
+            yield Candidate("hook-failed", scene.path(item), brief(what), command, turned(item, "Failed"))
     view = scene.view
     if view is not None and not told:
         yield from _hooks(scene, view)
 
 
-def _hooks(scene: Scene, view: View) -> Iterator[Finding]:
+def _hooks(scene: Scene, view: View) -> Iterator[Candidate]:
     """Hooks whose objects are gone again (hook-delete-policy): Argo CD remembers how they ended."""
     if not view.failed:
         return
@@ -220,4 +220,4 @@ def _hooks(scene: Scene, view: View) -> Iterator[Finding]:
             reason = f"{entry['hookType']} hook {entry['hookPhase']}: {entry.get('message', '')}"
             since = seconds(view.operation_started)
             command = scene.kubectl("get", "events", "--sort-by=.lastTimestamp", space=space)
-            yield Finding("hook-failed", path, brief(reason), command, since)
+            yield Candidate("hook-failed", path, brief(reason), command, since)

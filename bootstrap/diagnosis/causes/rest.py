@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes import source, sync
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, label, named, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, brief, label, named, turned
 from bootstrap.kubernetes.argo import ERRORS, View, seconds
-from bootstrap.kubernetes.health import Status, assess
+from bootstrap.kubernetes.health import HealthStatus, assess
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -38,7 +38,7 @@ NOTICE = 30.0  # seconds that Argo CD may take to notice that an object has got 
 SETTLED = 30.0  # seconds after a sync that succeeded in which the comparison may still change
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     yield from _deleted(scene)
     yield from _degraded(scene)
     view = scene.view
@@ -51,7 +51,7 @@ def rule(scene: Scene) -> Iterator[Finding]:
 # -- deletion ----------------------------------------------------------------------------------------
 
 
-def _deleted(scene: Scene) -> Iterator[Finding]:
+def _deleted(scene: Scene) -> Iterator[Candidate]:
     for item in _going(scene):
         since = seconds(str(metadata(item).get("deletionTimestamp")))
         left = [*(metadata(item).get("finalizers") or ()), *_remaining(item)]
@@ -59,7 +59,7 @@ def _deleted(scene: Scene) -> Iterator[Finding]:
         own = item.get("kind") == "Application" and name(item) == scene.app
         kind = str(Kind.of(item).unversioned).lower()
         command = scene.kubectl("get", kind, name(item), "-o", "yaml", space=namespace(item))
-        yield Finding("finalizer-stuck", () if own else scene.path(item), brief(reason), command, since)
+        yield Candidate("finalizer-stuck", () if own else scene.path(item), brief(reason), command, since)
 
 
 def _going(scene: Scene) -> Iterator[Json]:
@@ -85,7 +85,7 @@ def _remaining(item: Json) -> Iterator[str]:
 # -- Degraded ----------------------------------------------------------------------------------------
 
 
-def _degraded(scene: Scene) -> Iterator[Finding]:
+def _degraded(scene: Scene) -> Iterator[Candidate]:
     view = scene.view
     for item in scene.picture.owned(scene.app):
         expired = condition(item, "Progressing") or {}
@@ -94,7 +94,7 @@ def _degraded(scene: Scene) -> Iterator[Finding]:
                 scene.path(item, *_worst_pod(scene, item)),
                 f"{expired['reason']}: {expired.get('message')}",
             )
-            yield Finding(
+            yield Candidate(
                 "starts-degraded", path, brief(said), scene.describe(item), turned(item, "Progressing")
             )
     if view is None or view.health != "Degraded" or _of_apps(view):
@@ -102,11 +102,11 @@ def _degraded(scene: Scene) -> Iterator[Finding]:
     since = seconds(str(dig(status(view.item), "health", "lastTransitionTime") or "")) or born(view.item)
     for item in scene.picture.owned(scene.app):
         health = assess(item)
-        if health.status is Status.DEGRADED or _says_degraded(item):
+        if health.status is HealthStatus.DEGRADED or _says_degraded(item):
             said = health.message or brief(str(status(item).get("message") or "it says that it is Degraded"))
-            yield Finding("starts-degraded", scene.path(item), brief(said), scene.describe(item), since)
+            yield Candidate("starts-degraded", scene.path(item), brief(said), scene.describe(item), since)
     said = str(dig(status(view.item), "health", "message") or "Argo CD calls it Degraded")
-    yield Finding("starts-degraded", (), brief(said), scene.describe_app(), _remembered(scene, since))
+    yield Candidate("starts-degraded", (), brief(said), scene.describe_app(), _remembered(scene, since))
 
 
 def _remembered(scene: Scene, since: float | None) -> float | None:
@@ -136,7 +136,7 @@ def _worst_pod(scene: Scene, owner: Json) -> tuple[str, ...]:
 # -- drift and endless syncs -------------------------------------------------------------------------
 
 
-def _drift(scene: Scene, view: View) -> Iterator[Finding]:
+def _drift(scene: Scene, view: View) -> Iterator[Candidate]:
     late = [entry for entry in view.resources if entry.get("status") == "OutOfSync" and not _prune(entry)]
     state = status(view.item).get("operationState") or {}
     heals = int(dig(state, "operation", "sync", "autoHealAttemptsCount") or 0)
@@ -161,17 +161,17 @@ def _drift(scene: Scene, view: View) -> Iterator[Finding]:
         )
         began = ended or seconds(view.operation_started)
         doubt = DOUBT if heals < SURE else 0.0
-        yield Finding("drift-loop", path, reason, command, began + doubt if began is not None else None)
+        yield Candidate("drift-loop", path, reason, command, began + doubt if began is not None else None)
     elif ended is not None:
         reason = "its sync succeeded, and it differs from Git all the same"
-        yield Finding("drift-loop", path, reason, command, ended + SETTLED)
+        yield Candidate("drift-loop", path, reason, command, ended + SETTLED)
 
 
 def _prune(entry: Json) -> bool:
     return bool(entry.get("requiresPruning"))
 
 
-def _endless(scene: Scene, view: View) -> Iterator[Finding]:
+def _endless(scene: Scene, view: View) -> Iterator[Candidate]:
     started = seconds(view.operation_started)
     if view.name == scene.picture.root or started is None or _of_apps(view):
         return
@@ -189,7 +189,7 @@ def _endless(scene: Scene, view: View) -> Iterator[Finding]:
             *("get", "application", view.name, "-o", "jsonpath={.status.operationState.message}"),
             space=scene.config.gitops.namespace,
         )
-        yield Finding("sync-runs-forever", path, brief(reason), command, started)
+        yield Candidate("sync-runs-forever", path, brief(reason), command, started)
 
 
 def _ended(view: View, started: float) -> float:
@@ -201,7 +201,7 @@ def _ended(view: View, started: float) -> float:
 # -- unknown -----------------------------------------------------------------------------------------
 
 
-def _unknown(scene: Scene) -> Iterator[Finding]:
+def _unknown(scene: Scene) -> Iterator[Candidate]:
     """What says that it failed, in words that no rule knows. Shown raw."""
     view, command = scene.view, scene.describe_app()
     if view is None:
@@ -209,19 +209,19 @@ def _unknown(scene: Scene) -> Iterator[Finding]:
             error = condition(item, "ErrorOccurred") or {}
             if name(item) == scene.app and error.get("status") == "True":
                 said, since = str(error.get("message") or ""), turned(item, "ErrorOccurred")
-                yield Finding("unknown", (), brief(said), scene.describe(item), since)
+                yield Candidate("unknown", (), brief(said), scene.describe(item), since)
         return
     if view.failed and not _understood(view.operation_message):
         ended = str(dig(status(view.item), "operationState", "finishedAt") or "") or view.operation_started
         path, said = _refused(view)
-        yield Finding("unknown", path, brief(said), command, seconds(ended))
+        yield Candidate("unknown", path, brief(said), command, seconds(ended))
     for entry in status(view.item).get("conditions") or ():
         text = str(entry.get("message") or "")
         if entry.get("type") in ERRORS and not _understood(text):
             since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
             if since is not None and source.starting(text):
                 since += scene.picture.patience
-            yield Finding("unknown", (), brief(f"{entry.get('type')}: {text}"), command, since)
+            yield Candidate("unknown", (), brief(f"{entry.get('type')}: {text}"), command, since)
     yield from _silent(scene)
 
 
@@ -240,7 +240,7 @@ def _refused(view: View) -> tuple[tuple[str, ...], str]:
     return (), view.operation_message
 
 
-def _silent(scene: Scene) -> Iterator[Finding]:
+def _silent(scene: Scene) -> Iterator[Candidate]:
     """Objects that are not well and say no more, for longer than a sync may run."""
     for item in scene.picture.owned(scene.app):
         health = assess(item)
@@ -250,7 +250,7 @@ def _silent(scene: Scene) -> Iterator[Finding]:
         said = health.message or "nobody has written its status; does its controller run?"
         stirred = _stirred(scene, item)
         since = stirred + scene.picture.patience if stirred is not None else None
-        yield Finding("unknown", scene.path(item), brief(said), scene.describe(item), since)
+        yield Candidate("unknown", scene.path(item), brief(said), scene.describe(item), since)
 
 
 def _stirred(scene: Scene, item: Json) -> float | None:

@@ -1,4 +1,4 @@
-"""What a rule is given (a Scene) and what it returns (Findings). Pure."""
+"""What a rule is given (a Scene) and what it returns (Candidates). Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST = 400  # characters of a reason
 
 
 @dataclass(frozen=True)
-class Finding:
+class Candidate:
     """A cause that the cluster shows. `path` leads from below the Application to what shows it; `since` is
     when that began (Unix seconds; None when it does not say)."""
 
@@ -94,7 +94,7 @@ class Scene:
         return " ".join(("bootstrap", command, "--environment", self.config.name, *words))
 
 
-Rule = Callable[[Scene], Iterable[Finding]]
+Rule = Callable[[Scene], Iterable[Candidate]]
 
 
 def label(item: Json) -> str:

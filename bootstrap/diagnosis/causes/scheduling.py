@@ -12,18 +12,18 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.diagnosis.causes.nodes import candidates, choosy, lasting, untolerated
-from bootstrap.diagnosis.causes.scene import Finding, Scene, brief, label, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, brief, label, turned
 from bootstrap.kubernetes.objects import Json, condition, name, spec
 
 STARTING = 60.0  # seconds in which the taints of a node that starts may still go
 _ON_ITS_WAY = ("TriggeredScaleUp", "Nominated")  # an autoscaler makes a node for it
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     for pod in scene.pods():
         text = unschedulable(pod)
         if text and not scene.picture.events(pod, *_ON_ITS_WAY):
-            yield from _finding(scene, pod, text)
+            yield from _candidate(scene, pod, text)
 
 
 def unschedulable(pod: Json) -> str:
@@ -34,11 +34,11 @@ def unschedulable(pod: Json) -> str:
     return str(found.get("message") or "")
 
 
-def _finding(scene: Scene, pod: Json, text: str) -> Iterator[Finding]:
+def _candidate(scene: Scene, pod: Json, text: str) -> Iterator[Candidate]:
     since, path = turned(pod, "PodScheduled"), scene.path(pod)
     if "Insufficient" in text or "Too many pods" in text:
         command = scene.kubectl("describe", "nodes", *_selector(pod))
-        yield Finding("unschedulable-resources", path, brief(text), command, since)
+        yield Candidate("unschedulable-resources", path, brief(text), command, since)
         return
     if re.search(
         r"PersistentVolumeClaim|persistentvolumeclaim|volume node affinity|available persistent", text
@@ -49,7 +49,7 @@ def _finding(scene: Scene, pod: Json, text: str) -> Iterator[Finding]:
         selector = spec(pod).get("nodeSelector") or {}
         shown = ",".join(f"{key}={value}" for key, value in sorted(selector.items())) or "its node affinity"
         command = scene.kubectl("get", "nodes", "--show-labels")
-        yield Finding("unschedulable-selector", (*path, f"nodes with {shown}"), brief(text), command, since)
+        yield Candidate("unschedulable-selector", (*path, f"nodes with {shown}"), brief(text), command, since)
         return
     tainted = [(node, taint) for node in wanted for taint in untolerated(pod, node)]
     if "untolerated taint" in text and tainted:
@@ -62,7 +62,7 @@ def _finding(scene: Scene, pod: Json, text: str) -> Iterator[Finding]:
             else f"taint {taint_text(taint)}"
         )
         command = scene.kubectl("describe", "node", name(node))
-        yield Finding("unschedulable-taint", (*path, below), brief(text), command, since)
+        yield Candidate("unschedulable-taint", (*path, below), brief(text), command, since)
 
 
 def _selector(pod: Json) -> tuple[str, ...]:

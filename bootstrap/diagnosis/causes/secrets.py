@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, label, named, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, brief, label, named, turned
 from bootstrap.diagnosis.picture import last_seen
 from bootstrap.diagnosis.strip import NAMESPACED_STORE
 from bootstrap.kubernetes.health import assess
@@ -44,14 +44,14 @@ _WORDS = tuple(
 )
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     for item in scene.sick(EXTERNAL_SECRET):
         yield from stuck(scene, item, scene.path(item))
     for item in scene.sick(SECRET_STORE, NAMESPACED_STORE):
         yield from _store(scene, item, scene.path(item), born(item))
 
 
-def stuck(scene: Scene, item: Json, path: tuple[str, ...]) -> Iterator[Finding]:
+def stuck(scene: Scene, item: Json, path: tuple[str, ...]) -> Iterator[Candidate]:
     """Why an ExternalSecret is not synced; `path` leads to it."""
     reference = spec(item).get("secretStoreRef") or {}
     kind = SECRET_STORE if reference.get("kind") == SECRET_STORE.name else NAMESPACED_STORE
@@ -61,7 +61,7 @@ def stuck(scene: Scene, item: Json, path: tuple[str, ...]) -> Iterator[Finding]:
     if reference.get("name") and store is None and _readable(scene, kind.name):
         command = scene.kubectl("get", "clustersecretstores,secretstores", "--all-namespaces")
         below = named(kind.name, space, str(reference["name"]))
-        yield Finding("store-not-ready", (*path, below), "it does not exist", command, since)
+        yield Candidate("store-not-ready", (*path, below), "it does not exist", command, since)
     elif store is not None and not assess(store).ok:
         yield from _store(scene, store, (*path, label(store)), since)
     elif text := _said(scene, item):
@@ -82,8 +82,8 @@ def _readable(scene: Scene, kind: str) -> bool:
     return not any(text.startswith(kind) for text in scene.picture.unread)
 
 
-def _store(scene: Scene, store: Json, path: tuple[str, ...], since: float | None) -> Iterator[Finding]:
-    """A store that was not looked at yet says nothing: that is slow, and no finding."""
+def _store(scene: Scene, store: Json, path: tuple[str, ...], since: float | None) -> Iterator[Candidate]:
+    """A store that was not looked at yet says nothing: that is slow, and no candidate."""
     if condition(store, "Ready") is None:
         return
     events = scene.picture.events(
@@ -91,7 +91,7 @@ def _store(scene: Scene, store: Json, path: tuple[str, ...], since: float | None
     )
     said = str(events[0].get("message")) if events else assess(store).message
     began = max(filter(None, (turned(store, "Ready"), since)), default=None)
-    yield Finding("store-not-ready", path, brief(said), scene.describe(store), began)
+    yield Candidate("store-not-ready", path, brief(said), scene.describe(store), began)
 
 
 def _said(scene: Scene, item: Json) -> str:
@@ -102,7 +102,7 @@ def _said(scene: Scene, item: Json) -> str:
     return str(events[0].get("message") or "") if events else ""
 
 
-def _parameter(scene: Scene, item: Json, path: tuple[str, ...], cause: str, text: str) -> Finding:
+def _parameter(scene: Scene, item: Json, path: tuple[str, ...], cause: str, text: str) -> Candidate:
     found, wrong = _KEY.search(text), _PROPERTY.search(text)
     key = found.group(1) if found else wrong.group(2) if wrong else _only_key(item)
     below = (f"parameter {key}",) if key else ()
@@ -120,7 +120,7 @@ def _parameter(scene: Scene, item: Json, path: tuple[str, ...], cause: str, text
     since = turned(item, "Ready")
     if cause == "missing-parameter" and since is not None and not _tried_again(scene, item, since):
         since += DOUBT
-    return Finding(cause, (*path, *below), brief(text), command, since)
+    return Candidate(cause, (*path, *below), brief(text), command, since)
 
 
 def _tried_again(scene: Scene, item: Json, since: float) -> bool:

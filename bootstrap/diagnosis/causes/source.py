@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, brief, turned
 from bootstrap.kubernetes.argo import ERRORS, seconds
 from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION_SET, condition, name, spec, status
 
@@ -64,7 +64,7 @@ _WORDS = tuple(
 )
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     view = scene.view
     if view is None:
         yield from _set(scene)
@@ -75,20 +75,20 @@ def rule(scene: Scene) -> Iterator[Finding]:
             continue  # it is there: Argo CD has just started and has not read it yet
         if entry.get("type") in ERRORS and (cause := classify(text)):
             since = seconds(str(entry.get("lastTransitionTime") or "")) or born(view.item)
-            yield _finding(scene, cause, text, since)
+            yield _candidate(scene, cause, text, since)
     told = any(entry.get("status") == "SyncFailed" for entry in view.sync_results)  # sync.py knows more
     if view.failed and not told and (cause := classify(view.operation_message)):
-        yield _finding(scene, cause, view.operation_message, seconds(view.operation_started))
+        yield _candidate(scene, cause, view.operation_message, seconds(view.operation_started))
 
 
-def _set(scene: Scene) -> Iterator[Finding]:
+def _set(scene: Scene) -> Iterator[Candidate]:
     """What an ApplicationSet says about its generators."""
     for item in scene.picture.of(APPLICATION_SET):
         error = condition(item, "ErrorOccurred") or {}
         if name(item) == scene.app and error.get("status") == "True":
             text = str(error.get("message") or "")
             if cause := classify(text):
-                yield _finding(scene, cause, text, turned(item, "ErrorOccurred"))
+                yield _candidate(scene, cause, text, turned(item, "ErrorOccurred"))
 
 
 def classify(text: str) -> str:
@@ -108,8 +108,8 @@ def starting(text: str) -> bool:
     return bool(_STARTING.search(text)) and "failed to list refs" not in text
 
 
-def _finding(scene: Scene, cause: str, text: str, since: float | None) -> Finding:
-    return Finding(cause, _path(scene, cause), brief(innermost(text)), _command(scene, cause), since)
+def _candidate(scene: Scene, cause: str, text: str, since: float | None) -> Candidate:
+    return Candidate(cause, _path(scene, cause), brief(innermost(text)), _command(scene, cause), since)
 
 
 def _path(scene: Scene, cause: str) -> tuple[str, ...]:

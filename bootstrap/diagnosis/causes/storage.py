@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootstrap.diagnosis.causes.scene import Finding, Scene, born, brief, label, turned
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, born, brief, label, turned
 from bootstrap.diagnosis.causes.scheduling import unschedulable
 from bootstrap.diagnosis.picture import first_seen
 from bootstrap.diagnosis.strip import STORAGE_CLASS
@@ -20,7 +20,7 @@ PROVISIONING = 60.0  # seconds that a provisioner may take without a word
 _ELSEWHERE = re.compile(r"volume node affinity conflict|didn't find available persistent volumes")
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     for claim in scene.sick(CLAIM):
         yield from _claim(scene, claim, scene.path(claim))
     for pod in scene.pods():
@@ -33,10 +33,10 @@ def rule(scene: Scene) -> Iterator[Finding]:
             command = scene.kubectl("get", "persistentvolumes,nodes", "-L", "topology.kubernetes.io/zone")
             below = [f"PersistentVolumeClaim {namespace(pod)}/{which}" for which in claims(pod)][:1]
             since = turned(pod, "PodScheduled")
-            yield Finding("claim-elsewhere", scene.path(pod, *below), brief(text), command, since)
+            yield Candidate("claim-elsewhere", scene.path(pod, *below), brief(text), command, since)
         elif re.search(r"persistentvolumeclaim \"[^\"]+\" not found", text):
             command, since = scene.kubectl("get", "pvc", space=namespace(pod)), turned(pod, "PodScheduled")
-            yield Finding("claim-pending", scene.path(pod), brief(text), command, since)
+            yield Candidate("claim-pending", scene.path(pod), brief(text), command, since)
 
 
 def claims(pod: Json) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def claims(pod: Json) -> tuple[str, ...]:
     return tuple(str(one["claimName"]) for one in found if one.get("claimName"))
 
 
-def _claim(scene: Scene, claim: Json, path: tuple[str, ...]) -> Iterator[Finding]:
+def _claim(scene: Scene, claim: Json, path: tuple[str, ...]) -> Iterator[Candidate]:
     picture, command = scene.picture, scene.describe(claim)
     failed = picture.events(claim, "ProvisioningFailed", "FailedBinding")
     waits = picture.events(claim, "WaitForFirstConsumer", "ExternalProvisioning", "Provisioning")
@@ -55,7 +55,7 @@ def _claim(scene: Scene, claim: Json, path: tuple[str, ...]) -> Iterator[Finding
     if failed:
         event = failed[0]
         below = _class(scene, claim, event)
-        yield Finding(
+        yield Candidate(
             "claim-pending", (*path, *below), brief(str(event.get("message"))), command, first_seen(event)
         )
     elif _waits_for_pod(scene, claim) and not _consumers(scene, claim):
@@ -63,13 +63,13 @@ def _claim(scene: Scene, claim: Json, path: tuple[str, ...]) -> Iterator[Finding
         made = born(claim)
         if _awaited(scene, claim):
             reason += f"; Argo CD syncs nothing else before {name(claim)} is Healthy"
-            yield Finding("claim-deadlock", path, reason, command, made)
+            yield Candidate("claim-deadlock", path, reason, command, made)
         else:
-            yield Finding("claim-pending", path, reason, command, made + PROVISIONING if made else None)
+            yield Candidate("claim-pending", path, reason, command, made + PROVISIONING if made else None)
     elif waits and waits[0].get("reason") == "ExternalProvisioning":
         at = first_seen(waits[0])
         since = at + PROVISIONING if at is not None else None
-        yield Finding("claim-pending", path, brief(str(waits[0].get("message"))), command, since)
+        yield Candidate("claim-pending", path, brief(str(waits[0].get("message"))), command, since)
 
 
 def _class(scene: Scene, claim: Json, event: Json) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootstrap.diagnosis.causes.scene import Finding, Scene, brief, named
+from bootstrap.diagnosis.causes.scene import Candidate, Scene, brief, named
 from bootstrap.kubernetes.argo import ERRORS, View, seconds
 from bootstrap.kubernetes.objects import (
     ENDPOINT_SLICE,
@@ -62,14 +62,14 @@ _SERVICE = re.compile(r"https://([^./]+)\.([^./]+)\.svc")
 _NAMESPACE = re.compile(r"namespaces? \"?([^\" ]+)\"? (?:not found|because it is being terminated)")
 
 
-def rule(scene: Scene) -> Iterator[Finding]:
+def rule(scene: Scene) -> Iterator[Candidate]:
     view = scene.view
     if view is None:
         return
     for entry in failures(view):
         cause = classify(str(entry.get("message") or ""))
         if cause:
-            yield from _finding(scene, view, cause, entry)
+            yield from _candidate(scene, view, cause, entry)
 
 
 def failures(view: View) -> Iterator[Json]:
@@ -101,7 +101,7 @@ def classify(text: str) -> str:
     return next((cause for cause, pattern in _WORDS if pattern.search(text)), "")
 
 
-def _finding(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Finding]:
+def _candidate(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Candidate]:
     text = str(entry.get("message") or "")
     since = seconds(str(entry.get("at") or "") or view.operation_started)
     item = (
@@ -146,7 +146,7 @@ def _finding(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Find
                 command = scene.kubectl(
                     "delete", kind, str(entry.get("name")), "--cascade=orphan", space=space
                 )
-    yield Finding(cause, (*item, *below), brief(text), command, since)
+    yield Candidate(cause, (*item, *below), brief(text), command, since)
 
 
 def _can_i(scene: Scene, text: str) -> str:

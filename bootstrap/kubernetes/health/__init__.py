@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bootstrap.kubernetes.health import argo, core, extensions, workloads
-from bootstrap.kubernetes.health.model import HEALTHY, Health, Status, progressing, said
+from bootstrap.kubernetes.health.model import HEALTHY, Health, HealthStatus, progressing, said
 from bootstrap.kubernetes.objects import Json, Kind, condition, metadata, status, terminating
 
-__all__ = ["HEALTHY", "Health", "Status", "assess", "stale"]
+__all__ = ["HEALTHY", "Health", "HealthStatus", "assess", "stale"]
 
 _RULES: Mapping[Kind, Callable[[Json], Health]] = {
     **workloads.RULES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.kubernetes.argo import View
-from bootstrap.kubernetes.health.model import HEALTHY, Health, Status, degraded, progressing
+from bootstrap.kubernetes.health.model import HEALTHY, Health, HealthStatus, degraded, progressing
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Json, condition, is_true
 
 
@@ -15,7 +15,7 @@ def application(item: Json) -> Health:
     if app.health == "Degraded":
         return degraded(message)
     if app.health == "Suspended":
-        return Health(Status.SUSPENDED, message)
+        return Health(HealthStatus.SUSPENDED, message)
     return progressing(message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.kubernetes.health.model import HEALTHY, Health, Status, degraded, progressing, said
+from bootstrap.kubernetes.health.model import HEALTHY, Health, HealthStatus, degraded, progressing, said
 from bootstrap.kubernetes.objects import CLAIM, INGRESS, NODE, SERVICE, Json, condition, spec, status
 
 
@@ -13,7 +13,7 @@ def node(item: Json) -> Health:
     if ready.get("status") != "True":
         return degraded(said(ready)) if ready.get("status") == "Unknown" else progressing(said(ready))
     if spec(item).get("unschedulable"):
-        return Health(Status.SUSPENDED, "is cordoned")
+        return Health(HealthStatus.SUSPENDED, "is cordoned")
     return HEALTHY
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from bootstrap.kubernetes.objects import Json
 
 
-class Status(StrEnum):
+class HealthStatus(StrEnum):
     HEALTHY = "Healthy"
     PROGRESSING = "Progressing"
     DEGRADED = "Degraded"
@@ -19,23 +19,23 @@ class Status(StrEnum):
 class Health:
     """`message` says why it is not healthy; it may be empty when it is."""
 
-    status: Status
+    status: HealthStatus
     message: str = ""
 
     @property
     def ok(self) -> bool:
-        return self.status is Status.HEALTHY
+        return self.status is HealthStatus.HEALTHY
 
 
-HEALTHY = Health(Status.HEALTHY)
+HEALTHY = Health(HealthStatus.HEALTHY)
 
 
 def progressing(message: str) -> Health:
-    return Health(Status.PROGRESSING, message)
+    return Health(HealthStatus.PROGRESSING, message)
 
 
 def degraded(message: str) -> Health:
-    return Health(Status.DEGRADED, message)
+    return Health(HealthStatus.DEGRADED, message)
 
 
 def said(found: Json) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.kubernetes.health.model import HEALTHY, Health, Status, degraded, progressing, said
+from bootstrap.kubernetes.health.model import HEALTHY, Health, HealthStatus, degraded, progressing, said
 from bootstrap.kubernetes.objects import (
     DAEMON_SET,
     DEPLOYMENT,
@@ -27,7 +27,7 @@ _HOPELESS = {
 
 def deployment(item: Json) -> Health:
     if spec(item).get("paused"):
-        return Health(Status.SUSPENDED, "is paused")
+        return Health(HealthStatus.SUSPENDED, "is paused")
     if status(item).get("observedGeneration") is None:
         return progressing("the controller manager has not seen it yet")
     found = condition(item, "Progressing")
@@ -80,7 +80,7 @@ def job(item: Json) -> Health:
     if is_true(item, "Complete"):
         return HEALTHY
     if spec(item).get("suspend"):
-        return Health(Status.SUSPENDED, "is suspended")
+        return Health(HealthStatus.SUSPENDED, "is suspended")
     return progressing(f"{status(item).get('active', 0)} pods are running")
 
 

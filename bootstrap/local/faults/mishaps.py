@@ -17,6 +17,7 @@ from typing import Any
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import NotFound
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import (
     DEPLOYMENT,
     NODE,
@@ -28,7 +29,6 @@ from bootstrap.kubernetes.objects import (
     namespace,
     spec,
 )
-from bootstrap.kubernetes.watch import Mirror, Scope
 from bootstrap.local.faults.pods import LABEL
 from bootstrap.local.files import read_json, write_private
 
@@ -66,7 +66,7 @@ class Mishaps:
         self._denied: bool | None = None  # None: not known, this process has just begun
 
     def run(self, stop: threading.Event) -> None:
-        with Mirror(self._cluster, Scope(NODE), Scope(AUTOSCALER)) as world:
+        with Informer(self._cluster, Scope(NODE), Scope(AUTOSCALER)) as world:
             while not stop.is_set():
                 world.wait(TICK)
                 if world.synced():

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import NotFound
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import (
     POD,
     Json,
@@ -26,7 +27,6 @@ from bootstrap.kubernetes.objects import (
     terminating,
     uid,
 )
-from bootstrap.kubernetes.watch import Mirror, Scope
 
 LABEL = "local.bootstrap/fault"
 RUN = 1.0  # seconds that a crashing container lives
@@ -284,7 +284,7 @@ class PodFaults:
         self._written: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
-        with Mirror(self._cluster, Scope(POD)) as world:
+        with Informer(self._cluster, Scope(POD)) as world:
             while not stop.is_set():
                 world.wait(TICK)
                 for pod in failing(world.items(POD)):

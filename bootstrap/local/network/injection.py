@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import Conflict
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Json, Key, dig, metadata
-from bootstrap.kubernetes.watch import Mirror, Scope
 
 OursToSign = Callable[[str, str], bool]
 """Namespace and name of a Service: whether our authority signs for it."""
@@ -28,7 +28,7 @@ class AuthorityInjector:
 
     def run(self, stop: threading.Event) -> None:
         kinds = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
-        with Mirror(self._cluster, *map(Scope, kinds)) as world:
+        with Informer(self._cluster, *map(Scope, kinds)) as world:
             while not stop.is_set():
                 world.wait(5.0)
                 for item in completed(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import manifests
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import CRD, Json, Kind, is_true, spec
-from bootstrap.kubernetes.watch import Mirror, Scope
 
 FOLDER = Path(__file__).parent
 STAGE = Kind("kwok.x-k8s.io", "Stage")
@@ -30,7 +30,7 @@ class StageLoader:
         for crd in manifests((self._crds / STAGE_CRD).read_text()):
             self._cluster.apply(crd)
         waiting = load(FOLDER)
-        with Mirror(self._cluster, Scope(CRD)) as world:
+        with Informer(self._cluster, Scope(CRD)) as world:
             while not stop.is_set():
                 served, waiting = split(waiting, world.items(CRD))
                 for stage in served:

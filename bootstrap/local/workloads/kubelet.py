@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import (
     POD,
     Json,
@@ -30,7 +31,6 @@ from bootstrap.kubernetes.objects import (
     uid,
 )
 from bootstrap.kubernetes.transport import Request, Transport
-from bootstrap.kubernetes.watch import Mirror, Scope
 from bootstrap.local.components import Component
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.files import write_private, write_private_if_changed
@@ -54,7 +54,7 @@ class Kubelet:
         self._authority = authority
 
     def run(self, stop: threading.Event) -> None:
-        with Mirror(self._cluster, Scope(POD)) as world:
+        with Informer(self._cluster, Scope(POD)) as world:
             while not stop.is_set():
                 world.wait(TICK)
                 if world.synced():

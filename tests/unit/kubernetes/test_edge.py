@@ -22,9 +22,9 @@ from bootstrap.core.clock import FakeClock
 from bootstrap.kubernetes import client, watch
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import ClusterError, Expired, NotFound
+from bootstrap.kubernetes.informer import ClusterListerWatcher, Informer, Scope
 from bootstrap.kubernetes.objects import CONFIG_MAP, Json, name
 from bootstrap.kubernetes.transport import Request, Stream
-from bootstrap.kubernetes.watch import Mirror, Scope
 from tests.kubernetes_fake import FakeServer
 
 KUBECONFIG = """
@@ -211,7 +211,7 @@ def follow_to_the_truth(server: Edge, cluster: Cluster) -> tuple[list[dict[str, 
     """Watch until the faults are used up and the view is true; everything that was seen, and the pauses."""
     clock = Pauses()
     seen: list[dict[str, str]] = []
-    with Mirror(cluster, Scope(CONFIG_MAP, "default"), clock=clock) as world:
+    with Informer(cluster, Scope(CONFIG_MAP, "default"), clock=clock) as world:
         while True:
             assert world.wait(30), f"nothing new, {len(server.faults)} faults to go: {seen[-1:]}"
             if not world.synced():
@@ -266,7 +266,7 @@ def test_errors_are_ours_alone(tmp_path: Path) -> None:
     """Each fault as the answer to a plain watch: one of our own errors, or no change at all."""
     for fault, (_, ending) in FAULTS.items():
         with edge(tmp_path, fault) as (_, cluster):
-            source = watch.ClusterSource(cluster, Scope(CONFIG_MAP, "default"))
+            source = ClusterListerWatcher(cluster, Scope(CONFIG_MAP, "default"))
             try:
                 stream = source.stream("1")
                 changes = [found for found, _ in watch._changes(stream, "1", watch.Stop())]

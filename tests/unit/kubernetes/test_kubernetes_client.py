@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.discovery import Catalogue, Resource, parse
+from bootstrap.kubernetes.discovery import APIResource, Catalogue, parse
 from bootstrap.kubernetes.errors import AlreadyExists, Busy, Conflict, NotFound, NotServed, Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, DEPLOYMENT, NODE, Json, Key, Kind, name
 from bootstrap.kubernetes.transport import Request, Response
@@ -23,8 +23,8 @@ def config_map(which: str = "a", **data: str) -> Json:
 
 
 def test_paths() -> None:
-    deployments = Resource("apps", "v1", "Deployment", "deployments", namespaced=True)
-    nodes = Resource("", "v1", "Node", "nodes", namespaced=False)
+    deployments = APIResource("apps", "v1", "Deployment", "deployments", namespaced=True)
+    nodes = APIResource("", "v1", "Node", "nodes", namespaced=False)
     assert deployments.path("auth", "api") == "/apis/apps/v1/namespaces/auth/deployments/api"
     assert deployments.path() == "/apis/apps/v1/deployments"
     assert nodes.path("ignored", "n1") == "/api/v1/nodes/n1"

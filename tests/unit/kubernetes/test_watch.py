@@ -15,23 +15,13 @@ from hypothesis import strategies as st
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import DeadlineError, Interrupted
 from bootstrap.core.wait import Observation
-from bootstrap.kubernetes import watch
+from bootstrap.kubernetes import informer, watch
 from bootstrap.kubernetes.client import ALIVE, Listing
 from bootstrap.kubernetes.errors import Busy, Expired, Forbidden, NotServed, Unreachable
+from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import CONFIG_MAP, Json, Kind, name
 from bootstrap.kubernetes.transport import Stream
-from bootstrap.kubernetes.watch import (
-    Back,
-    Changed,
-    Event,
-    Listed,
-    Lost,
-    Mirror,
-    Removed,
-    Scope,
-    Stop,
-    follow,
-)
+from bootstrap.kubernetes.watch import Back, Changed, Event, Listed, Lost, Removed, Stop, list_and_watch
 from tests.kubernetes_fake import FakeServer
 
 Script = list[Any]
@@ -107,7 +97,7 @@ class SlowClock(FakeClock):
 
 
 def run(source: Scripted, clock: FakeClock | None = None) -> list[Event]:
-    return list(follow(source, source.stop, clock or FakeClock()))
+    return list(list_and_watch(source, source.stop, clock or FakeClock()))
 
 
 def test_lists_then_watches_from_there() -> None:
@@ -186,11 +176,11 @@ def test_a_connection_that_is_back_is_told() -> None:
 
 def test_a_connection_lost_for_a_moment_is_nobody_s_business() -> None:
     clock = FakeClock()
-    world = Mirror(FakeServer().cluster, Scope(CONFIG_MAP), clock=clock)
+    world = Informer(FakeServer().cluster, Scope(CONFIG_MAP), clock=clock)
     world._take(0, Listed(()))
     world._take(0, Lost("refused"))
     assert world.trouble() == ""
-    clock.wait(watch.GRACE + 1, threading.Event())
+    clock.wait(informer.GRACE + 1, threading.Event())
     world._take(0, Lost("still refused"))
     assert world.trouble() == "still refused"
     world._take(0, Back())
@@ -258,7 +248,7 @@ def test_stop_closes_the_stream_that_is_read() -> None:
         def stream(self, version: str) -> Stream:
             return Blocked()
 
-    events = follow(Source(), stop, FakeClock())
+    events = list_and_watch(Source(), stop, FakeClock())
     assert [next(events), next(events)] == [Listed(()), Changed(item("a", 2))]
     stop.set()
     assert list(events) == []
@@ -317,7 +307,7 @@ def test_whatever_happens_the_view_ends_up_true(script: list[Any]) -> None:
 
     server = Server()
     view: dict[str, Json] = {}
-    for event in follow(server, server.stop, FakeClock()):
+    for event in list_and_watch(server, server.stop, FakeClock()):
         match event:
             case Listed(items):
                 view = {name(one): one for one in items}
@@ -343,7 +333,7 @@ FAULT_LINES: dict[str, list[Any]] = {
 def test_a_mirror_follows_a_server() -> None:
     server = FakeServer()
     server.put(item("a"))
-    with Mirror(server.cluster, Scope(CONFIG_MAP)) as world:
+    with Informer(server.cluster, Scope(CONFIG_MAP)) as world:
         wait_until(world, {"a"})
         server.put(item("b"))
         wait_until(world, {"a", "b"})
@@ -351,7 +341,7 @@ def test_a_mirror_follows_a_server() -> None:
         wait_until(world, {"b"})
 
 
-def wait_until(world: Mirror, names: set[str]) -> None:
+def wait_until(world: Informer, names: set[str]) -> None:
     while not world.synced() or {name(one) for one in world.items(CONFIG_MAP)} != names:
         assert world.wait(30), f"never saw {names}"
 
@@ -363,7 +353,7 @@ def test_a_mirror_keeps_only_what_is_left_after_trimming() -> None:
     def trim(full: Json) -> Json:
         return {key: value for key, value in full.items() if key != "data"}
 
-    with Mirror(server.cluster, Scope(CONFIG_MAP, trim=trim)) as world:
+    with Informer(server.cluster, Scope(CONFIG_MAP, trim=trim)) as world:
         wait_until(world, {"a"})
         server.put(item("b") | {"data": {"long": "x" * 100}})
         wait_until(world, {"a", "b"})
@@ -372,7 +362,7 @@ def test_a_mirror_keeps_only_what_is_left_after_trimming() -> None:
 
 def test_a_mirror_raises_what_a_watch_cannot_survive() -> None:
     server = FakeServer(refuse=lambda request: Forbidden("no") if "configmaps" in request.path else None)
-    with Mirror(server.cluster, Scope(CONFIG_MAP)) as world, pytest.raises(Forbidden):
+    with Informer(server.cluster, Scope(CONFIG_MAP)) as world, pytest.raises(Forbidden):
         while True:
             world.wait(30)
 
@@ -411,7 +401,7 @@ class Patient:
 def test_until_names_the_last_reason_when_time_is_up() -> None:
     patient = Patient(FakeClock())
     with pytest.raises(DeadlineError, match=r"gave up waiting for nodes after 60 s.*db has not joined"):
-        watch.until(
+        informer.until(
             Still(patient.clock), lambda _: Observation(None, "db has not joined"), patient, what="nodes"
         )
     assert patient.said == ["nodes: db has not joined"]
@@ -420,26 +410,26 @@ def test_until_names_the_last_reason_when_time_is_up() -> None:
 def test_until_does_not_decide_on_what_it_has_not_seen() -> None:
     patient = Patient(FakeClock())
     with pytest.raises(DeadlineError, match="did not answer"):
-        watch.until(Still(patient.clock, synced=False), lambda _: Observation(True), patient, what="nodes")
+        informer.until(Still(patient.clock, synced=False), lambda _: Observation(True), patient, what="nodes")
 
 
 def test_until_tells_that_the_connection_is_lost() -> None:
     patient = Patient(FakeClock())
     with pytest.raises(DeadlineError, match="connection lost: refused"):
-        watch.until(
+        informer.until(
             Still(patient.clock, trouble="refused"), lambda _: Observation(None, "x"), patient, what="nodes"
         )
 
 
 @pytest.mark.parametrize(
-    ("takes", "pauses"), [(0.001, []), (0.01, [0.01]), (3.0, [watch.LONGEST_REST])], ids=str
+    ("takes", "pauses"), [(0.001, []), (0.01, [0.01]), (3.0, [informer.LONGEST_REST])], ids=str
 )
 def test_deciding_never_fills_a_core(takes: float, pauses: list[float]) -> None:
     clock = SlowClock()
     patient = Patient(clock)
     outcomes = [Observation(None, "not yet"), Observation(True)]
 
-    def decide(world: watch.World) -> Observation[bool]:
+    def decide(world: informer.InformerCache) -> Observation[bool]:
         FakeClock.wait(clock, takes, threading.Event())
         return outcomes.pop(0)
 
@@ -447,7 +437,7 @@ def test_deciding_never_fills_a_core(takes: float, pauses: list[float]) -> None:
         def wait(self, seconds: float) -> bool:
             return True
 
-    assert watch.until(Stormy(clock), decide, patient, what="waves")
+    assert informer.until(Stormy(clock), decide, patient, what="waves")
     assert clock.pauses == pytest.approx(pauses)
 
 
@@ -455,4 +445,4 @@ def test_until_can_be_interrupted() -> None:
     patient = Patient(FakeClock())
     patient.cancel.set()
     with pytest.raises(Interrupted):
-        watch.until(Still(patient.clock), lambda _: Observation(None, "x"), patient, what="nodes")
+        informer.until(Still(patient.clock), lambda _: Observation(None, "x"), patient, what="nodes")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bootstrap.kubernetes import waves
 from bootstrap.kubernetes.argo import Expected
 from bootstrap.kubernetes.objects import Json, name
-from bootstrap.kubernetes.waves import Facts, Memory, Planned, WaveState, assess
+from bootstrap.kubernetes.waves import AppFacts, Memory, PlannedMember, WaveState, assess
 from tests.argo_objects import COMMIT, EXPECTED, OLD, REPO, application, application_set, root
 
 CHART = {"repoURL": "https://charts.example.com", "chart": "grafana", "targetRevision": "8.1.0"}
@@ -265,11 +265,11 @@ def test_a_set_may_make_applications_of_applications() -> None:
 
 
 PLAN = (
-    Planned("a", "Application", (0,)),
-    Planned("infra", "Application", (10,)),
-    Planned("db", "Application", (10, 2), parent="infra"),
-    Planned("apis", "ApplicationSet", (60,)),
-    Planned("auth", "Application", (60,), owner="apis", step=1),
+    PlannedMember("a", "Application", (0,)),
+    PlannedMember("infra", "Application", (10,)),
+    PlannedMember("db", "Application", (10, 2), parent="infra"),
+    PlannedMember("apis", "ApplicationSet", (60,)),
+    PlannedMember("auth", "Application", (60,), owner="apis", step=1),
 )
 
 
@@ -321,7 +321,7 @@ def test_only_what_changed_is_read_again(monkeypatch: pytest.MonkeyPatch) -> Non
     read: list[str] = []
     plain = waves.facts
 
-    def counted(item: Json, expected: Expected) -> Facts:
+    def counted(item: Json, expected: Expected) -> AppFacts:
         read.append(name(item))
         return plain(item, expected)
 

@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.core.clock import FakeClock
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.kubernetes.discovery import Resource
+from bootstrap.kubernetes.discovery import APIResource
 from bootstrap.kubernetes.errors import Busy, ClusterError
 from bootstrap.kubernetes.objects import API_SERVICE, NAMESPACE, VALIDATING_WEBHOOKS, Json, Key, Kind
 from bootstrap.kubernetes.transport import Request
@@ -199,8 +199,8 @@ def test_a_webhook_without_its_server_keeps_nobody(bench: Bench) -> None:
     assert [key.name for key in stage.server.stored if key.kind == VALIDATING_WEBHOOKS] == ["users"]
 
 
-def resource(group: str, plural: str, version: str = "v1") -> Resource:
-    return Resource(group, version, plural.title(), plural, True)
+def resource(group: str, plural: str, version: str = "v1") -> APIResource:
+    return APIResource(group, version, plural.title(), plural, True)
 
 
 @pytest.mark.parametrize(

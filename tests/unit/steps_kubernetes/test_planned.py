@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.gitops.model import App, AppSet, Location, Tree
-from bootstrap.kubernetes.waves import Planned
+from bootstrap.kubernetes.waves import PlannedMember
 from bootstrap.steps.planned import announced, from_tree, planned
 from tests.argo_objects import application, application_set
 from tests.kubernetes_bench import Bench
@@ -33,7 +33,10 @@ def apps(tmp_path: Path) -> Path:
 
 def test_plain_files(bench: Bench, apps: Path) -> None:
     found = planned(bench.context)
-    assert found == (Planned("crds", "Application", (0,)), Planned("apis", "ApplicationSet", (60,)))
+    assert found == (
+        PlannedMember("crds", "Application", (0,)),
+        PlannedMember("apis", "ApplicationSet", (60,)),
+    )
     assert announced(found) == ((0, ("crds",)), (60, ("apis",)))
 
 
@@ -70,9 +73,9 @@ def test_the_rendered_tree_tells_more(bench: Bench, apps: Path) -> None:
     bench.context.results.put(from_tree(tree, "root"))
     found = planned(bench.context)
     assert set(found) == {
-        Planned("infra", "Application", (10,)),
-        Planned("db", "Application", (10, 2), "infra"),
-        Planned("apis", "ApplicationSet", (60,)),
-        Planned("auth", "Application", (60,), owner="apis", step=2),
+        PlannedMember("infra", "Application", (10,)),
+        PlannedMember("db", "Application", (10, 2), "infra"),
+        PlannedMember("apis", "ApplicationSet", (60,)),
+        PlannedMember("auth", "Application", (60,), owner="apis", step=2),
     }
     assert announced(found) == ((10, ("db", "infra")), (60, ("apis",)))

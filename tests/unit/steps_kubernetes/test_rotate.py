@@ -19,8 +19,8 @@ from bootstrap.aws.secret_age import MADE, due
 from bootstrap.config.model import Generate, Seed
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import DeadlineError, Interrupted, PermanentError
-from bootstrap.kubernetes.follow import RESTARTED, Hold, followers
 from bootstrap.kubernetes.objects import DEPLOYMENT, EXTERNAL_SECRET, SECRET, Json, Key, Kind
+from bootstrap.kubernetes.propagation import RESTARTED, Hold, readers
 from bootstrap.run.events import Notice, StepProgress
 from bootstrap.run.step import Done
 from bootstrap.steps import access, rotate, seeds
@@ -322,7 +322,7 @@ def test_what_makes_something_else_of_it_has_to_read_it_again(stage: Stage) -> N
 def test_a_template_of_labels_alone_changes_nothing_of_the_proof(stage: Stage) -> None:
     labelled = {"name": "labelled", "template": {"metadata": {"labels": {"a": "b"}}}}
     stage.server.put(external("labelled", "db/password", target=labelled))
-    (found,) = followers([stage.server.get(EXTERNAL_SECRET, "labelled", "auth")], {f"{PREFIX}/db/password"})
+    (found,) = readers([stage.server.get(EXTERNAL_SECRET, "labelled", "auth")], {f"{PREFIX}/db/password"})
     assert found.holds == (Hold("PASSWORD", f"{PREFIX}/db/password"),)
     assert not found.derived
 

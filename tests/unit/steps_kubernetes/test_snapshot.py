@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.errors import Unreachable
-from bootstrap.kubernetes.snapshot import take
+from bootstrap.kubernetes.overview import take
 from bootstrap.status import model as status
 from bootstrap.steps import access
 from tests.argo_objects import COMMIT, application, application_set, root

@@ -15,7 +15,7 @@ from bootstrap.core.wait import Observation
 from bootstrap.diagnosis import Outlook, Verdict
 from bootstrap.kubernetes.errors import Forbidden
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind
-from bootstrap.kubernetes.waves import Planned, WaveState
+from bootstrap.kubernetes.waves import PlannedMember, WaveState
 from bootstrap.run.events import AppSeen, Diagnosed, Notice, WaveFinished, WavesPlanned, WaveStarted
 from bootstrap.run.history import Learnt, Stats
 from bootstrap.steps import inquiry as waves_inquiry
@@ -257,8 +257,8 @@ def test_what_is_usual_is_told_and_what_is_slower(bench: Bench) -> None:
 
 def test_waves_are_announced_from_git_before_the_cluster_knows_them(bench: Bench) -> None:
     stage = Stage(bench)
-    plan = (Planned("a", "Application", (0,)), Planned("set", "ApplicationSet", (60,)))
-    child = Planned("child", "Application", (60,), owner="set", step=1)
+    plan = (PlannedMember("a", "Application", (0,)), PlannedMember("set", "ApplicationSet", (60,)))
+    child = PlannedMember("child", "Application", (60,), owner="set", step=1)
     stage.watcher.prepare((*plan, child), Learnt())
     assert [event.waves for event in bench.of(WavesPlanned)] == [((0, ("a",)), (60, ("set",)))]
     stage.put(root({"a": 0, "set": 60}, ("set",), phase="Running"), application("a", health="Progressing"))
@@ -270,7 +270,9 @@ def test_waves_are_announced_from_git_before_the_cluster_knows_them(bench: Bench
 
 def test_differences_between_git_and_cluster_are_told_once_and_hold_up_nothing(bench: Bench) -> None:
     stage = Stage(bench)
-    stage.watcher.prepare((Planned("a", "Application", (0,)), Planned("gone", "Application", (5,))), Learnt())
+    stage.watcher.prepare(
+        (PlannedMember("a", "Application", (0,)), PlannedMember("gone", "Application", (5,))), Learnt()
+    )
     stage.put(root({"a": 0, "extra": 0}), application("a"), application("extra"))
     assert stage.look().value is not None
     stage.look()

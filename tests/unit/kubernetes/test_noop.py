@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bootstrap.kubernetes.noop import is_noop
 from bootstrap.kubernetes.objects import Json
-from bootstrap.kubernetes.settled import settled
 
 MANIFEST: Json = {
     "apiVersion": "apps/v1",
@@ -72,7 +72,7 @@ def live(fields: Json | None = None, **entry: Any) -> Json:
 
 
 def test_nothing_to_do() -> None:
-    assert settled(MANIFEST, live(), "bootstrap")
+    assert is_noop(MANIFEST, live(), "bootstrap")
 
 
 @pytest.mark.parametrize(
@@ -92,31 +92,31 @@ def test_any_field_that_differs_is_applied(path: tuple[Any, ...]) -> None:
     for step in path[:-1]:
         inner = inner[step]
     inner[path[-1]] = "other"
-    assert not settled(MANIFEST, item, "bootstrap")
+    assert not is_noop(MANIFEST, item, "bootstrap")
 
 
 def test_a_field_that_the_manifest_has_dropped_is_removed_by_an_apply() -> None:
     for drop in (("spec", "replicas"), ("metadata", "labels"), ("metadata", "finalizers")):
         manifest = copy.deepcopy(MANIFEST)
         del manifest[drop[0]][drop[1]]
-        assert not settled(manifest, live(), "bootstrap")
+        assert not is_noop(manifest, live(), "bootstrap")
 
 
 def test_a_list_item_that_was_dropped_or_added_is_applied() -> None:
     manifest = copy.deepcopy(MANIFEST)
     container = manifest["spec"]["template"]["spec"]["containers"][0]
     container["ports"] = []
-    assert not settled(manifest, live(), "bootstrap")
+    assert not is_noop(manifest, live(), "bootstrap")
     container["ports"] = [{"containerPort": 80}, {"containerPort": 81}]
-    assert not settled(manifest, live(), "bootstrap")
+    assert not is_noop(manifest, live(), "bootstrap")
 
 
 @pytest.mark.parametrize("entry", [{"manager": "other"}, {"operation": "Update"}, {"apiVersion": "apps/v2"}])
 def test_what_we_never_applied_is_applied(entry: Json) -> None:
-    assert not settled(MANIFEST, live(**entry), "bootstrap")
+    assert not is_noop(MANIFEST, live(**entry), "bootstrap")
 
 
 def test_true_is_not_one() -> None:
     item = live()
     item["spec"]["replicas"] = 1
-    assert not settled({**MANIFEST, "spec": {**MANIFEST["spec"], "replicas": True}}, item, "bootstrap")
+    assert not is_noop({**MANIFEST, "spec": {**MANIFEST["spec"], "replicas": True}}, item, "bootstrap")

@@ -35,7 +35,7 @@ _COUNTS = (SECRETS, INGRESSES)  # a cluster may have none; each that is not well
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ClusterOverview:
     parts: tuple[Part, ...]
     nodes: tuple[NodeStatus, ...]
     apps: tuple[AppStatus, ...]
@@ -49,7 +49,7 @@ class Snapshot:
         return (*parts, *(f"{problem.where}: {problem.what}" for problem in self.problems))
 
 
-def take(cluster: Cluster, config: Environment, commit: str) -> Snapshot:
+def take(cluster: Cluster, config: Environment, commit: str) -> ClusterOverview:
     """Everything in one look. `commit` is what the Applications should be at; empty: what the root is at.
 
     Raises the errors of `kubernetes/errors.py` when the API server does not answer.
@@ -80,7 +80,7 @@ def take(cluster: Cluster, config: Environment, commit: str) -> Snapshot:
         if member.kind == "Application"
     )
     parts = (Part("API server", "up", version), *_parts(found, config))
-    return Snapshot(parts, tuple(_nodes(found[NODE], config)), apps, problems(findings, config))
+    return ClusterOverview(parts, tuple(_nodes(found[NODE], config)), apps, problems(findings, config))
 
 
 def _read(cluster: Cluster, config: Environment) -> dict[Kind, tuple[Json, ...]]:

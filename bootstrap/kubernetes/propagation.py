@@ -45,7 +45,7 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Follower:
+class Reader:
     """An ExternalSecret that reads some of the parameters. `holds` can be proved by the Secret's content;
     `derived` says that more is made of them. `stays` says why it will not follow; empty when it does."""
 
@@ -56,13 +56,13 @@ class Follower:
     stays: str = ""
 
 
-def followers(items: Iterable[Json], parameters: Collection[str]) -> tuple[Follower, ...]:
+def readers(items: Iterable[Json], parameters: Collection[str]) -> tuple[Reader, ...]:
     """The ExternalSecrets that read any of these parameters (full names), sorted."""
-    found = (_follower(item, parameters) for item in items if Kind.of(item).unversioned == EXTERNAL_SECRET)
+    found = (_reader(item, parameters) for item in items if Kind.of(item).unversioned == EXTERNAL_SECRET)
     return tuple(sorted((one for one in found if one), key=lambda one: one.key))
 
 
-def _follower(item: Json, parameters: Collection[str]) -> Follower | None:
+def _reader(item: Json, parameters: Collection[str]) -> Reader | None:
     refs = [entry for entry in spec(item).get("data") or () if dig(entry, "remoteRef", "key") in parameters]
     wide = [entry for entry in spec(item).get("dataFrom") or () if _finds(entry, parameters)]
     if not (refs or wide):
@@ -73,7 +73,7 @@ def _follower(item: Json, parameters: Collection[str]) -> Follower | None:
     made = template.get("data") or template.get("templateFrom")  # else only labels and the like are
     plain = [] if made else [entry for entry in refs if _plain(entry)]
     pinned = [dig(entry, "remoteRef", "version") for entry in refs if dig(entry, "remoteRef", "version")]
-    return Follower(
+    return Reader(
         Key.of(item),
         secret,
         tuple(_hold(entry) for entry in plain),
@@ -109,19 +109,19 @@ def _hold(entry: Json) -> Hold:
     return Hold(str(entry["secretKey"]), str(ref["key"]), str(ref.get("property") or ""))
 
 
-def late(follower: Follower, item: Json, secret: Json | None, values: Mapping[str, str], seen: str) -> str:
+def late(reader: Reader, item: Json, secret: Json | None, values: Mapping[str, str], seen: str) -> str:
     """What is missing until the Secret carries the values (by full name); empty when it does.
 
     `seen` is the ExternalSecret's refreshTime before it was asked to read again. No value is ever told.
     """
     if secret is None:
-        return _because(item, f"Secret {follower.secret.name} is not there")
-    old = [hold.key for hold in follower.holds if not _carries(secret, hold, values)]
+        return _because(item, f"Secret {reader.secret.name} is not there")
+    old = [hold.key for hold in reader.holds if not _carries(secret, hold, values)]
     if old:
         return _because(item, f"{', '.join(old)} is the old one")
-    if follower.derived and refreshed(item) == seen:
+    if reader.derived and refreshed(item) == seen:
         return _because(item, "was not read again yet")
-    if follower.derived and not _well(item):
+    if reader.derived and not _well(item):
         return _because(item, "is not Ready")
     return ""
 
@@ -160,7 +160,7 @@ def _carries(secret: Json, hold: Hold, values: Mapping[str, str]) -> bool:
 
 
 @dataclass(frozen=True)
-class User:
+class Consumer:
     """A workload that uses Secrets. `by` is how: env, volume, or volume by subPath; `reloads`: its annotation
     asks a reloader to restart it when they change; `operated`: an operator owns it, and knows how to;
     `paused`: its rollouts are halted, and nothing restarts it."""
@@ -188,7 +188,7 @@ class User:
         return f"kubectl -n {self.key.namespace} rollout restart {self.key.kind.name.lower()}/{self.key.name}"
 
 
-def users(workloads: Iterable[Json], secrets: Collection[Key]) -> tuple[User, ...]:
+def consumers(workloads: Iterable[Json], secrets: Collection[Key]) -> tuple[Consumer, ...]:
     """The workloads whose pods use one of these Secrets, sorted."""
     found = []
     for item in workloads:
@@ -200,8 +200,8 @@ def users(workloads: Iterable[Json], secrets: Collection[Key]) -> tuple[User, ..
             reloads = any(_reloads(annotations_of(part), which) for part in (item, template))
             by = tuple(sorted({by for _, by in uses}))
             paused = bool(dig(item, "spec", "paused"))
-            found.append(User(Key.of(item), which, by, reloads, _operated(item), paused))
-    return tuple(sorted(found, key=lambda user: user.key))
+            found.append(Consumer(Key.of(item), which, by, reloads, _operated(item), paused))
+    return tuple(sorted(found, key=lambda consumer: consumer.key))
 
 
 def _uses(pod: Json) -> Iterator[tuple[str, str]]:

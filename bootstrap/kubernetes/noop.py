@@ -14,7 +14,7 @@ from typing import Any
 from bootstrap.kubernetes.objects import Json, metadata
 
 
-def settled(manifest: Json, live: Json, manager: str) -> bool:
+def is_noop(manifest: Json, live: Json, manager: str) -> bool:
     """`live` is the object as the API server returns it, managed fields included."""
     entries = [
         entry

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.kubernetes.objects import Json
-from bootstrap.kubernetes.order import Lifetime, judge, lifetimes
+from bootstrap.kubernetes.wave_order import AppLifetime, judge, lifetimes
 from tests.argo_objects import application
 
 START = 1_735_689_600.0
@@ -85,7 +85,7 @@ def test_other_events_and_strangers_do_not_count() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=10))
 def test_proven_exactly_when_no_app_precedes_the_wave_before(rows: list[tuple[int, int, int]]) -> None:
     lives = [
-        Lifetime(str(number), wave, created, created + lasted, exact=True)
+        AppLifetime(str(number), wave, created, created + lasted, exact=True)
         for number, (wave, created, lasted) in enumerate(rows)
     ]
     waves = sorted({life.wave for life in lives})

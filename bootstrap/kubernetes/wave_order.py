@@ -17,7 +17,7 @@ from bootstrap.kubernetes.objects import Json, created, dig, name, status
 
 
 @dataclass(frozen=True)
-class Lifetime:
+class AppLifetime:
     """Unix seconds; `exact` tells whether `healthy` is the first time rather than the latest."""
 
     app: str
@@ -28,10 +28,10 @@ class Lifetime:
 
 
 @dataclass(frozen=True)
-class Order:
+class WaveOrder:
     """`violations` are proven; `unproven` pairs cannot be judged any more. `lifetimes` are sorted by wave."""
 
-    lifetimes: tuple[Lifetime, ...] = ()
+    lifetimes: tuple[AppLifetime, ...] = ()
     violations: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()
 
@@ -56,7 +56,7 @@ def event_time(event: Json) -> float | None:
 
 def lifetimes(
     members: Mapping[str, int], applications: Iterable[Json], events: Iterable[Json]
-) -> tuple[Lifetime, ...]:
+) -> tuple[AppLifetime, ...]:
     """For the Applications named in `members` (name → wave) that have become Healthy."""
     first = first_healthy(events)
     found = []
@@ -68,11 +68,11 @@ def lifetimes(
         told = first.get(str((item.get("metadata") or {}).get("uid")))
         healthy = told if told is not None else last
         if name(item) in members and born is not None and healthy is not None:
-            found.append(Lifetime(name(item), members[name(item)], born, healthy, told is not None))
+            found.append(AppLifetime(name(item), members[name(item)], born, healthy, told is not None))
     return tuple(sorted(found, key=lambda life: (life.wave, life.app)))
 
 
-def judge(lives: Sequence[Lifetime], settled: float | None = None) -> Order:
+def judge(lives: Sequence[AppLifetime], settled: float | None = None) -> WaveOrder:
     """Compare each wave with the next one. What was created after `settled` came later and is not judged."""
     judged = [life for life in lives if settled is None or life.created <= settled]
     waves = sorted({life.wave for life in judged})
@@ -85,10 +85,10 @@ def judge(lives: Sequence[Lifetime], settled: float | None = None) -> Order:
             late = [life for life in judged if life.wave == earlier and life.healthy > first.created]
             proof = [life for life in late if life.exact]
             (violations if proof else unproven).append(_said(first, (proof or late)[0]))
-    return Order(tuple(lives), tuple(violations), tuple(unproven))
+    return WaveOrder(tuple(lives), tuple(violations), tuple(unproven))
 
 
-def _said(first: Lifetime, late: Lifetime) -> str:
+def _said(first: AppLifetime, late: AppLifetime) -> str:
     gap = late.healthy - first.created
     word = "became" if late.exact else "last became"
     return (
