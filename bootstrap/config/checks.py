@@ -68,7 +68,7 @@ _PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
     "account": (re.compile(r"\d{12}"), "an AWS account id of 12 digits, in quotes"),
     "domain": (_DNS, "a DNS name such as dev.example.com"),
     "zone_id": (re.compile(r"Z[A-Z0-9]{6,31}"), "a Route 53 zone id such as Z0123456789ABC"),
-    "kubernetes_version": (re.compile(r"1\.\d{1,2}(\.\d{1,2})?"), "a Kubernetes version such as 1.34"),
+    "kubernetes_version": (re.compile(r"1\.\d{1,2}(\.\d{1,2})?"), "a Kubernetes version such as 1.37"),
 }
 
 

@@ -208,7 +208,7 @@ class Environment:
     profile: str | None = None  # AWS profile to use
     domain: str = "example.com"
     zone_id: str | None = None
-    kubernetes_version: str = "1.34"
+    kubernetes_version: str = "1.37"
     waves: Waves = field(default_factory=Waves)
     eso: Eso = field(default_factory=Eso)
     run_lock: RunLock = field(default_factory=RunLock)

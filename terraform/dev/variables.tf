@@ -169,22 +169,22 @@ variable "zone_id" {
 variable "kubernetes_version" {
   description = "Kubernetes minor version that kubeadm installs."
   type        = string
-  default     = "1.34"
+  default     = "1.37"
 
   validation {
     condition     = can(regex("^1\\.(3[1-9]|[4-9][0-9])$", var.kubernetes_version))
-    error_message = "The Kubernetes version must be a minor version such as 1.34, and at least 1.31 (kubeadm v1beta4)."
+    error_message = "The Kubernetes version must be a minor version such as 1.37, and at least 1.31 (kubeadm v1beta4)."
   }
 }
 
 variable "calico_version" {
   description = "Calico that the control plane installs so that nodes become Ready; the GitOps repository takes it over."
   type        = string
-  default     = "v3.31.3"
+  default     = "v3.32.1"
 
   validation {
     condition     = can(regex("^v[0-9]+\\.[0-9]+\\.[0-9]+$", var.calico_version))
-    error_message = "The Calico version must look like v3.31.3."
+    error_message = "The Calico version must look like v3.32.1."
   }
 }
 

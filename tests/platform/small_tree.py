@@ -19,7 +19,7 @@ CONFIG: dict[str, Any] = {
     "target": "local",
     "region": "ap-northeast-2",
     "domain": "dev.example.com",
-    "kubernetes_version": "1.34",
+    "kubernetes_version": "1.37",
     "ssm_prefix": PREFIX,
     "network": {
         "vpc_cidr": "10.0.0.0/16",
@@ -31,7 +31,7 @@ CONFIG: dict[str, Any] = {
         "stack": "dev",
         "parallelism": 30,
         "variables": {
-            "calico_version": "v3.31.3",
+            "calico_version": "v3.32.1",
             "pod_cidr": "192.168.0.0/16",
             "service_cidr": "10.96.0.0/12",
         },

@@ -124,7 +124,7 @@ def test_objects_know_where_they_come_from(platform_a: Tree) -> None:
 
 def test_objects_of_charts_say_which_chart(platform_a: Tree) -> None:
     found = {one.via for one in platform_a.by_name["dev-grafana"].manifests}
-    assert all(via.startswith("chart grafana 10.5.15") for via in found)
+    assert all(via.startswith("chart grafana 12.11.1") for via in found)
     for one in platform_a.by_name["dev-grafana"].manifests:
         line = (ROOT / one.where.file).read_text().splitlines()[one.where.line - 1]
         assert line.strip() == "chart: grafana"
@@ -695,8 +695,8 @@ REMOTE: Files = {
     "karpenter.yaml": {"replicaCount": 7},
     "definitions/kustomization.yaml": {
         "resources": [
-            "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.6/manifests/crds/application-crd.yaml",
-            "https://github.com/rabbitmq/cluster-operator/releases/download/v2.17.0/cluster-operator.yml",
+            "https://raw.githubusercontent.com/argoproj/argo-cd/v3.6.1/manifests/crds/application-crd.yaml",
+            "https://github.com/rabbitmq/cluster-operator/releases/download/v2.22.3/cluster-operator.yml",
         ]
     },
     **below("own", chart("own", {}, dependencies=[_METRICS])),

@@ -51,7 +51,7 @@ source: {{repoURL: {OURS}, path: base, targetRevision: feature/x}}
 """
 KUSTOMIZATION = f"""
 resources:
-  - {RAW}/argoproj/argo-cd/v3.2.6/manifests/install.yaml
+  - {RAW}/argoproj/argo-cd/v3.6.1/manifests/install.yaml
   - {RAW}/external-secrets/external-secrets/v0.19.2/deploy/crds/bundle.yaml
   - {RAW}/operators/broker.yaml
 """
@@ -293,7 +293,7 @@ def test_kustomize_gets_its_remote_files(running: Running) -> None:
     assert only(objects, "CustomResourceDefinition", "externalsecrets.external-secrets.io")
     assert only(objects, "CustomResourceDefinition", "brokers.example.org")
     assert running.origin(f"{RAW}/operators/broker.yaml") == "stand-in"
-    assert running.origin(f"{RAW}/argoproj/argo-cd/v3.2.6/manifests/install.yaml") == "cache"
+    assert running.origin(f"{RAW}/argoproj/argo-cd/v3.6.1/manifests/install.yaml") == "cache"
 
 
 def test_what_is_not_to_be_had_is_said_in_plain_words(running: Running, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-# What the AWS Load Balancer Controller asks for, held to load balancers that carry this cluster's tag. Cognito, WAF and
+# What the AWS Load Balancer Controller asks for (docs/install/iam_policy.json of 2.8 to 3.5), held to load balancers that carry this cluster's tag. Cognito, WAF and
 # Shield are left out: the platform uses none of them, and the controller's chart turns them off by flags.
 
 locals {
@@ -18,6 +18,7 @@ data "aws_iam_policy_document" "alb_controller" {
       "ec2:DescribeCoipPools",
       "ec2:DescribeInstances",
       "ec2:DescribeInternetGateways",
+      "ec2:DescribeIpamPools",
       "ec2:DescribeNetworkInterfaces",
       "ec2:DescribeRouteTables",
       "ec2:DescribeSecurityGroups",
@@ -26,6 +27,8 @@ data "aws_iam_policy_document" "alb_controller" {
       "ec2:DescribeVpcPeeringConnections",
       "ec2:DescribeVpcs",
       "ec2:GetCoipPoolUsage",
+      "ec2:GetSecurityGroupsForVpc",
+      "elasticloadbalancing:DescribeCapacityReservation",
       "elasticloadbalancing:DescribeListenerAttributes",
       "elasticloadbalancing:DescribeListenerCertificates",
       "elasticloadbalancing:DescribeListeners",
@@ -178,6 +181,8 @@ data "aws_iam_policy_document" "alb_controller" {
       "elasticloadbalancing:AddTags",
       "elasticloadbalancing:DeleteLoadBalancer",
       "elasticloadbalancing:DeleteTargetGroup",
+      "elasticloadbalancing:ModifyCapacityReservation",
+      "elasticloadbalancing:ModifyIpPools",
       "elasticloadbalancing:ModifyListenerAttributes",
       "elasticloadbalancing:ModifyLoadBalancerAttributes",
       "elasticloadbalancing:ModifyTargetGroup",

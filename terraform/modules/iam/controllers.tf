@@ -109,16 +109,19 @@ data "aws_iam_policy_document" "external_dns" {
   }
 }
 
+# What the driver asks for (docs/example-iam-policy.json of 1.64), without copies of volumes, locked and fast snapshots.
 data "aws_iam_policy_document" "ebs_csi" {
   statement {
     sid = "Look"
     actions = [
       "ec2:DescribeAvailabilityZones",
       "ec2:DescribeInstances",
+      "ec2:DescribeInstanceTypes",
       "ec2:DescribeSnapshots",
       "ec2:DescribeTags",
       "ec2:DescribeVolumes",
       "ec2:DescribeVolumesModifications",
+      "ec2:DescribeVolumeStatus",
     ]
     resources = ["*"]
   }
@@ -138,6 +141,18 @@ data "aws_iam_policy_document" "ebs_csi" {
       test     = "StringEquals"
       variable = "ec2:CreateAction"
       values   = ["CreateVolume", "CreateSnapshot"]
+    }
+  }
+
+  statement { # a changed tag of a volume attributes class
+    sid       = "UntagOwn"
+    actions   = ["ec2:DeleteTags"]
+    resources = ["${local.arn}:ec2:${var.region}:*:volume/*", "${local.arn}:ec2:${var.region}:*:snapshot/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "ec2:ResourceTag/ebs.csi.aws.com/cluster"
+      values   = ["true"]
     }
   }
 

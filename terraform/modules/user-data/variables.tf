@@ -36,12 +36,12 @@ variable "api_address" {
 }
 
 variable "kubernetes_version" {
-  description = "Minor version such as 1.34."
+  description = "Minor version such as 1.37."
   type        = string
 }
 
 variable "calico_version" {
-  description = "Version such as v3.31.3."
+  description = "Version such as v3.32.1."
   type        = string
 }
 

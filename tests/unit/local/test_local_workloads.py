@@ -53,7 +53,7 @@ def lookup(kind: Kind, called: str) -> Json | None:
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        ("quay.io/argoproj/argocd:v3.2.6", "quay.io/argoproj/argocd"),
+        ("quay.io/argoproj/argocd:v3.6.1", "quay.io/argoproj/argocd"),
         ("localhost:5000/a/b@sha256:abc", "localhost:5000/a/b"),
         ("nginx", "nginx"),
         ("nginx:1", "nginx"),
@@ -175,7 +175,7 @@ def pod(called: str, image: str, args: list[str] | None = None, **more: Any) -> 
     }
 
 
-ARGOCD = "quay.io/argoproj/argocd:v3.2.6"
+ARGOCD = "quay.io/argoproj/argocd:v3.6.1"
 ESO = "oci.external-secrets.io/external-secrets/external-secrets:v0.19.2"
 REDIS = {"app.kubernetes.io/name": "argocd-redis"}
 

@@ -27,7 +27,7 @@ DEV, LOCAL = (load(ROOT / "bootstrap.yaml", name) for name in ("dev", "local"))
 STANDINS = load_definitions(Path(bootstrap.local.upstream.__file__).parent / "standins")
 # What the toolchain brings in the original: no stand-in is needed.
 SHARED_CHARTS = {"external-secrets"}
-SHARED_FILES = ("/argo-cd/v3.2.6/manifests/install.yaml", "/v0.19.2/deploy/crds/bundle.yaml")
+SHARED_FILES = ("/argo-cd/v3.6.1/manifests/install.yaml", "/v0.19.2/deploy/crds/bundle.yaml")
 
 
 def test_thirteen_namespaces_with_tier_and_domain() -> None:

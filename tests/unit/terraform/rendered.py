@@ -31,8 +31,8 @@ module "user_data" {
   ssm_prefix         = "/eco2/dev"
   kms_key_alias      = "alias/eco2-dev"
   api_address        = each.value.api_address
-  kubernetes_version = "1.34"
-  calico_version     = "v3.31.3"
+  kubernetes_version = "1.37"
+  calico_version     = "v3.32.1"
   pod_cidr           = "192.168.0.0/16"
   service_cidr       = "10.96.0.0/12"
   labels             = { domain = "auth", tier = "api" }

@@ -130,7 +130,7 @@ def test_build_metadata_survives_the_path(tmp_path: Path) -> None:
 def share(tmp_path: Path) -> None:
     root = tmp_path / "share"
     (root / "argocd" / "crds").mkdir(parents=True)
-    (root / "argocd" / "install.yaml").write_text("image: quay.example.com/argoproj/argocd:v3.2.6\n")
+    (root / "argocd" / "install.yaml").write_text("image: quay.example.com/argoproj/argocd:v3.6.1\n")
     (root / "argocd" / "crds" / "application-crd.yaml").write_text("kind: CustomResourceDefinition\n")
     (root / "external-secrets" / "chart" / "templates" / "crds").mkdir(parents=True)
     (root / "external-secrets" / "chart" / "Chart.yaml").write_text(
@@ -141,18 +141,18 @@ def share(tmp_path: Path) -> None:
 
 
 RAW = "https://raw.example.com"
-ARGO = f"{RAW}/argoproj/argo-cd/v3.2.6/manifests/install.yaml"
+ARGO = f"{RAW}/argoproj/argo-cd/v3.6.1/manifests/install.yaml"
 
 
 def test_files_of_the_toolchain_are_the_real_ones_for_their_version(tmp_path: Path) -> None:
     share(tmp_path)
     files = Files(origins(tmp_path, FakeWorld()))
-    assert b"v3.2.6" in body(files.answer(get(ARGO)))
-    crds = f"{RAW}/argoproj/argo-cd/v3.2.6/manifests/crds/application-crd.yaml"
+    assert b"v3.6.1" in body(files.answer(get(ARGO)))
+    crds = f"{RAW}/argoproj/argo-cd/v3.6.1/manifests/crds/application-crd.yaml"
     assert b"CustomResource" in body(files.answer(get(crds)))
     bundle = f"{RAW}/external-secrets/external-secrets/v0.19.2/deploy/crds/bundle.yaml"
     assert b"braces" in body(files.answer(get(bundle)))
-    assert files.answer(get(ARGO.replace("v3.2.6", "v3.3.0"))).status == 404
+    assert files.answer(get(ARGO.replace("v3.6.1", "v3.3.0"))).status == 404
     assert {one.origin for one in read(tmp_path / "served.jsonl")} == {"cache"}
 
 
