@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; exit; }; done; echo python3)
 
-.PHONY: help up down status plan doctor test lint format toolchain bench kills environment environment-dev
+.PHONY: help up down status plan doctor test lint format docs toolchain bench kills environment environment-dev
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1:/p' Makefile
@@ -35,6 +35,9 @@ lint: environment-dev  ## style and strict types
 format: environment-dev  ## put the code into the house's format
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+docs: environment-dev  ## write the pages that are made from the code
+	$(RUN) .ci/rules_page.py
 
 toolchain: environment  ## build or find the programs of the local platform
 	@$(RUN) -m bootstrap.local.toolchain

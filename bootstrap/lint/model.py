@@ -47,16 +47,3 @@ class Suppressed:
 
     finding: Finding
     reason: str
-
-
-@dataclass(frozen=True)
-class Rule:
-    """`id` is kebab-case and stable; `summary` one line; `explanation` several: what it means, why it fails
-    in practice (with the source), and how to cure it; the examples are YAML that fails and that passes."""
-
-    id: str
-    severity: Severity
-    summary: str
-    explanation: str
-    failing: str
-    passing: str

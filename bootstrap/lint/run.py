@@ -14,8 +14,9 @@ from bootstrap.core.errors import UsageError
 from bootstrap.gitops.model import STAND_IN, Tree
 from bootstrap.lint import graph, merge, rules, suppress
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Rule, Severity
+from bootstrap.lint.model import Severity
 from bootstrap.lint.report import Report
+from bootstrap.lint.rules.rule import Rule
 from bootstrap.run import history
 from bootstrap.targets.base import Target
 

@@ -15,52 +15,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bootstrap.gitops.model import Location
-from bootstrap.lint.model import Finding, Rule, Severity, Suppressed
+from bootstrap.lint.model import Finding, Suppressed
+from bootstrap.lint.rules.rule import Rule
 
 _COMMENT = re.compile(r"#\s*bootstrap-lint:\s*(?P<words>.*?)\s*$")
 _ORDER = re.compile(
     r"(?P<scope>ignore|ignore-file)\s+(?P<rules>[a-z-]+(?:\s*,\s*[a-z-]+)*)\s*(?:--\s*(?P<reason>.*))?"
 )
 
-UNREADABLE = Rule(
-    "suppression-unreadable",
-    Severity.WARNING,
-    "a bootstrap-lint comment is not understood",
-    """The comment is written neither `# bootstrap-lint: ignore RULE -- reason` nor `ignore-file` in the
-file's head, so it silences nothing.
-Cure: correct it.""",
-    failing="# bootstrap-lint: skip pvc-deadlock",
-    passing="# bootstrap-lint: ignore pvc-deadlock -- bound by hand before the first sync",
-)
-UNREASONED = Rule(
-    "suppression-without-reason",
-    Severity.WARNING,
-    "a finding is silenced without a reason",
-    """In a year nobody knows why the rule does not hold here. Without a reason the comment silences
-nothing.
-Cure: say why after `--`.""",
-    failing="# bootstrap-lint: ignore pvc-deadlock",
-    passing="# bootstrap-lint: ignore pvc-deadlock -- bound by hand before the first sync",
-)
-UNKNOWN = Rule(
-    "suppression-unknown-rule",
-    Severity.WARNING,
-    "a comment silences a rule that does not exist",
-    """A misspelt rule silences nothing; one that was removed needs no comment any more.
-Cure: take the id from the finding, or remove the comment.""",
-    failing="# bootstrap-lint: ignore pvc-dedlock -- bound by hand before the first sync",
-    passing="# bootstrap-lint: ignore pvc-deadlock -- bound by hand before the first sync",
-)
-UNUSED = Rule(
-    "suppression-unused",
-    Severity.WARNING,
-    "a comment silences nothing",
-    """What it was about is mended, or it stands in the wrong place. Left there, it would hide the next
-fault.
-Cure: remove it, or move it to the line of the finding.""",
-    failing="# bootstrap-lint: ignore pvc-deadlock -- there is no claim here any more",
-    passing="",
-)
+UNREADABLE = Rule("suppression-unreadable")
+UNREASONED = Rule("suppression-without-reason")
+UNKNOWN = Rule("suppression-unknown-rule")
+UNUSED = Rule("suppression-unused")
 
 RULES = (UNREADABLE, UNREASONED, UNKNOWN, UNUSED)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bootstrap.gitops.model import Unchecked
-from bootstrap.lint.model import Finding, Rule, Severity, Suppressed
+from bootstrap.lint.model import Finding, Severity, Suppressed
+from bootstrap.lint.rules.rule import Rule
 
 
 @dataclass(frozen=True)

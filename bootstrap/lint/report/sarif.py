@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from bootstrap import __version__
 from bootstrap.gitops.model import Location, Unchecked
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
+from bootstrap.lint.rules.rule import Rule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "bootstrapLint/v1"  # a new name whenever the way it is computed changes
@@ -52,20 +53,13 @@ def encode(report: Report) -> dict[str, Any]:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    examples = "".join(
-        f"\n\n{title}:\n\n```yaml\n{text.strip(chr(10))}\n```"
-        for title, text in (("Fails", rule.failing), ("Passes", rule.passing))
-        if text.strip()
-    )
+    told = rule.text
     return {
         "id": rule.id,
-        "shortDescription": {"text": rule.summary},
-        "fullDescription": {"text": rule.explanation.strip() or rule.summary},
-        "help": {
-            "text": rule.explanation.strip() or rule.summary,
-            "markdown": rule.explanation.strip() + examples,
-        },
-        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "shortDescription": {"text": told.summary},
+        "fullDescription": {"text": told.explanation},
+        "help": {"text": "\n\n".join(told.paragraphs), "markdown": told.markdown},
+        "defaultConfiguration": {"level": _LEVELS[told.severity]},
     }
 
 

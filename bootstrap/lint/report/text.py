@@ -9,8 +9,9 @@ from textwrap import wrap
 from rich.text import Text
 
 from bootstrap.gitops.model import Unchecked
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
+from bootstrap.lint.rules.rule import Rule
 from bootstrap.render.text import duration, one_line, plural, table
 
 ENDLESS = 1_000_000  # columns: no wrapping, where nobody looks at a screen
@@ -39,19 +40,26 @@ def render(report: Report, width: int = ENDLESS, *, verbose: bool = False) -> li
 
 def explain(rule: Rule) -> list[Text]:
     """One rule: what it means, why it fails in practice, an example that fails and one that passes."""
-    head = Text.assemble((rule.id, "bold"), "  ", (rule.severity, _STYLES[rule.severity]))
-    lines = [head, Text(f"  {rule.summary}"), Text()]
-    lines += [Text(f"  {line}".rstrip()) for line in rule.explanation.strip().splitlines()]
-    for title, example in (("fails", rule.failing), ("passes", rule.passing)):
-        if example.strip():
-            lines += [Text(), Text(f"  {title}:", style="bold")]
-            lines += [Text(f"    {line}".rstrip()) for line in example.strip("\n").splitlines()]
+    told = rule.text
+    lines = [
+        Text.assemble((rule.id, "bold"), "  ", (told.severity, _STYLES[told.severity])),
+        *_indented(told.summary, "  "),
+    ]
+    for paragraph in told.paragraphs:
+        lines += [Text(), *_indented(paragraph, "  ")]
+    for title, example in (("fails", told.failing), ("passes", told.passing)):
+        if example:
+            lines += [Text(), Text(f"  {title}:", style="bold"), *_indented(example, "    ")]
     return lines
+
+
+def _indented(text: str, indent: str) -> list[Text]:
+    return [Text(f"{indent}{line}".rstrip()) for line in text.splitlines()]
 
 
 def catalogue(rules: Iterable[Rule]) -> list[Text]:
     """All rules, a line each."""
-    return [Text(line) for line in table((rule.id, rule.severity, rule.summary) for rule in rules)]
+    return [Text(line) for line in table((rule.id, rule.severity, rule.text.summary) for rule in rules)]
 
 
 def _findings(report: Report, width: int, verbose: bool) -> Iterator[list[Text]]:

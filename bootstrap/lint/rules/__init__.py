@@ -13,17 +13,19 @@ drift.py         what differs from Git for ever
 secrets.py       secrets in Git
 patterns.py      layouts that hurt later
 naming.py        names
+
+rule.py reads the text of each rule from texts/, one Markdown file a rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from bootstrap.gitops.model import Tree, Unchecked
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules import (
     drift,
     hooks,
@@ -41,8 +43,9 @@ from bootstrap.lint.rules import (
 )
 from bootstrap.lint.rules.facts import counted
 from bootstrap.lint.rules.order import constraints
+from bootstrap.lint.rules.rule import Rule
 
-__all__ = ["RULES", "check", "constraints", "unchecked"]
+__all__ = ["FAMILIES", "RULES", "Rule", "check", "constraints", "unchecked"]
 
 
 class Family(Protocol):
@@ -54,22 +57,22 @@ class Family(Protocol):
     def check(self, tree: Tree, graph: Graph) -> Iterator[Finding]: ...
 
 
-FAMILIES: tuple[Family, ...] = (
-    order,
-    references,
-    policy,
-    projects,
-    sets,
-    installation,
-    hooks,
-    owners,
-    volumes,
-    drift,
-    secrets,
-    patterns,
-    naming,
-)
-RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
+FAMILIES: Mapping[str, Family] = {
+    "Order of waves": order,
+    "Applications": references,
+    "Sync policy": policy,
+    "AppProjects": projects,
+    "ApplicationSets": sets,
+    "Argo CD settings": installation,
+    "Jobs and hooks": hooks,
+    "Shared objects": owners,
+    "Volumes": volumes,
+    "Drift": drift,
+    "Secrets": secrets,
+    "Layout": patterns,
+    "Names": naming,
+}
+RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES.values() for rule in family.RULES)
 
 
 def unchecked(tree: Tree, graph: Graph) -> tuple[Unchecked, ...]:
@@ -82,7 +85,7 @@ def check(tree: Tree, graph: Graph) -> tuple[Finding, ...]:
 
     What one line makes of many objects (a template) is one finding.
     """
-    found = {finding for family in FAMILIES for finding in family.check(tree, graph)}
+    found = {finding for family in FAMILIES.values() for finding in family.check(tree, graph)}
     alike: dict[Finding, list[Finding]] = {}
     for finding in sorted(found, key=lambda one: (one.where, one.rule, one.subject, one.other)):
         alike.setdefault(replace(finding, subject=""), []).append(finding)

@@ -26,7 +26,7 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.pods import REPLICA_SET, ROLLOUT
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import (
     finding,
     group_kind,
@@ -41,6 +41,7 @@ from bootstrap.lint.rules.facts import (
     self_heals,
     settings,
 )
+from bootstrap.lint.rules.rule import Rule
 
 AUTOSCALER = Kind("autoscaling", "HorizontalPodAutoscaler")
 SCALED_OBJECT = Kind("keda.sh", "ScaledObject")
@@ -48,216 +49,12 @@ CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", "ClusterRole")
 _SCALABLE = {DEPLOYMENT, STATEFUL_SET, REPLICA_SET, ROLLOUT}
 _WEBHOOKS = {MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS}
 _INJECTED = re.compile(r"cert-manager\.io/inject-")
-_DIFFING = "https://argo-cd.readthedocs.io/en/stable/user-guide/diffing/"
 
-REPLICAS = Rule(
-    "autoscaled-replicas",
-    Severity.ERROR,
-    "an autoscaler and Git both set a workload's number of replicas",
-    f"""The autoscaler changes spec.replicas, Argo CD sees a difference and, with selfHeal, changes it
-back within seconds: the two fight for ever, pods come and go, and the Application never stays Synced.
-Cure: leave spec.replicas out of the manifest; or ignoreDifferences on /spec/replicas together with the
-sync option RespectIgnoreDifferences=true.
-Source:
-https://argo-cd.readthedocs.io/en/stable/user-guide/best_practices/#leaving-room-for-imperativeness,
-{_DIFFING}""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
-spec: {syncPolicy: {automated: {selfHeal: true, prune: true}, retry: {limit: 10}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec: {replicas: 2}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
-spec:
-  ignoreDifferences:
-    - {group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}
-  syncPolicy:
-    automated: {selfHeal: true, prune: true}
-    retry: {limit: 10}
-    syncOptions: [RespectIgnoreDifferences=true]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec: {replicas: 2}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
-""",
-)
-
-RESET = Rule(
-    "autoscaled-replicas-reset",
-    Severity.WARNING,
-    "every sync sets an autoscaled workload back to the number of replicas in Git",
-    """ignoreDifferences alone only hides the difference. A sync for any other reason, such as a new
-image, applies spec.replicas as it stands in Git: under load a deployment scales the service down first.
-Cure: the sync option RespectIgnoreDifferences=true, or no spec.replicas in the manifest.
-Source:
-https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#respect-ignore-differences-configs""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
-spec:
-  ignoreDifferences:
-    - {group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec: {replicas: 2}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec: {template: {}}  # no replicas: the autoscaler owns the number
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
-""",
-)
-
-BUNDLE = Rule(
-    "webhook-bundle-overwritten",
-    Severity.WARNING,
-    "Git and an injector both set a webhook's caBundle",
-    f"""cert-manager (or the operator itself) writes caBundle into the webhook configuration; a value in
-the manifest, even a placeholder, is a difference again after every sync, and in between the API server
-trusts the wrong authority and refuses every object that the webhook guards.
-Cure: leave caBundle out, or ignoreDifferences with jqPathExpressions ".webhooks[]?.clientConfig.caBundle"
-and RespectIgnoreDifferences=true.
-Source: {_DIFFING}#system-level-configuration""",
-    failing="""\
-kind: Application
-metadata: {name: operator}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {name: operator, annotations: {cert-manager.io/inject-ca-from: operator/serving}}
-webhooks:
-  - {name: check.example.com, clientConfig: {caBundle: Cg==, url: "https://hooks.example.com"}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: operator}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {name: operator, annotations: {cert-manager.io/inject-ca-from: operator/serving}}
-webhooks:
-  - {name: check.example.com, clientConfig: {url: "https://hooks.example.com"}}
-""",
-)
-
-CERTIFICATE = Rule(
-    "certificate-rendered-anew",
-    Severity.WARNING,
-    "a chart makes a new certificate at every rendering",
-    f"""Helm's genCA and genSignedCert give another certificate each time Argo CD renders the chart (each
-commit, and each time its cache expires). The Application is OutOfSync again, and a sync replaces the
-certificate that pods have mounted: until they read the new one, the webhook refuses everything.
-Cure: let cert-manager make the certificate; or ignoreDifferences on the Secret's /data and on
-".webhooks[]?.clientConfig.caBundle", with RespectIgnoreDifferences=true.
-Source: {_DIFFING} (template functions that generate data)""",
-    failing="""\
-kind: Application
-metadata: {name: operator}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: operator-tls, annotations: {example/via: chart operator}}
-type: kubernetes.io/tls
-data: {ca.crt: TUFERSBCWSBIRUxN, tls.crt: "", tls.key: ""}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {name: operator, annotations: {example/via: chart operator}}
-webhooks:
-  - {name: check.example.com, clientConfig: {caBundle: TUFERSBCWSBIRUxN, url: "https://hooks.example.com"}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: operator}
-spec:
-  ignoreDifferences:
-    - {kind: Secret, name: operator-tls, jsonPointers: [/data]}
-    - group: admissionregistration.k8s.io
-      kind: ValidatingWebhookConfiguration
-      jqPathExpressions: [".webhooks[]?.clientConfig.caBundle"]
----
-apiVersion: v1
-kind: Secret
-metadata: {name: operator-tls, annotations: {example/via: chart operator}}
-type: kubernetes.io/tls
-data: {ca.crt: TUFERSBCWSBIRUxN, tls.crt: "", tls.key: ""}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {name: operator, annotations: {example/via: chart operator}}
-webhooks:
-  - {name: check.example.com, clientConfig: {caBundle: TUFERSBCWSBIRUxN, url: "https://hooks.example.com"}}
-""",
-)
-
-AGGREGATED = Rule(
-    "aggregated-role-rules",
-    Severity.WARNING,
-    "an aggregated ClusterRole has rules in Git, which a controller overwrites",
-    """Kubernetes fills the rules of a ClusterRole with an aggregationRule from other roles. Rules in the
-manifest (even an empty list) are a difference again after each sync: OutOfSync for ever.
-Cure: resource.compareoptions with ignoreAggregatedRoles: true in argocd-cm, or no rules in the manifest.
-Source:
-https://argo-cd.readthedocs.io/en/stable/user-guide/compare-options/#ignoring-rbac-changes-made-by-aggregateroles""",
-    failing="""\
-kind: Application
-metadata: {name: roles}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: watcher}
-aggregationRule: {clusterRoleSelectors: [{matchLabels: {watcher: "true"}}]}
-rules: []
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data: {resource.compareoptions: "ignoreAggregatedRoles: true"}
----
-kind: Application
-metadata: {name: roles}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: watcher}
-aggregationRule: {clusterRoleSelectors: [{matchLabels: {watcher: "true"}}]}
-rules: []
-""",
-)
+REPLICAS = Rule("autoscaled-replicas")
+RESET = Rule("autoscaled-replicas-reset")
+BUNDLE = Rule("webhook-bundle-overwritten")
+CERTIFICATE = Rule("certificate-rendered-anew")
+AGGREGATED = Rule("aggregated-role-rules")
 
 RULES = (REPLICAS, RESET, BUNDLE, CERTIFICATE, AGGREGATED)
 

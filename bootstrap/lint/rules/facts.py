@@ -20,7 +20,8 @@ from bootstrap.kubernetes.objects import (
     namespace,
     spec,
 )
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
+from bootstrap.lint.rules.rule import Rule
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 IN_CLUSTER_NAME = "in-cluster"

@@ -9,7 +9,7 @@ from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.kubernetes.objects import JOB, annotations_of, metadata, name, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, is_hook, phase
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import (
     finding,
     of_app,
@@ -18,8 +18,8 @@ from bootstrap.lint.rules.facts import (
     options_of,
     self_heals,
 )
+from bootstrap.lint.rules.rule import Rule
 
-_DOCS = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/"
 HOOK = "argocd.argoproj.io/hook"
 _PHASES = {"PreSync", "Sync", "PostSync", "SyncFail", "Skip", "PreDelete", "PostDelete"}
 _POLICIES = {
@@ -28,217 +28,11 @@ _POLICIES = {
     "hook-failed": "HookFailed",
 }
 
-KEPT = Rule(
-    "hook-job-kept",
-    Severity.WARNING,
-    "a hook Job with a fixed name is not deleted before it is made again",
-    f"""A Job cannot be changed, and Argo CD starts none anew while the old one is there. With only
-HookSucceeded a failed Job stays: the next sync finds it failed and fails at once. With only HookFailed a
-finished one stays: the hook does not run again, and a new image is refused with "field is immutable".
-Cure: hook-delete-policy BeforeHookCreation (the default when none is given), or metadata.generateName.
-Source: {_DOCS}#hook-deletion-policies""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: PreSync
-    argocd.argoproj.io/hook-delete-policy: HookSucceeded
-spec:
-  activeDeadlineSeconds: 180
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: PreSync
-    argocd.argoproj.io/hook-delete-policy: BeforeHookCreation
-spec:
-  activeDeadlineSeconds: 180
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-)
-
-IMMUTABLE = Rule(
-    "job-immutable",
-    Severity.WARNING,
-    "a plain Job with a fixed name cannot be changed by a later sync",
-    f"""The pod template of a Job cannot be changed. The first new image tag makes the sync fail with
-"spec.template: field is immutable", and the wave stays OutOfSync until somebody deletes the Job.
-Cure: make it a hook (argocd.argoproj.io/hook: Sync), or give it sync-options: Force=true,Replace=true.
-Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#force-sync, {_DOCS}""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-spec:
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: Sync
-spec:
-  activeDeadlineSeconds: 180
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-)
-
-VANISHES = Rule(
-    "job-vanishes",
-    Severity.WARNING,
-    "a plain Job deletes itself, and Argo CD makes it again and again",
-    """With ttlSecondsAfterFinished Kubernetes removes the finished Job. It stands in Git, so the
-Application is then OutOfSync and Missing; with selfHeal the Job is made, and runs, anew each time,
-without end.
-Cure: make it a hook (argocd.argoproj.io/hook: Sync), which does not count as missing, or drop the TTL.
-Source: https://github.com/argoproj/argo-cd/issues/8586""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-spec:
-  ttlSecondsAfterFinished: 60
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: Sync
-spec:
-  activeDeadlineSeconds: 180
-  ttlSecondsAfterFinished: 60
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-)
-
-PHASE = Rule(
-    "hook-phase-unknown",
-    Severity.ERROR,
-    "a hook names a phase that Argo CD does not know, and never runs",
-    f"""argocd.argoproj.io/hook takes PreSync, Sync, PostSync, SyncFail, PostDelete and Skip, in just this
-spelling. With any other word the object is a hook of no phase: it is neither applied nor reported, and
-what it should prepare is not there.
-Cure: correct the word.
-Source: {_DOCS}, Types in gitops-engine pkg/sync/hook/hook.go""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: Presync
-spec:
-  activeDeadlineSeconds: 180
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: PreSync
-spec:
-  activeDeadlineSeconds: 180
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-)
-
-ENDLESS = Rule(
-    "hook-without-deadline",
-    Severity.INFO,
-    "a hook Job may run for ever, and the sync with it",
-    f"""A sync has no time-out of its own: it stays Running as long as a hook does. A Job whose pod hangs
-or stays Pending is bounded by activeDeadlineSeconds only (backoffLimit counts failures, not time).
-Meanwhile no newer commit is synced.
-Cure: spec.activeDeadlineSeconds.
-Source: {_DOCS},
-https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: PreSync
-spec:
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: migrate
-  namespace: default
-  annotations:
-    argocd.argoproj.io/hook: PreSync
-spec:
-  activeDeadlineSeconds: 180
-  template:
-    spec: {restartPolicy: Never, containers: [{name: migrate, image: "shop:1"}]}
-""",
-)
+KEPT = Rule("hook-job-kept")
+IMMUTABLE = Rule("job-immutable")
+VANISHES = Rule("job-vanishes")
+PHASE = Rule("hook-phase-unknown")
+ENDLESS = Rule("hook-without-deadline")
 
 # A name that ends in a digest of the content is another one after each change.
 _HASHED = re.compile(r"-(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{6,64}$|-[0-9]{7,64}$")

@@ -11,7 +11,7 @@ from bootstrap.gitops.model import App, AppSet, Tree
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules.facts import (
     finding,
     group_kind,
@@ -27,220 +27,16 @@ from bootstrap.lint.rules.facts import (
     settings,
 )
 from bootstrap.lint.rules.projects import destination
+from bootstrap.lint.rules.rule import Rule
 from bootstrap.lint.rules.sets import rolls
 
 CONFIG = "argocd-cm"
 _HEALTH = "https://argo-cd.readthedocs.io/en/stable/operator-manual/health/"
 
-APP_CHECK = Rule(
-    "app-health-check-missing",
-    Severity.ERROR,
-    "argocd-cm has no health check for Application, so waves between Applications wait for nothing",
-    f"""Argo CD 1.8 removed the health check of Applications. Without one an Application counts as healthy
-the moment it is created: the root Application applies all waves within seconds, and everything starts at
-once.
-Cure: the key resource.customizations.health.argoproj.io_Application in ConfigMap argocd-cm.
-Source: {_HEALTH}#argocd-app, https://github.com/argoproj/argo-cd/issues/3781""",
-    failing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data: {timeout.reconciliation: 30s}
----
-kind: Application
-metadata: {name: platform}
----
-kind: Application
-metadata: {name: crds, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "0"}}
----
-kind: Application
-metadata: {name: operators, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.customizations.health.argoproj.io_Application: |
-    local hs = {status = "Progressing", message = ""}
-    local status = obj.status or {}
-    if status.health ~= nil and status.sync ~= nil and status.sync.status == "Synced" then
-      hs.status = status.health.status
-    end
-    return hs
----
-kind: Application
-metadata: {name: platform}
----
-kind: Application
-metadata: {name: crds, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "0"}}
----
-kind: Application
-metadata: {name: operators, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-""",
-)
-
-APP_CHECK_BLIND = Rule(
-    "app-health-check-blind",
-    Severity.WARNING,
-    "the health check of Applications does not look at their sync status",
-    """An Application is Healthy while it is OutOfSync, Missing some objects (Argo CD 3.4 and later), or
-not yet compared with the new commit. A check that only copies status.health lets the next wave start
-then.
-Cure: report Progressing unless status.sync.status is Synced and no operation is running.
-Source: https://github.com/argoproj/argo-cd/issues/10550, https://github.com/argoproj/argo-cd/issues/27917""",
-    failing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.customizations.health.argoproj.io_Application: |
-    local hs = {status = "Progressing", message = ""}
-    if obj.status ~= nil and obj.status.health ~= nil then
-      hs.status = obj.status.health.status
-    end
-    return hs
----
-kind: Application
-metadata: {name: platform}
----
-kind: Application
-metadata: {name: crds, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "0"}}
----
-kind: Application
-metadata: {name: operators, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.customizations.health.argoproj.io_Application: |
-    local hs = {status = "Progressing", message = ""}
-    local status = obj.status or {}
-    if status.health ~= nil and status.sync ~= nil and status.sync.status == "Synced" then
-      hs.status = status.health.status
-    end
-    return hs
----
-kind: Application
-metadata: {name: platform}
----
-kind: Application
-metadata: {name: crds, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "0"}}
----
-kind: Application
-metadata: {name: operators, labels: {parent: platform}, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-""",
-)
-
-SET_CHECK = Rule(
-    "appset-health-check-missing",
-    Severity.WARNING,
-    "a wave follows an ApplicationSet that counts as healthy as soon as its Applications exist",
-    """Argo CD's own check calls an ApplicationSet Healthy once its Applications are created
-(ResourcesUpToDate), whether or not they are synced and healthy; only RollingSync is waited for. The next
-wave therefore starts too early.
-Cure: resource.customizations.health.argoproj.io_ApplicationSet in argocd-cm, which looks at
-status.resources (these carry health with applicationsetcontroller.enable.progressive.syncs), or
-RollingSync.
-Source:
-https://github.com/argoproj/argo-cd/blob/v3.2.6/resource_customizations/argoproj.io/ApplicationSet/health.lua""",
-    failing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.customizations.health.argoproj.io_Application: |
-    local hs = {status = "Progressing", message = ""}
-    local status = obj.status or {}
-    if status.health ~= nil and status.sync ~= nil and status.sync.status == "Synced" then
-      hs.status = status.health.status
-    end
-    return hs
----
-kind: ApplicationSet
-metadata: {name: apis, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-spec: {generators: [{list: {elements: [{name: auth}, {name: gateway}]}}]}
----
-kind: Application
-metadata: {name: auth, ownerReferences: [{kind: ApplicationSet, name: apis}]}
----
-kind: Application
-metadata: {name: ingress, annotations: {argocd.argoproj.io/sync-wave: "2"}}
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.customizations.health.argoproj.io_Application: |
-    local hs = {status = "Progressing", message = ""}
-    local status = obj.status or {}
-    if status.health ~= nil and status.sync ~= nil and status.sync.status == "Synced" then
-      hs.status = status.health.status
-    end
-    return hs
-  resource.customizations.health.argoproj.io_ApplicationSet: |
-    return {status = "Progressing", message = "see status.resources"}
----
-kind: ApplicationSet
-metadata: {name: apis, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-spec: {generators: [{list: {elements: [{name: auth}, {name: gateway}]}}]}
----
-kind: Application
-metadata: {name: auth, ownerReferences: [{kind: ApplicationSet, name: apis}]}
----
-kind: Application
-metadata: {name: ingress, annotations: {argocd.argoproj.io/sync-wave: "2"}}
-""",
-)
-
-EXCLUDED = Rule(
-    "kind-excluded",
-    Severity.ERROR,
-    "an Application renders a kind that argocd-cm excludes",
-    """Kinds under resource.exclusions (or outside resource.inclusions) do not exist for Argo CD: it does
-not apply them and only leaves the condition ExcludedResourceWarning. The Application is Synced and
-Healthy without the object, and what needs it waits for ever.
-Cure: take the kind out of the exclusion, or the object out of the Application.
-Source:
-https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#resource-exclusioninclusion""",
-    failing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.exclusions: |
-    - {apiGroups: ["", discovery.k8s.io], kinds: [Endpoints, EndpointSlice]}
----
-kind: Application
-metadata: {name: database}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: old-database, namespace: default, labels: {kubernetes.io/service-name: old-database}}
-addressType: IPv4
-endpoints: [{addresses: [10.0.0.7]}]
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data:
-  resource.exclusions: |
-    - {apiGroups: [coordination.k8s.io], kinds: [Lease]}
----
-kind: Application
-metadata: {name: database}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: old-database, namespace: default, labels: {kubernetes.io/service-name: old-database}}
-addressType: IPv4
-endpoints: [{addresses: [10.0.0.7]}]
-""",
-)
+APP_CHECK = Rule("app-health-check-missing")
+APP_CHECK_BLIND = Rule("app-health-check-blind")
+SET_CHECK = Rule("appset-health-check-missing")
+EXCLUDED = Rule("kind-excluded")
 
 RULES = (APP_CHECK, APP_CHECK_BLIND, SET_CHECK, EXCLUDED)
 

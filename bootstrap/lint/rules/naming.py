@@ -10,8 +10,9 @@ from bootstrap.kubernetes.objects import NAMESPACE, SERVICE, Kind, metadata, nam
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import CRON_JOB
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import finding, mapped, of_app, of_manifest, settings
+from bootstrap.lint.rules.rule import Rule
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -19,66 +20,9 @@ _SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 # Kinds whose names are path segments rather than DNS names: no slash, no percent sign.
 _FREE = {"rbac.authorization.k8s.io"}
-_NAMES = "https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"
 
-INVALID = Rule(
-    "name-invalid",
-    Severity.ERROR,
-    "a name or label that the API server refuses",
-    f"""Names are lower-case letters, digits, `-` and mostly `.`, up to 253 characters; of Namespaces and
-Services up to 63 without dots (a Service begins with a letter), of CronJobs up to 52. Label values have
-up to 63 characters. Anything else is refused, and one refused object fails the whole sync. Generated
-names grow too long first.
-Cure: shorten or correct the name.
-Source: {_NAMES}""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Service
-metadata: {name: Order_API, namespace: default}
-spec: {ports: [{port: 80}]}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Service
-metadata: {name: order-api, namespace: default}
-spec: {ports: [{port: 80}]}
-""",
-)
-
-TRACKING = Rule(
-    "tracking-label-too-long",
-    Severity.ERROR,
-    "an Application's name does not fit into the label by which Argo CD tracks its objects",
-    """With application.resourceTrackingMethod: label the label app.kubernetes.io/instance is cut at 63
-characters. Argo CD then no longer knows its own objects by the Application's name: they are OutOfSync for
-ever, or taken for another's.
-Cure: resourceTrackingMethod annotation (the default since 3.0), or a shorter name.
-Source: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/""",
-    failing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data: {application.resourceTrackingMethod: label}
----
-kind: Application
-metadata: {name: staging-order-service-with-a-name-longer-than-sixty-three-characters}
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cm, namespace: argocd}
-data: {application.resourceTrackingMethod: annotation}
----
-kind: Application
-metadata: {name: staging-order-service-with-a-name-longer-than-sixty-three-characters}
-""",
-)
+INVALID = Rule("name-invalid")
+TRACKING = Rule("tracking-label-too-long")
 
 RULES = (INVALID, TRACKING)
 

@@ -9,119 +9,14 @@ from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.kubernetes.objects import APPLICATION, Key, name
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import counted, finding, of_app, of_manifest
 from bootstrap.lint.rules.projects import destination
+from bootstrap.lint.rules.rule import Rule
 
-SHARED = Rule(
-    "shared-object",
-    Severity.ERROR,
-    "two Applications render the same object",
-    """Each Application writes its own tracking id on the object, which makes the other one OutOfSync
-(SharedResourceWarning); with selfHeal the two overwrite each other without end, and pruning one deletes
-the other's object. The wave of the loser is never done.
-Cure: let one Application own the object; the other one only refers to it.
-Source:
-https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#fail-the-sync-if-a-shared-resource-is-found""",
-    failing="""\
-kind: Application
-metadata: {name: auth}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: shared, namespace: default}
-data: {key: value}
----
-kind: Application
-metadata: {name: gateway}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: shared, namespace: default}
-data: {key: value}
-""",
-    passing="""\
-kind: Application
-metadata: {name: auth}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: auth, namespace: default}
-data: {key: value}
----
-kind: Application
-metadata: {name: gateway}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: gateway, namespace: default}
-data: {key: value}
-""",
-)
-
-REPEATED = Rule(
-    "repeated-object",
-    Severity.WARNING,
-    "one Application renders the same object twice",
-    """Argo CD keeps the last of the two and drops the others (RepeatedResourceWarning): which one wins
-depends on the order of files and sources, so an edit of the other one has no effect.
-Cure: remove one of them.
-Source: DeduplicateTargetObjects in https://github.com/argoproj/argo-cd/blob/v3.2.6/controller/state.go""",
-    failing="""\
-kind: Application
-metadata: {name: auth}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: auth, namespace: default}
-data: {key: value}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: auth, namespace: default}
-data: {key: value}
-""",
-    passing="""\
-kind: Application
-metadata: {name: auth}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: auth, namespace: default}
-data: {key: value}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: more, namespace: default}
-data: {key: value}
-""",
-)
-
-TWICE = Rule(
-    "duplicate-application",
-    Severity.ERROR,
-    "two Applications have the same name",
-    """Two manifests of one Application overwrite each other: the parents that hold them sync in turn, the
-Application flips between two sources, and its objects are pruned and made anew each time.
-Cure: rename one of them; in an ApplicationSet, make the template's name depend on every generator
-parameter.
-Source:
-https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Controlling-Resource-Modification/""",
-    failing="""\
-kind: Application
-metadata: {name: auth, namespace: argocd}
----
-kind: Application
-metadata: {name: auth, namespace: argocd}
-""",
-    passing="""\
-kind: Application
-metadata: {name: auth, namespace: argocd}
----
-kind: Application
-metadata: {name: gateway, namespace: argocd}
-""",
-)
+SHARED = Rule("shared-object")
+REPEATED = Rule("repeated-object")
+TWICE = Rule("duplicate-application")
 
 RULES = (SHARED, REPEATED, TWICE)
 

@@ -10,7 +10,7 @@ from bootstrap.gitops.model import LEFT_OUT, App, Manifest, Tree
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Kind, annotations_of, dig, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import (
     automated,
     everything,
@@ -22,202 +22,20 @@ from bootstrap.lint.rules.facts import (
     options_of,
     sources,
 )
+from bootstrap.lint.rules.rule import Rule
 from bootstrap.lint.rules.sets import rolls
 
 # apimachinery pkg/api/validation/objectmeta.go: TotalAnnotationSizeLimitB, keys and values of all together.
 ANNOTATIONS_LIMIT = 262_144
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?|[0-9a-f]{40}|sha256:[0-9a-f]{64}")
-_AUTO = "https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/"
-_OPTIONS = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"
 
-MANUAL = Rule(
-    "sync-not-automated",
-    Severity.ERROR,
-    "an Application that later waves wait for is not synced by itself",
-    f"""Without syncPolicy.automated nobody syncs the Application but a person. Its parent waits for it to
-become Healthy before it starts the next wave, so the whole platform stops there.
-Cure: syncPolicy.automated with prune and selfHeal (not inside a RollingSync, which does it itself).
-Source: {_AUTO}""",
-    failing="""\
-kind: Application
-metadata: {name: operators, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-spec: {destination: {server: "https://kubernetes.default.svc"}}
----
-kind: Application
-metadata: {name: data, annotations: {argocd.argoproj.io/sync-wave: "2"}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: operators, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-spec:
-  destination: {server: "https://kubernetes.default.svc"}
-  syncPolicy: {automated: {prune: true, selfHeal: true}, retry: {limit: 10}}
----
-kind: Application
-metadata: {name: data, annotations: {argocd.argoproj.io/sync-wave: "2"}}
-""",
-)
-
-PARTIAL = Rule(
-    "sync-policy-partial",
-    Severity.WARNING,
-    "automated sync neither prunes nor heals all by itself",
-    f"""Without prune an object that leaves Git stays in the cluster, and the Application is OutOfSync
-from then on: its wave is never done again. Without selfHeal a change made in the cluster by hand stays
-until the next commit.
-Cure: automated: {{prune: true, selfHeal: true}}.
-Source: {_AUTO}#automatic-pruning, {_AUTO}#automatic-self-healing""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
-spec: {syncPolicy: {automated: {}, retry: {limit: 10}}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
-spec: {syncPolicy: {automated: {prune: true, selfHeal: true}, retry: {limit: 10}}}
-""",
-)
-
-NO_RETRY = Rule(
-    "sync-without-retry",
-    Severity.WARNING,
-    "a sync that fails is given up after minutes, and the same commit is not tried again",
-    f"""Argo CD tries a failed sync 5 times within about 3 minutes, then leaves it: "Automatic sync will
-not reattempt a sync if the previous sync attempt against the same commit-SHA and parameters had failed".
-On a new cluster webhooks and CRDs often need longer, and the wave is stuck until somebody syncs by hand
-or commits.
-Cure: syncPolicy.retry, for example limit: 10, backoff: {{duration: 5s, factor: 2, maxDuration: 1m}}.
-Source: {_AUTO}#automated-sync-semantics; default in argo-cd v3.2 controller/appcontroller.go autoSync""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
-spec: {syncPolicy: {automated: {prune: true, selfHeal: true}}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
-spec:
-  syncPolicy:
-    automated: {prune: true, selfHeal: true}
-    retry: {limit: 10, backoff: {duration: 5s, factor: 2, maxDuration: 1m}}
-""",
-)
-
-LONG = Rule(
-    "object-too-long-to-apply",
-    Severity.ERROR,
-    "an object does not fit into the annotation that client-side apply writes",
-    f"""Client-side apply stores the whole object in the annotation last-applied-configuration, and the
-API server takes 262144 bytes of annotations: "metadata.annotations: Too long: must have at most 262144
-bytes". CRDs of Prometheus, Postgres, Argo CD and others are longer, so the sync fails.
-Cure: the sync option ServerSideApply=true.
-Source: {_OPTIONS}#server-side-apply""",
-    failing="""\
-kind: Application
-metadata: {name: crds}
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: clusters.example.com}
-spec:
-  group: example.com
-  names: {kind: Cluster, plural: clusters}
-  # Stands for a schema of 300 KB.
-  a: &a ["a field of the schema, described in a sentence", "and another field, described as well"]
-  b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a]
-  c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b]
-  d: [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c]
-""",
-    passing="""\
-kind: Application
-metadata: {name: crds}
-spec: {syncPolicy: {syncOptions: [ServerSideApply=true]}}
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: clusters.example.com}
-spec:
-  group: example.com
-  names: {kind: Cluster, plural: clusters}
-  # Stands for a schema of 300 KB.
-  a: &a ["a field of the schema, described in a sentence", "and another field, described as well"]
-  b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a]
-  c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b]
-  d: [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c]
-""",
-)
-
-METADATA = Rule(
-    "namespace-metadata-overwritten",
-    Severity.WARNING,
-    "a Namespace has its labels both from managedNamespaceMetadata and from a manifest",
-    f"""Where a manifest of the namespace exists, it takes precedence and overwrites what
-managedNamespaceMetadata sets: labels for network policies or pod security vanish, and two Applications
-may take turns.
-Cure: keep the labels in the Namespace manifest and drop managedNamespaceMetadata and CreateNamespace.
-Source: {_OPTIONS}#namespace-metadata""",
-    failing="""\
-kind: Application
-metadata: {name: namespaces}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-kind: Application
-metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-spec:
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  syncPolicy:
-    automated: {prune: true, selfHeal: true}
-    retry: {limit: 10}
-    managedNamespaceMetadata: {labels: {tier: api}}
-    syncOptions: [CreateNamespace=true]
-""",
-    passing="""\
-kind: Application
-metadata: {name: namespaces}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {tier: api}}
----
-kind: Application
-metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: "1"}}
-spec:
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  syncPolicy: {automated: {prune: true, selfHeal: true}, retry: {limit: 10}}
-""",
-)
-
-FLOATING = Rule(
-    "chart-version-floats",
-    Severity.WARNING,
-    "a chart's version is a range: another one may be installed tomorrow",
-    """With `*`, `>=1`, `1.x` or `^1.2` Argo CD installs whatever is newest when it looks. A rebuild of
-the platform is then not the one that was tested, and a new chart arrives without a commit to blame or to
-revert.
-Cure: name the exact version; raise it by pull request.
-Source: https://argo-cd.readthedocs.io/en/stable/user-guide/tracking_strategies/#helm""",
-    failing="""\
-kind: Application
-metadata: {name: grafana}
-spec:
-  project: default
-  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
-  source: {repoURL: "https://grafana.github.io/helm-charts", chart: grafana, targetRevision: "10.*"}
-""",
-    passing="""\
-kind: Application
-metadata: {name: grafana}
-spec:
-  project: default
-  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
-  source: {repoURL: "https://grafana.github.io/helm-charts", chart: grafana, targetRevision: 10.3.0}
-""",
-)
+MANUAL = Rule("sync-not-automated")
+PARTIAL = Rule("sync-policy-partial")
+NO_RETRY = Rule("sync-without-retry")
+LONG = Rule("object-too-long-to-apply")
+METADATA = Rule("namespace-metadata-overwritten")
+FLOATING = Rule("chart-version-floats")
 
 _LEFT = {"prune": "what leaves Git stays", "selfHeal": "what somebody changes in the cluster stays so"}
 RULES = (MANUAL, PARTIAL, NO_RETRY, LONG, METADATA, FLOATING)

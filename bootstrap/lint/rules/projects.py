@@ -14,7 +14,7 @@ from bootstrap.gitops.model import App, Manifest, Tree, Unchecked
 from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.graph.phases import Phase, phase
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import (
     IN_CLUSTER,
@@ -32,9 +32,9 @@ from bootstrap.lint.rules.facts import (
     projects,
     sources,
 )
+from bootstrap.lint.rules.rule import Rule
 
 _NAMESPACE = Kind("", "Namespace")
-_DOCS = "https://argo-cd.readthedocs.io/en/stable/user-guide/projects/"
 
 
 @dataclass(frozen=True)
@@ -143,211 +143,11 @@ def _listed(kind: Kind, entries: Iterable[Json]) -> bool:
     )
 
 
-MISSING = Rule(
-    "project-missing",
-    Severity.ERROR,
-    "an Application's AppProject does not exist, or comes after the Application",
-    f"""An Application whose spec.project names no AppProject gets the condition InvalidSpecError and is
-never compared nor synced: its wave waits for ever. The same happens when the AppProject is made by a
-later wave. Only the project `default` exists by itself.
-Cure: declare the AppProject with what is installed before the root Application, or name another one.
-Source: {_DOCS}""",
-    failing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop  # nobody declares it
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-""",
-    passing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: default
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-""",
-)
-
-SOURCE = Rule(
-    "project-source-denied",
-    Severity.ERROR,
-    "an Application's repository is not permitted by its AppProject",
-    f"""spec.sourceRepos of the AppProject must match every repository and chart registry of the
-Application, its value files included. Otherwise: "application repo … is not permitted in project",
-InvalidSpecError, and no sync. `*` does not cross a slash (`**` does), `!` denies.
-Cure: add the repository to sourceRepos, or correct repoURL.
-Source: {_DOCS}""",
-    failing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/other.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
----
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-    passing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
----
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-)
-
-DESTINATION = Rule(
-    "project-destination-denied",
-    Severity.ERROR,
-    "an Application goes to a cluster or namespace that its AppProject does not permit",
-    f"""The Application's destination, and the namespace of every object it renders, must match an entry
-of spec.destinations of its AppProject. A wrong destination is an InvalidSpecError; one object in a
-foreign namespace fails the whole sync ("namespace … is not permitted in project").
-Cure: add the destination to the AppProject, or move the object.
-Source: {_DOCS}""",
-    failing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: web}]
----
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-    passing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: "shop*"}]
----
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-)
-
-KIND = Rule(
-    "project-kind-denied",
-    Severity.ERROR,
-    "an Application renders a kind that its AppProject does not permit",
-    f"""Cluster-wide kinds (Namespace, ClusterRole, CustomResourceDefinition, webhooks …) need an entry in
-clusterResourceWhitelist; namespaced ones are permitted unless namespaceResourceWhitelist or -Blacklist
-says otherwise. One object of a forbidden kind fails the whole sync: "resource …:… is not permitted in
-project". CreateNamespace=true makes a Namespace, so it needs that kind, too.
-Cure: permit the kind, or give the object to an Application of another AppProject.
-Source: {_DOCS}""",
-    failing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
----
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: shop}
-rules: []
-""",
-    passing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
-  clusterResourceWhitelist: [{group: rbac.authorization.k8s.io, kind: ClusterRole}]
----
-kind: Application
-metadata: {name: shop, namespace: argocd}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: shop}
-rules: []
-""",
-)
-
-HOME = Rule(
-    "project-namespace-denied",
-    Severity.ERROR,
-    "an Application lives in a namespace that its AppProject does not accept Applications from",
-    """An Application outside Argo CD's own namespace is ignored unless spec.sourceNamespaces of its
-AppProject matches its namespace (and --application-namespaces of the controllers does): it never gets a
-status, and the wave waits for ever.
-Cure: put it into Argo CD's namespace, or add its namespace to sourceNamespaces.
-Source: https://argo-cd.readthedocs.io/en/stable/operator-manual/app-any-namespace/""",
-    failing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
----
-kind: Application
-metadata: {name: shop, namespace: team-shop}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-    passing="""\
-apiVersion: argoproj.io/v1alpha1
-kind: AppProject
-metadata: {name: shop, namespace: argocd}
-spec:
-  sourceRepos: ["https://git.example.com/platform.git"]
-  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
-  sourceNamespaces: [team-*]
----
-kind: Application
-metadata: {name: shop, namespace: team-shop}
-spec:
-  project: shop
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-)
+MISSING = Rule("project-missing")
+SOURCE = Rule("project-source-denied")
+DESTINATION = Rule("project-destination-denied")
+KIND = Rule("project-kind-denied")
+HOME = Rule("project-namespace-denied")
 
 RULES = (MISSING, SOURCE, DESTINATION, KIND, HOME)
 

@@ -19,7 +19,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import (
     finding,
     line_with,
@@ -33,8 +33,8 @@ from bootstrap.lint.rules.facts import (
     sources,
 )
 from bootstrap.lint.rules.projects import destination
+from bootstrap.lint.rules.rule import Rule
 
-_SPECIFICATION = "https://argo-cd.readthedocs.io/en/stable/user-guide/application-specification/"
 _OPTIONS = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"
 _INTEGER = re.compile(r"[+-]?\d+")
 _NAMESPACED = {CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, STATEFUL_SET}
@@ -59,130 +59,11 @@ KNOWN_OPTIONS = {
     "Validate": {"true", "false"},
 }
 
-BROKEN = Rule(
-    "render-failed",
-    Severity.ERROR,
-    "an Application cannot be rendered",
-    """helm or kustomize fails on what stands in Git, a value file is missing, or a template names what is
-not there. Argo CD will fail in the same way: ComparisonError, sync status Unknown, and the wave waits for
-ever.
-Cure: what the tool says; `helm template` or `kustomize build` on the same path shows it again.
-Source: https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/""",
-    failing="""\
-kind: Application
-metadata: {name: shop, annotations: {example/broken: "path no/such/folder does not exist"}}
-spec:
-  project: default
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: no/such/folder, targetRevision: main}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
-spec:
-  project: default
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-)
-
-SOURCE = Rule(
-    "source-incomplete",
-    Severity.ERROR,
-    "an Application's source lacks what Argo CD needs to read it",
-    f"""A source needs repoURL and either path (Git) or chart with targetRevision (Helm), or it is there
-for its ref only. Otherwise: InvalidSpecError, and the Application is never compared. A value file
-"$name/…" needs a source with ref: name; otherwise rendering fails.
-Cure: complete the source.
-Source: {_SPECIFICATION}, https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/""",
-    failing="""\
-kind: Application
-metadata: {name: grafana}
-spec:
-  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
-  sources:
-    - repoURL: https://grafana.github.io/helm-charts
-      chart: grafana
-      targetRevision: 10.3.0
-      helm: {valueFiles: [$values/grafana.yaml]}  # no source is called values
-""",
-    passing="""\
-kind: Application
-metadata: {name: grafana}
-spec:
-  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
-  sources:
-    - repoURL: https://grafana.github.io/helm-charts
-      chart: grafana
-      targetRevision: 10.3.0
-      helm: {valueFiles: [$values/grafana.yaml]}
-    - {repoURL: "https://git.example.com/platform.git", targetRevision: main, ref: values}
-""",
-)
-
-DESTINATION = Rule(
-    "destination-incomplete",
-    Severity.ERROR,
-    "an Application does not say where it goes",
-    f"""destination needs server or name, not both: otherwise InvalidSpecError and no sync. And where an
-object names no namespace, destination.namespace has to: "Namespace for … is missing".
-Cure: destination: {{server: https://kubernetes.default.svc, namespace: …}}.
-Source: {_SPECIFICATION}""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
-spec:
-  project: default
-  destination: {namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
-spec:
-  project: default
-  destination: {server: "https://kubernetes.default.svc", namespace: shop}
-  source: {repoURL: "https://git.example.com/platform.git", path: shop, targetRevision: main}
-""",
-)
-
-NO_INTEGER = Rule(
-    "wave-not-a-number",
-    Severity.ERROR,
-    "a sync wave is not a whole number, so it counts as 0",
-    """Argo CD reads the annotation with strconv.Atoi and ignores what it cannot read, without a word: the
-object is applied in wave 0 (or in that of its Helm hook weight), long before its turn.
-Cure: a whole number in quotes, as "15" or "-3".
-Source: Wave in gitops-engine pkg/sync/syncwaves/waves.go""",
-    failing="""\
-kind: Application
-metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: wave-7}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop, annotations: {argocd.argoproj.io/sync-wave: "7"}}
-""",
-)
-
-OPTION = Rule(
-    "sync-option-unknown",
-    Severity.WARNING,
-    "a sync option is not one of Argo CD's, so it does nothing",
-    f"""Options are compared letter by letter, and one that is not known is ignored without a word: with
-ServersideApply=true a long CRD fails, with CreateNamespaces=true the namespace is missing.
-Cure: the spelling of the documentation.
-Source: {_OPTIONS}""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
-spec: {syncPolicy: {syncOptions: [ServersideApply=true]}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
-spec: {syncPolicy: {syncOptions: [ServerSideApply=true]}}
-""",
-)
+BROKEN = Rule("render-failed")
+SOURCE = Rule("source-incomplete")
+DESTINATION = Rule("destination-incomplete")
+NO_INTEGER = Rule("wave-not-a-number")
+OPTION = Rule("sync-option-unknown")
 
 RULES = (BROKEN, SOURCE, DESTINATION, NO_INTEGER, OPTION)
 

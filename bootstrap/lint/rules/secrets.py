@@ -11,72 +11,12 @@ import yaml
 from bootstrap.gitops.model import Location, Manifest, Tree
 from bootstrap.kubernetes.objects import SECRET, Json
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import everything, finding, mapped, of_manifest
+from bootstrap.lint.rules.rule import Rule
 
-_DOCS = "https://argo-cd.readthedocs.io/en/stable/operator-manual/secret-management/"
-
-IN_GIT = Rule(
-    "secret-in-git",
-    Severity.ERROR,
-    "a Secret with its values stands in Git",
-    f"""base64 is no encryption: everybody who can read the repository, every clone, fork and backup has
-the value, and removing it from Git later does not take it back. Argo CD's own caches hold it, too.
-Cure: keep the value in a store (here SSM) and commit an ExternalSecret; or a SealedSecret, or SOPS. Then
-change the value, since it is known.
-Source: {_DOCS}""",
-    failing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: db, namespace: default}
-stringData: {POSTGRES_PASSWORD: not-a-placeholder}
-""",
-    passing="""\
-kind: Application
-metadata: {name: shop}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: registry, namespace: default, labels: {argocd.argoproj.io/secret-type: repository}}
-stringData: {type: helm, name: charts, url: registry.example.com/charts, enableOCI: "true"}
-""",
-)
-
-CREDENTIAL = Rule(
-    "credential-in-git",
-    Severity.ERROR,
-    "something that looks like a credential stands in Git",
-    f"""A private key, an access key, or a password in values, parameters, environment variables or a
-ConfigMap is as public as the repository, and lands in the Application's manifest, in `argocd app get` and
-in every rendered object.
-Cure: name a Secret that an ExternalSecret fills (existingSecret, secretKeyRef) and change the credential.
-Source: {_DOCS}""",
-    failing="""\
-kind: Application
-metadata: {name: grafana}
-spec:
-  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
-  source:
-    repoURL: https://grafana.github.io/helm-charts
-    chart: grafana
-    targetRevision: 10.3.0
-    helm: {valuesObject: {adminPassword: not-a-placeholder}}
-""",
-    passing="""\
-kind: Application
-metadata: {name: grafana}
-spec:
-  destination: {server: "https://kubernetes.default.svc", namespace: monitoring}
-  source:
-    repoURL: https://grafana.github.io/helm-charts
-    chart: grafana
-    targetRevision: 10.3.0
-    helm: {valuesObject: {admin: {existingSecret: grafana-admin, passwordKey: password}}}
-""",
-)
+IN_GIT = Rule("secret-in-git")
+CREDENTIAL = Rule("credential-in-git")
 
 RULES = (IN_GIT, CREDENTIAL)
 

@@ -13,7 +13,7 @@ from bootstrap.gitops.model import App, AppSet, Tree
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.objects import DEPLOYMENT, Json, dig, name, spec
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Edge, Finding, Rule, Severity
+from bootstrap.lint.model import Edge, Finding, Severity
 from bootstrap.lint.rules.facts import (
     everything,
     finding,
@@ -25,228 +25,17 @@ from bootstrap.lint.rules.facts import (
     place_of_settings,
     settings,
 )
+from bootstrap.lint.rules.rule import Rule
 
-_DOCS = "https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Progressive-Syncs/"
 PARAMETERS = "argocd-cmd-params-cm"
 SWITCH = "applicationsetcontroller.enable.progressive.syncs"
 SWITCH_VARIABLE = "ARGOCD_APPLICATIONSET_CONTROLLER_ENABLE_PROGRESSIVE_SYNCS"
 
-ORDER = Rule(
-    "appset-order-ignored",
-    Severity.ERROR,
-    "the Applications of an ApplicationSet need an order that it does not keep",
-    f"""An ApplicationSet creates and syncs all its Applications at once: sync waves on them mean nothing,
-because waves order the objects of one sync, and no sync holds these Applications. Where one needs another
-(or their waves differ), it starts too early, fails, and its first sync is retried against the back-off.
-Cure: strategy.type RollingSync with one step a group, selected by label; and enable progressive syncs.
-Source: {_DOCS}, https://github.com/argoproj/argo-cd/issues/17639""",
-    failing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec: {generators: [{list: {elements: [{name: auth}, {name: gateway}]}}]}
----
-kind: Application
-metadata:
-  name: auth
-  annotations: {argocd.argoproj.io/sync-wave: "10"}
-  ownerReferences: [{kind: ApplicationSet, name: apis}]
----
-kind: Application
-metadata:
-  name: gateway
-  annotations: {argocd.argoproj.io/sync-wave: "12"}
-  ownerReferences: [{kind: ApplicationSet, name: apis}]
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cmd-params-cm, namespace: argocd}
-data: {applicationsetcontroller.enable.progressive.syncs: "true"}
----
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
-        - matchExpressions: [{key: group, operator: In, values: [last]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
----
-kind: Application
-metadata: {name: gateway, labels: {group: last}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-)
-
-DISABLED = Rule(
-    "rolling-sync-disabled",
-    Severity.ERROR,
-    "an ApplicationSet asks for RollingSync, but Argo CD is not told to do progressive syncs",
-    f"""Without --enable-progressive-syncs the ApplicationSet controller ignores spec.strategy without a
-word: all Applications start at once.
-Cure: {SWITCH}: "true" in ConfigMap {PARAMETERS}.
-Source: {_DOCS}#enabling-progressive-syncs""",
-    failing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cmd-params-cm, namespace: argocd}
-data: {server.insecure: "true"}
----
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-    passing="""\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: argocd-cmd-params-cm, namespace: argocd}
-data: {applicationsetcontroller.enable.progressive.syncs: "true"}
----
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-)
-
-UNSYNCED = Rule(
-    "rolling-sync-never",
-    Severity.ERROR,
-    "RollingSync never syncs an Application: no step selects it, or its step updates none",
-    f"""Under RollingSync the controller removes syncPolicy.automated from every Application and syncs
-them itself, step by step. One that no step selects, or whose step says maxUpdate: 0, is never synced
-until somebody does it by hand: it stays OutOfSync, and every later step and wave waits for it.
-Cure: give the Application the label that a step selects, or add a step.
-Source: {_DOCS}#rollingsync""",
-    failing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
----
-kind: Application
-metadata: {name: gateway, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-    passing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
-        - matchExpressions: [{key: group, operator: In, values: [last]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
----
-kind: Application
-metadata: {name: gateway, labels: {group: last}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-)
-
-EMPTY = Rule(
-    "rolling-sync-empty-step",
-    Severity.WARNING,
-    "a RollingSync step selects no Application",
-    f"""A step that selects nothing is passed at once: whatever was to be waited for there is not. Mostly
-a label is misspelt, or the operator is neither In nor NotIn (every other one is refused in the
-controller's log only).
-Cure: correct matchExpressions, or remove the step.
-Source: {_DOCS}#rollingsync""",
-    failing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [frist]}]
-        - matchExpressions: [{key: group, operator: In, values: [last, first]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-    passing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-)
-
-AUTOMATED = Rule(
-    "rolling-sync-no-self-heal",
-    Severity.INFO,
-    "RollingSync removes syncPolicy.automated, so selfHeal does nothing",
-    f"""RollingSync forces automated sync off in every Application it makes (with a warning in its log).
-Drift in the cluster makes the Application OutOfSync and is mended only by the set's next pass through its
-steps.
-Cure: none is needed where that is fine; else order with waves of an app of apps, which keep selfHeal.
-Source: {_DOCS}#rollingsync""",
-    failing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
-  template: {spec: {syncPolicy: {automated: {prune: true, selfHeal: true}}}}
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-    passing="""\
-kind: ApplicationSet
-metadata: {name: apis}
-spec:
-  strategy:
-    type: RollingSync
-    rollingSync:
-      steps:
-        - matchExpressions: [{key: group, operator: In, values: [first]}]
-  template: {spec: {syncPolicy: {retry: {limit: 10}}}}
----
-kind: Application
-metadata: {name: auth, labels: {group: first}, ownerReferences: [{kind: ApplicationSet, name: apis}]}
-""",
-)
+ORDER = Rule("appset-order-ignored")
+DISABLED = Rule("rolling-sync-disabled")
+UNSYNCED = Rule("rolling-sync-never")
+EMPTY = Rule("rolling-sync-empty-step")
+AUTOMATED = Rule("rolling-sync-no-self-heal")
 
 RULES = (ORDER, DISABLED, UNSYNCED, EMPTY, AUTOMATED)
 

@@ -8,69 +8,15 @@ from typing import Any
 from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.kubernetes.objects import CLAIM, Json, Kind, annotations_of, name, spec
 from bootstrap.lint.graph import Graph, Order, Timeline, Topic
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import everything, finding, of_manifest
+from bootstrap.lint.rules.rule import Rule
 
 STORAGE_CLASS = Kind("storage.k8s.io", "StorageClass")
 _CRON_JOB = Kind("batch", "CronJob")
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
-DEADLOCK = Rule(
-    "pvc-deadlock",
-    Severity.ERROR,
-    "a PersistentVolumeClaim is waited for before the pod that would bind it",
-    """With volumeBindingMode WaitForFirstConsumer a claim stays Pending until a pod that uses it is
-scheduled. Argo CD calls a Pending claim Progressing and does not start the next wave: where the pod comes
-in a later wave (of resources or of Applications), each waits for the other, for ever. A claim that
-nothing uses never becomes Healthy either.
-Cure: put the claim into the wave of the workload that uses it.
-Source: https://github.com/argoproj/argo-cd/issues/12840,
-https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode""",
-    failing="""\
-apiVersion: storage.k8s.io/v1
-kind: StorageClass
-metadata: {name: gp3}
-provisioner: kubernetes.io/no-provisioner
-volumeBindingMode: WaitForFirstConsumer
----
-kind: Application
-metadata: {name: shop}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "3"}}
-spec: {storageClassName: gp3, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "4"}}
-spec:
-  template:
-    spec: {volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]}
-""",
-    passing="""\
-apiVersion: storage.k8s.io/v1
-kind: StorageClass
-metadata: {name: gp3}
-provisioner: kubernetes.io/no-provisioner
-volumeBindingMode: WaitForFirstConsumer
----
-kind: Application
-metadata: {name: shop}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "4"}}
-spec: {storageClassName: gp3, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: default, annotations: {argocd.argoproj.io/sync-wave: "4"}}
-spec:
-  template:
-    spec: {volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]}
-""",
-)
+DEADLOCK = Rule("pvc-deadlock")
 
 RULES = (DEADLOCK,)
 

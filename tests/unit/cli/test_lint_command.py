@@ -18,15 +18,16 @@ from bootstrap.gitops.model import Location, Tree, Unchecked
 from bootstrap.lint import graph, rules, run
 from bootstrap.lint.files import read
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.order import Before
+from bootstrap.lint.rules.rule import Rule, RuleText
 from tests.fakes import target
 from tests.unit.cli.fake_product import lay_out
 from tests.unit.lint.trees import application, tree
 
 ORDERS = (("eso", "secrets"),)
-LATE = Rule("late", Severity.ERROR, "what is needed comes too late", "It fails.", "a: 1", "a: 2")
-ODD = Rule("odd-name", Severity.WARNING, "a name is odd", "", "", "")
+LATE = Rule("late", lambda _: RuleText(Severity.ERROR, "what is needed comes too late", "It fails."))
+ODD = Rule("odd-name", lambda _: RuleText(Severity.WARNING, "a name is odd"))
 
 
 def befores(pairs: Iterable[tuple[str, str]]) -> tuple[Before[str], ...]:
@@ -168,7 +169,7 @@ def test_rules_are_explained_without_a_configuration(
     assert [line.split()[0] for line in listed] == [rule.id for rule in run.RULES]
     first = run.RULES[0]
     assert lint("--explain", first.id) == 0
-    assert first.summary in said().out
+    assert first.text.summary in said().out
     assert lint("--explain", f"{first.id}x") == 2
     assert f"did you mean '{first.id}'?" in said().err
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bootstrap.gitops.model import Location, Unchecked
-from bootstrap.lint.model import Finding, Rule, Severity, Suppressed
+from bootstrap.lint.model import Finding, Severity, Suppressed
 from bootstrap.lint.report import Report
+from bootstrap.lint.rules.rule import Rule, RuleText
 
 APPS = "manifests/clusters/dev/apps"
 
-RULES = (
-    Rule(
-        "crd-before-instance",
+TEXTS = {
+    "crd-before-instance": RuleText(
         Severity.ERROR,
         "a custom resource comes before its CRD",
-        "The sync stops: the API server does not know the kind yet.\n\nSource: platform rule 1.",
+        "The sync stops: the API server does not know the kind yet.",
+        "move it to a later wave",
+        ("platform rule 1",),
         'kind: A\nwave: "1"\n',
         'kind: A\nwave: "2"\n',
+        "The sync stops.\n\n## Cure\n\nmove it to a later wave",
     ),
-    Rule("replicas-and-autoscaler", Severity.WARNING, "two owners of replicas", "An endless diff.", "", ""),
-    Rule("healthy", Severity.ERROR, "nothing finds this", "", "", ""),
-)
+    "replicas-and-autoscaler": RuleText(Severity.WARNING, "two owners of replicas", "An endless diff."),
+    "healthy": RuleText(Severity.ERROR, "nothing finds this", "It never fails."),
+}
+RULES = tuple(Rule(rule, TEXTS.__getitem__) for rule in TEXTS)
 
 LATE = Finding(
     "crd-before-instance",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.lint.graph import Need, Topic, build
-from bootstrap.lint.rules.order.examples import app, crd, deployment, joined, operator, service
 from tests.lint_objects import tree
+from tests.unit.lint.examples import app, crd, deployment, joined, operator, service
 
 APP = app("one", 1)
 

@@ -36,7 +36,7 @@ TREES = [
     tree(text)
     for family in FAMILIES
     for rule in family.RULES
-    for text in (rule.failing, rule.passing)
+    for text in (rule.text.failing, rule.text.passing)
     if text
 ]
 ODD: st.SearchStrategy[Any] = st.sampled_from(

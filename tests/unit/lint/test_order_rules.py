@@ -12,9 +12,11 @@ from bootstrap.lint.graph import build
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules import RULES, constraints
-from bootstrap.lint.rules.order import POLICIES, api, check, network, operators, pods, runtime
-from bootstrap.lint.rules.order.examples import app, crd, deployment, joined, operator
+from bootstrap.lint.rules.order import check
+from bootstrap.lint.rules.order.policies import POLICIES
+from bootstrap.lint.rules.rule import Rule, read
 from tests.lint_objects import tree
+from tests.unit.lint.examples import app, crd, deployment, joined, operator
 
 
 def findings(text: str, rule: str = "") -> list[Finding]:
@@ -23,7 +25,7 @@ def findings(text: str, rule: str = "") -> list[Finding]:
 
 
 def test_a_finding_names_both_objects_with_application_and_wave_and_the_cure() -> None:
-    (found,) = findings(api.NAMESPACE_ORDER.failing)
+    (found,) = findings(read("namespace-order").failing)
     assert found.subject == "ConfigMap api/settings of Application dev-policies (wave 1)"
     assert found.other == "Namespace api of Application dev-namespaces (wave 2)"
     assert 'move Application dev-policies to a wave after 2: argocd.argoproj.io/sync-wave: "3"' in found.cure
@@ -40,9 +42,9 @@ def test_users_of_one_thing_in_one_application_are_one_finding() -> None:
 
 
 def test_a_race_for_a_hard_need_is_an_error_and_for_a_soft_one_nothing() -> None:
-    hard = api.NAMESPACE_ORDER.failing.replace('"1"', '"2"')
+    hard = read("namespace-order").failing.replace('"1"', '"2"')
     assert [found.severity for found in findings(hard)] == [Severity.ERROR]
-    soft = pods.CONFIG_ORDER.failing.replace('"2"', '"3"')
+    soft = read("config-map-order").failing.replace('"2"', '"3"')
     assert findings(soft) == []
 
 
@@ -74,14 +76,15 @@ metadata: {{name: {0}, ownerReferences: [{{kind: ApplicationSet, name: web}}]}}
 
 def test_the_six_rules_of_the_platform_have_their_examples() -> None:
     six = (
-        *(api.CRD_ORDER, operators.ORDER, operators.BEFORE_CRD),
-        *(network.CNI_ORDER, network.NETWORK_FIRST, pods.SECRET_ORDER),
-        *(network.MONITORING_FIRST, network.DNS_FIRST, operators.GAP, runtime.MONITOR_ORDER, runtime.LAST),
+        *("crd-order", "operator-order", "operator-before-crd", "network-policy-before-cni"),
+        *("network-before-secrets", "secret-order", "monitoring-before-ingress-controller"),
+        *("external-dns-before-ingress-controller", "data-gap", "monitor-order"),
+        "apps-before-infrastructure",
     )
     for rule in six:
-        assert rule in RULES
-        assert findings(rule.failing, rule.id)
-        assert not findings(rule.passing, rule.id)
+        assert Rule(rule) in RULES
+        assert findings(read(rule).failing, rule)
+        assert not findings(read(rule).passing, rule)
 
 
 def test_monitors_of_what_an_operator_makes_want_a_later_wave_in_the_same_application() -> None:

@@ -1,7 +1,7 @@
 """The order of waves: what is missing, what comes too late, and what cannot be ordered at all.
 
-policy.py     Needs → Findings and orders, by policies
-api.py, operators.py, pods.py, supply.py, network.py, runtime.py   rules and their policies, by topic
+policies.py  how the needs of each topic are judged
+judge.py     Needs → Findings and orders, by these policies
 """
 
 from __future__ import annotations
@@ -11,70 +11,19 @@ from graphlib import CycleError, TopologicalSorter
 
 from bootstrap.gitops.model import Tree, Unchecked
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import thing
-from bootstrap.lint.rules.order import api, network, operators, pods, runtime, supply
-from bootstrap.lint.rules.order.examples import app, crd, joined
-from bootstrap.lint.rules.order.policy import Judge, Policy
+from bootstrap.lint.rules.order import policies
+from bootstrap.lint.rules.order.judge import Judge
+from bootstrap.lint.rules.order.policies import POLICIES
+from bootstrap.lint.rules.rule import Rule
 
-_JOB = """
-apiVersion: batch/v1
-kind: Job
-metadata: {name: schema, namespace: default, annotations: {argocd.argoproj.io/hook: PHASE}}
-spec: {template: {spec: {serviceAccountName: schema, containers: [{name: psql, image: "postgres:17"}]}}}
-"""
-_ACCOUNT = """
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: schema, namespace: default}
-"""
-HOOK = Rule(
-    "hook-later-wave",
-    Severity.ERROR,
-    "a hook that needs what comes only after it",
-    """A sync waits for its PreSync hooks before it applies anything else, and for each wave's hooks
-before the next wave. A hook's pods that wait for an object of a later phase or wave wait for ever, and
-so does the sync: there is no time-out unless the Job has activeDeadlineSeconds.
-Cure: make what it needs a hook of the same or an earlier phase and wave, or run the hook later
-(PostSync).
-Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/""",
-    failing=joined(app("dev-web", 60), _ACCOUNT, _JOB.replace("PHASE", "PreSync")),
-    passing=joined(app("dev-web", 60), _ACCOUNT, _JOB.replace("PHASE", "PostSync")),
-)
+HOOK = Rule("hook-later-wave")
+CYCLE = Rule("dependency-cycle")
 
-_RABBIT = """
-apiVersion: rabbitmq.com/v1beta1
-kind: RabbitmqCluster
-metadata: {name: mq, namespace: default}
-"""
-_REDIS = """
-apiVersion: databases.spotahome.com/v1
-kind: RedisFailover
-metadata: {name: cache, namespace: default}
-"""
-CYCLE = Rule(
-    "dependency-cycle",
-    Severity.ERROR,
-    "Applications that need each other",
-    """Each has to be there before the next one, and the last before the first: no wave numbers can
-order them. In different waves it is a deadlock; where only one wave helps, it is a matter of luck.
-Cure: move the object that closes the circle to an Application of its own, in an earlier wave.""",
-    failing=joined(
-        app("dev-one", 1),
-        crd("databases.spotahome.com", "RedisFailover", "redisfailovers"),
-        _RABBIT,
-        app("dev-two", 2),
-        crd("rabbitmq.com", "RabbitmqCluster", "rabbitmqclusters"),
-        _REDIS,
-    ),
-    passing=api.CRD_ORDER.passing,
-)
-
-_FAMILIES = (api, operators, pods, supply, network, runtime)
-POLICIES: tuple[Policy, ...] = tuple(policy for family in _FAMILIES for policy in family.POLICIES)
-RULES: tuple[Rule, ...] = (*(rule for family in _FAMILIES for rule in family.RULES), HOOK, CYCLE)
+RULES: tuple[Rule, ...] = (*policies.RULES, HOOK, CYCLE)
 
 
 def check(tree: Tree, graph: Graph) -> Iterator[Finding]:

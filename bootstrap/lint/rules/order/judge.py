@@ -14,9 +14,10 @@ from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.lint.graph import Graph, Need, Order, Timeline, Topic
 from bootstrap.lint.graph.model import EXPERIENCE
 from bootstrap.lint.graph.phases import is_hook, wave
-from bootstrap.lint.model import Finding, Rule, Severity
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import counted, thing
+from bootstrap.lint.rules.rule import Rule
 
 _RANK = {Order.BEFORE: 0, Order.TOGETHER: 1, Order.RACE: 2, Order.AFTER: 3}
 WAVE = "argocd.argoproj.io/sync-wave"

@@ -1,4 +1,4 @@
-"""Pieces of YAML of which the rules' examples are made. Pure."""
+"""Pieces of YAML of which trees for tests are made. Pure."""
 
 from __future__ import annotations
 
