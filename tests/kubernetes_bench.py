@@ -83,7 +83,7 @@ def make(tmp_path: Path) -> Bench:
     server, parameters = FakeServer(), Parameters()
     gitops = Gitops(tmp_path, REPO, "apps", tmp_path / "argocd")
     config = environment(tmp_path, nodes=NODES, gitops=gitops)
-    made = world(config, client=lambda service: parameters, revision=lambda: COMMIT)
+    made = world(config, client=lambda service: parameters, revision=lambda: COMMIT, delivers_checkout=True)
     context = made.context
     context.results.put(ClusterAccess(config.kubeconfig, server.cluster))
     context.results.put(Outputs({"kubeconfig_parameter": KUBECONFIG, "instances": INSTANCES}))

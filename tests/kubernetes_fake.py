@@ -176,6 +176,8 @@ class FakeServer:
         if request.content_type == "application/apply-patch+yaml":
             with self._news:
                 before = self.stored.get(key, {})
+                if dry:
+                    return dict(_merged(before, request.body))
                 return self.put(_merged(before, request.body))
         return self._patch(key, request.body)
 

@@ -24,6 +24,18 @@ _SECONDS = 30.0
 YAML = (".yaml", ".yml")
 
 
+def is_at(folder: Path, commit: str) -> bool:
+    """Whether the files of a Git work tree are those of that commit, nothing changed and nothing added."""
+    same = _git(folder, "diff", "--quiet", commit, "--", ".")
+    added = _git(folder, "ls-files", "--others", "--exclude-standard")
+    return same.returncode == 0 and added.returncode == 0 and not added.stdout.strip()
+
+
+def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    argv = ["git", "-C", str(folder), *words]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS, check=False)
+
+
 class Checkout:
     """Paths are POSIX, from the repository's root, normalised; "" is the root. Safe to use from threads.
     What Git ignores is not there."""

@@ -31,6 +31,8 @@ WAVE = "argocd.argoproj.io/sync-wave"
 REFRESH = "argocd.argoproj.io/refresh"  # removed by the controller once it has compared anew
 SET_REFRESH = "argocd.argoproj.io/application-set-refresh"  # the same for ApplicationSets
 TRACKING = "argocd.argoproj.io/tracking-id"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+MANAGER = "argocd-controller"  # field manager of Argo CD's applies
 CASCADE = "resources-finalizer.argocd.argoproj.io"
 ERRORS = ("ComparisonError", "InvalidSpecError", "SyncError", "UnknownError", "DeletionError")
 
@@ -264,7 +266,7 @@ def slim(item: Json) -> Json:
     """
     meta, told = _without(metadata(item), "managedFields"), _without(status(item), "summary", "sourceTypes")
     if annotations := annotations_of(item):
-        meta["annotations"] = _without(annotations, _LAST_APPLIED)
+        meta["annotations"] = _without(annotations, LAST_APPLIED)
     told["history"] = [{"deployedAt": entry.get("deployedAt")} for entry in (told.get("history") or ())[:1]]
     if operation := told.get("operationState"):
         told["operationState"] = _slim_operation(operation)
@@ -273,9 +275,6 @@ def slim(item: Json) -> Json:
         told["sync"] = {**told["sync"], "comparedTo": {**compared, **same}}
     slimmed: Json = _interned({**item, "metadata": meta, "status": told})
     return slimmed
-
-
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def _slim_operation(operation: Json) -> Json:

@@ -26,7 +26,7 @@ def is_noop(manifest: Json, live: Json, manager: str) -> bool:
     ]
     if len(entries) != 1:
         return False
-    return _covered(manifest, live) and _still_wanted(entries[0].get("fieldsV1") or {}, manifest)
+    return _covered(manifest, live) and still_wanted(entries[0].get("fieldsV1") or {}, manifest)
 
 
 def _covered(wanted: Any, live: Any) -> bool:
@@ -44,7 +44,7 @@ def _covered(wanted: Any, live: Any) -> bool:
     return type(wanted) is type(live) and wanted == live
 
 
-def _still_wanted(fields: Json, manifest: Any) -> bool:
+def still_wanted(fields: Json, manifest: Any) -> bool:
     """Whether every owned field is in the manifest."""
     return all(_has(step, inner, manifest) for step, inner in fields.items() if step != ".")
 
@@ -52,12 +52,12 @@ def _still_wanted(fields: Json, manifest: Any) -> bool:
 def _has(step: str, inner: Json, manifest: Any) -> bool:
     kind, _, name = step.partition(":")
     if kind == "f":
-        return isinstance(manifest, dict) and name in manifest and _still_wanted(inner, manifest[name])
+        return isinstance(manifest, dict) and name in manifest and still_wanted(inner, manifest[name])
     if not isinstance(manifest, list):
         return False
     value = json.loads(name)
     if kind == "k":
-        return any(_is(item, value) and _still_wanted(inner, item) for item in manifest)
+        return any(_is(item, value) and still_wanted(inner, item) for item in manifest)
     return kind == "v" and value in manifest
 
 

@@ -17,7 +17,7 @@ from bootstrap.gitops import applications as gitops
 from bootstrap.gitops.applications import AppManifest
 from bootstrap.kubernetes import eso
 from bootstrap.kubernetes.apply import Applied, apply, established
-from bootstrap.kubernetes.argo import same_repository, tracked
+from bootstrap.kubernetes.argo import MANAGER, same_repository, tracked
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import (
@@ -36,8 +36,6 @@ from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
-
-ARGO_MANAGER = "argocd-controller"  # field manager of Argo CD's server-side apply
 
 
 def run(context: Context) -> Done:
@@ -83,7 +81,7 @@ def _apply(context: Context, cluster: Cluster, parts: Sequence[Part], namespace:
         return Applied()
     if cluster.find(Key(NAMESPACE, "", namespace)) is None:  # another Application owns it later
         manifests.insert(0, _namespace(namespace))
-    applied = apply(cluster, manifests, context, manager=ARGO_MANAGER, namespace=namespace)
+    applied = apply(cluster, manifests, context, manager=MANAGER, namespace=namespace)
     context.progress(str(applied))
     return applied
 

@@ -31,6 +31,7 @@ def run(context: Context) -> Done:
         raise PreflightError(
             "what is in Git cannot come up; nothing was made (see `bootstrap lint`)", problems
         )
+    context.results.put(linted.tree)
     _notice(context, [one for one in report.sorted if one.severity is not Severity.INFO])
     return Done(tally(report), from_tree(linted.tree, config.gitops.root_app), changed=False)
 

@@ -8,19 +8,23 @@ with the current commit and specification is looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bootstrap.core.errors import DeadlineError, Problem, ProblemsError, TemporaryError
 from bootstrap.core.wait import Observation
+from bootstrap.gitops.checkout import is_at
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.argo import REFRESH, SET_REFRESH, Expected, seconds, slim
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.errors import NotFound
 from bootstrap.kubernetes.evidence import Evidence, Findings, gather, problems
 from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
+    CONFIG_MAP,
     EVENT,
     EXTERNAL_SECRET,
     INGRESS,
@@ -39,10 +43,14 @@ from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
+from bootstrap.steps.git_comparison import GitComparison, ObjectDifference, Pair, Uncompared, compare, work
 from bootstrap.steps.root_app import expected
 from bootstrap.steps.waves import look
 
 PATIENCE = 120.0  # seconds for what the refresh finds to settle
+UNEQUAL = 20.0  # seconds for what differs from Git to be put right by Argo CD
+MOST = 5  # notices of what was not compared
+CONFIG = "argocd-cm"
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Verified:
     expected: Expected
     evidence: Evidence
     order: WaveOrder
+    git: GitComparison | None = None
 
 
 def run(context: Context) -> Done:
@@ -69,8 +78,82 @@ def run(context: Context) -> Done:
     order = prove_order(found, events, context.config.gitops.root_app)
     for line in (*order.violations, *order.unproven):
         context.emit(Notice(f"order of waves: {line}"))
+    git = compared(context, cluster, found.applications)
     evidence = gather(found)
-    return Done(str(evidence), Verified(verifier.expected, evidence, order), changed=False)
+    told = f"{evidence}, {git}" if git else str(evidence)
+    return Done(told, Verified(verifier.expected, evidence, order, git), changed=False)
+
+
+def compared(context: Context, cluster: Cluster, applications: Sequence[Json]) -> GitComparison | None:
+    """Hold every rendered object against the live one; None where nothing was rendered.
+
+    Raises ProblemsError naming the objects and fields that still differ after UNEQUAL seconds.
+    """
+    tree = context.results.find(Tree)
+    why = "nothing was rendered" if tree is None else _elsewhere(context)
+    if tree is None or why:
+        context.emit(Notice(f"no object was compared with Git: {why}"))
+        return None
+    todo = work(tree, applications)
+    context.progress(f"comparing {len(todo.pairs)} objects with Git")
+    config = cluster.find(Key(CONFIG_MAP, context.config.gitops.namespace, CONFIG)) or {}
+    comparison = _Comparison(cluster, todo.pairs, config.get("data") or {})
+    patient = replace(context, deadline=min(UNEQUAL, context.deadline))
+    try:
+        found: GitComparison = patient.wait(comparison.probe, "the cluster to be as in Git", interval=2.0)
+    except DeadlineError as error:
+        raise _unequal(context, comparison.found.different) from error
+    found = replace(found, uncompared=(*found.uncompared, *todo.uncompared))
+    _tell(context, found.uncompared)
+    return found
+
+
+def _elsewhere(context: Context) -> str:
+    """Why the checkout, which was rendered, is not what Argo CD was told to apply; empty when it is."""
+    if context.target.delivers_checkout:
+        return ""
+    commit, folder = context.target.revision(), context.config.gitops.checkout
+    if not is_at(folder, commit):
+        return f"{folder} is not at commit {commit[:8]}, or has changes that are not committed"
+    return ""
+
+
+def _unequal(context: Context, different: Sequence[ObjectDifference]) -> ProblemsError:
+    problems = [Problem(str(one.key), f"{one} ({one.app})", _sync(context, one.app)) for one in different]
+    what = f"verification failed: {len(different)} objects are not in the cluster as Git has them"
+    return ProblemsError(what, problems)
+
+
+class _Comparison:
+    """Looks at all objects once, and again at those that differ."""
+
+    def __init__(self, cluster: Cluster, pairs: Sequence[Pair], settings: Mapping[str, str]) -> None:
+        self._cluster, self._settings = cluster, settings
+        self._pairs = pairs
+        self.found = GitComparison()
+
+    def probe(self) -> Observation[GitComparison]:
+        looked = compare(self._cluster, self._pairs, self._settings)
+        different = {one.key for one in looked.different}
+        self._pairs = [pair for pair in self._pairs if pair.key in different]
+        self.found += looked
+        if not different:
+            return Observation(self.found)
+        return Observation(None, _some([f"{one.key} {one}" for one in looked.different]))
+
+
+def _sync(context: Context, app: str) -> str:
+    """The command that has Argo CD apply an Application again, whatever it sees."""
+    operation = '{"operation": {"sync": {"syncOptions": ["ServerSideApply=true"]}}}'
+    words = ("-n", context.config.gitops.namespace, "patch", "application", app)
+    return kubectl(context.config, *words, "--type=merge", "-p", operation)
+
+
+def _tell(context: Context, uncompared: Sequence[Uncompared]) -> None:
+    for one in uncompared[:MOST]:
+        context.emit(Notice(f"not compared with Git: {one}"))
+    if len(uncompared) > MOST:
+        context.emit(Notice(f"not compared with Git: and {len(uncompared) - MOST} more"))
 
 
 class Verifier:

@@ -109,5 +109,6 @@ class Target:
     probes: tuple[Probe, ...] = ()  # besides what holds for every target (bootstrap/checks/probes.py)
     faults: Mapping[str, str] = field(default_factory=dict)  # what can be rehearsed: name → one line
     machine: MachineCommands = MachineCommands()
+    delivers_checkout: bool = False  # whether `up` itself hands the checkout, as it is, to Argo CD
     billed: bool = False  # whether what `up` makes costs money: then it asks before it starts
     keep_state_bucket: bool = True  # whether `down` leaves the Terraform state bucket in place

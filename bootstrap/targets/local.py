@@ -76,6 +76,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         parts=stay.parts,
         probes=(*checks.probes(toolchain), doctor.Probe("ports", stay.look_at_ports)),
         machine=MachineCommands(STATUS, STATUS),
+        delivers_checkout=True,
         keep_state_bucket=False,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.core.errors import ProblemsError
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Json, Key, Kind
 from bootstrap.run.events import Notice
 from bootstrap.steps import verify
@@ -26,6 +27,7 @@ def argo_cd(server: FakeServer, item: Json) -> None:
 
 
 def fill(bench: Bench) -> None:
+    bench.context.results.put(Tree(()))
     for wanted in NODES:
         bench.server.put(node(wanted.name))
     for item in (
