@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; exit; }; done; echo python3)
 
-.PHONY: help up down status plan doctor test lint format docs toolchain bench kills environment environment-dev
+.PHONY: help up down status plan doctor test unit platform lint format docs toolchain bench kills environment environment-dev
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1:/p' Makefile
@@ -23,8 +23,13 @@ down: environment  ## remove everything of the environment
 status plan doctor: environment
 	@$(RUN) -m bootstrap $@ --environment $(ENV) $(FLAGS)
 
-test: lint toolchain  ## lint, strict types, every test, the local platform end to end
+test:  ## lint, strict types, every test, the local platform end to end: all of them, even when one fails
+	@.ci/run
+
+unit: environment-dev  ## the tests that need no platform
 	$(RUN) -m pytest -n 2 $(FLAGS) tests/unit
+
+platform: environment-dev toolchain  ## the tests on the local platform
 	$(RUN) -m pytest $(FLAGS) tests/end_to_end tests/platform
 
 lint: environment-dev  ## style and strict types

@@ -1,8 +1,10 @@
-"""Shared by all tests: golden files and isolation from the developer's own environment."""
+"""Shared by all tests: golden files, time limits, and isolation from whatever started them."""
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,14 @@ settings.load_profile("any machine")
 
 Golden = Callable[[str, str], None]
 
+TESTS = Path(__file__).parent
+# Seconds for one test with its fixtures. `@pytest.mark.timeout(…)` sets another limit.
+LIMITS = {"unit": 300, "platform": 1800, "end_to_end": 1800}
+# Variables of the tools that the product drives.
+FOREIGN = ("ARGOCD_", "AWS_", "GIT_", "HELM_", "KUBE", "KUSTOMIZE_", "TF_")
+# Variables that change how text is written.
+STYLE = {"CI", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -23,9 +33,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """No profile, endpoint or kubeconfig of the developer's reaches a test, or what a test starts."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "TF_", "KUBECONFIG"))]:
-        del os.environ[name]
+    _clean_environment()
+    _hear_signals()
+    _keep_bytecode()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test a time limit; the failure carries the name of the test."""
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
+    for item in items:
+        limit = LIMITS.get(item.path.relative_to(TESTS).parts[0])
+        if limit and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(limit))
+
+
+def _clean_environment() -> None:
+    """No profile, endpoint, kubeconfig or repository of the developer's reaches a test, or what it starts."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN) or name in STYLE:
+            del os.environ[name]
+    os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
+    os.umask(0o022)
+
+
+def _hear_signals() -> None:
+    """Let programs that tests start hear signals that we were told to ignore (nohup, a background job).
+
+    An ignored signal stays ignored in a child; one with a handler does not. We go on ignoring it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def _keep_bytecode() -> None:
+    """Compile a module once, not in every worker and every program that a test starts."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture

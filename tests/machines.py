@@ -18,7 +18,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.ssm import read
 from tests.aws_context import REGION, client
 from tests.machine_programs import Host
+from tests.programs import PYTHON
 from tests.unit.terraform.rendered import STACK, UserData
 
 FILES = STACK / "modules" / "user-data" / "files"
@@ -304,8 +304,8 @@ def _programs(disk: Disk) -> None:
     for name, body in ALWAYS.items():
         disk.program(name, body)
     # boto3 is a package, too: without it Python has none.
-    bare = f'[ -e "{disk.at("/usr/bin/boto3")}" ] || exec {sys.executable} -S "$@"'
-    disk.write("/usr/bin/python3", f'#!/bin/bash\n{bare}\nexec {sys.executable} "$@"\n', 0o755)
+    bare = f'[ -e "{disk.at("/usr/bin/boto3")}" ] || exec {PYTHON} -S "$@"'
+    disk.write("/usr/bin/python3", f'#!/bin/bash\n{bare}\nexec {PYTHON} "$@"\n', 0o755)
     for package, programs in PACKAGES.items():
         disk.at(f"/repository/{package}").mkdir(parents=True)
         for name, stand_in in programs.items():
@@ -313,6 +313,6 @@ def _programs(disk: Disk) -> None:
             if stand_in is None:
                 disk.at(f"{place}/{name}").symlink_to(str(shutil.which(name)))
             elif name in REMEMBERING:
-                disk.program(name, f'exec {sys.executable} -I -S "{PROGRAMS}" {name} "$@"', place)
+                disk.program(name, f'exec {PYTHON} -I -S "{PROGRAMS}" {name} "$@"', place)
             else:
                 disk.program(name, stand_in, place)

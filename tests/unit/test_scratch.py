@@ -14,6 +14,7 @@ import pytest
 from bootstrap.core.scratch import scratch
 from bootstrap.gitops.programs import Programs
 from bootstrap.targets.base import Tools
+from tests.programs import program
 
 HOLDER = """
 import sys
@@ -74,11 +75,9 @@ def test_where_nothing_can_be_kept_the_systems_folder_does(
 
 
 def test_what_programs_leave_lies_there_too(tmp_path: Path) -> None:
-    program = tmp_path / "kustomize"
-    program.write_text('#!/bin/sh\nmktemp -d "$TMPDIR/kustomize-helm-XXXX"\n')
-    program.chmod(0o755)
+    kustomize = program(tmp_path / "kustomize", 'mktemp -d "$TMPDIR/kustomize-helm-XXXX"')
     with scratch("lint") as folder:
-        programs = Programs(Tools(program, program, program), {}, folder)
+        programs = Programs(Tools(kustomize, kustomize, kustomize), {}, folder)
         left = Path(programs.kustomize(["build"]).decode().strip())
         assert left.is_dir()
         assert left.parent == folder

@@ -106,10 +106,12 @@ def test_what_is_too_short_is_refused() -> None:
 
 def test_command_lines_are_watched() -> None:
     canaries = Canaries({"word": "canary-in-a-command-line"})
-    code = "import sys; sys.stdin.read()"
+    code = "print('running', flush=True); input()"
     with CommandLines(canaries) as watched:
         words = [sys.executable, "-c", code, "canary-in-a-command-line"]
-        with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            process.stdout.readline()  # until then it may still carry our own command line
             watched.look()
-            process.communicate(b"")
+            process.communicate(b"\n")
     assert watched.leaks == {f"{process.pid} {sys.executable}: word"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from bootstrap.recovery import remote
 from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.recovery.store import Store
 from tests.aws_context import client
+from tests.programs import program
 
 TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
 STATUS = '{"hash": 7, "revision": 100, "totalKey": 90, "totalSize": 4096, "version": "3.6.0"}'
@@ -26,13 +28,12 @@ STATUS = '{"hash": 7, "revision": 100, "totalKey": 90, "totalSize": 4096, "versi
 
 def test_the_script_prints_the_status_and_leaves_nothing_behind(tmp_path: Path) -> None:
     file = tmp_path / "bootstrap-snapshot.db"
+    made, sent = shlex.quote(str(file)), shlex.quote(str(tmp_path / "sent"))
     for name, body in {
-        "crictl": f"case \"$*\" in ps*) echo id;; *save*) touch {file};; *status*) echo '{STATUS}';; esac",
-        "curl": f'[ -f {file} ] && echo "$@" >{tmp_path}/sent',
+        "crictl": f"case \"$*\" in ps*) echo id;; *save*) touch {made};; *status*) echo '{STATUS}';; esac",
+        "curl": f'[ -f {made} ] && echo "$@" >{sent}',
     }.items():
-        program = tmp_path / name
-        program.write_text(f"#!/bin/sh\n{body}\n")
-        program.chmod(0o755)
+        program(tmp_path / name, body)
     text = remote.script("https://bucket/key?a=1&b='2'").replace("/var/lib/etcd", str(tmp_path))
     known = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(["sh", "-c", text], env=known, capture_output=True, text=True, check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +14,8 @@ from bootstrap.core.errors import TemporaryError, ToolError
 from bootstrap.terraform.messages import Message, Planned, Summary
 from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.runner import Terraform
+from tests.programs import PYTHON, program
 
-# Not the interpreter itself on the first line: its path may hold spaces.
-START = """#!/bin/sh
-exec '{python}' "$0.py" "$@"
-"""
 PROGRAM = """import json, sys
 from pathlib import Path
 command = sys.argv[1]
@@ -37,13 +33,11 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.heard, self.started = folder, list[Message](), list[int]()
-        program = folder / "terraform"
-        program.write_text(START.format(python=sys.executable))
-        program.with_name("terraform.py").write_text(PROGRAM)
-        program.chmod(0o755)
+        terraform = program(folder / "terraform", f'exec {PYTHON} "$0.py" "$@"')
+        terraform.with_name("terraform.py").write_text(PROGRAM)
         self.play()
         self.terraform = Terraform(
-            binary=program,
+            binary=terraform,
             folder=folder,
             environment={},
             log=folder / "log",

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.programs import program
+
 CI = Path(__file__).parents[3] / ".ci"
 CLOSING = "=================== 2 failed, 40 passed in 61.30s (0:01:01) ==================="
 
@@ -99,21 +101,36 @@ def test_a_python_without_ensurepip_is_told_apart(
     assert environment.main(["local"]) == 3
 
 
+LINT, UNIT = "Success: no issues found in 2 source files", "== 3 passed in 0.10s =="
+
+
 @pytest.mark.parametrize(
-    ("script", "code", "last"),
+    ("failing", "code", "closing"),
     [
-        (f"echo '{CLOSING}'; echo 'make: *** [Makefile:27: test] Error 1' >&2; exit 2", 2, CLOSING),
-        ("echo '== 3 passed in 0.10s =='", 0, "== 3 passed in 0.10s =="),
-        ("echo 'ruff found 1 error'; exit 2", 2, "ruff found 1 error"),
+        ("none", 0, [LINT, UNIT, CLOSING]),
+        ("lint", 1, ["ruff found 1 error", UNIT, CLOSING]),
+        ("unit", 1, [LINT, "1 failed", CLOSING]),
+        ("platform", 1, [LINT, UNIT, "a program is missing"]),
     ],
 )
-def test_ci_ends_with_pytests_own_line(tmp_path: Path, script: str, code: int, last: str) -> None:
-    make = tmp_path / "make"
-    make.write_text(f"#!/bin/sh\n{script}\n")
-    make.chmod(0o755)
+def test_ci_runs_every_suite_and_ends_with_their_closing_lines(
+    tmp_path: Path, failing: str, code: int, closing: list[str]
+) -> None:
+    program(
+        tmp_path / "make",
+        f"""
+case "$2{failing}" in
+  lintlint) echo "ruff found 1 error"; echo "make: *** [Makefile:45: lint] Error 1" >&2; exit 2;;
+  unitunit) echo "1 failed"; echo "make[1]: *** [Makefile:34: unit] Error 1" >&2; exit 2;;
+  platformplatform) echo "a program is missing" >&2; exit 2;;
+  lint*) echo "{LINT}";;
+  unit*) echo "{UNIT}";;
+  platform*) echo "{CLOSING}";;
+esac""",
+    )
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [CI / "run"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == code
-    assert done.stdout.splitlines()[-1] == last
+    assert done.stdout.splitlines()[-3:] == closing
