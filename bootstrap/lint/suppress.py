@@ -90,16 +90,18 @@ def _comments(file: str, text: str, known: Collection[str]) -> Iterator[Comment 
         order = _ORDER.fullmatch(said)
         whole = order is not None and order["scope"] == "ignore-file"
         if order is None or (whole and not _in_head(lines, number)):
-            place = "ignore-file stands only in the file's first comment" if whole else "it is not understood"
-            yield _about(UNREADABLE, where, place, "write: # bootstrap-lint: ignore RULE -- reason")
+            problem = "ignore-file works only at the top of the file" if whole else "it cannot be parsed"
+            yield _about(UNREADABLE, where, problem, "write: # bootstrap-lint: ignore RULE -- reason")
             continue
         if not (order["reason"] or "").strip():
-            yield _about(UNREASONED, where, "it gives no reason, so it silences nothing", "say why after --")
+            yield _about(
+                UNREASONED, where, "it suppresses nothing without a reason", "give the reason after --"
+            )
             continue
         rules = [rule.strip() for rule in order["rules"].split(",")]
         for rule in rules:
             if rule not in known:
-                yield _about(UNKNOWN, where, f"there is no rule {rule}", "correct the rule's id")
+                yield _about(UNKNOWN, where, f"there is no rule {rule}", "correct the name of the rule")
         real = tuple(rule for rule in rules if rule in known)
         if real:
             first, last = _extent(lines, number)
@@ -179,6 +181,6 @@ def _unused(comment: Comment, rule: str) -> Finding:
     return _about(
         UNUSED,
         comment.where,
-        f"nothing is found here by {rule}",
+        f"{rule} finds nothing here",
         "remove the comment, or move it to the finding",
     )

@@ -50,5 +50,7 @@ def perhaps(wanted: str, user: str, users: int, where: Location, blanks: Sequenc
     names = list(dict.fromkeys(blank.what for blank in blanks))
     told = " or ".join(names)
     if len(names) > _SHOWN:
-        told = f"any of {len(names)} that could not be had or rendered"
-    return Unchecked(f"{wanted}, for {user}{more}", f"nothing that was rendered brings it; {told} may", where)
+        told = f"any of {len(names)} sources that are unavailable or failed to render"
+    return Unchecked(
+        f"{wanted}, for {user}{more}", f"nothing that was rendered provides it, but {told} may", where
+    )

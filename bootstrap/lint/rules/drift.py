@@ -146,11 +146,7 @@ def _replicas(
         return
     where = manifest.where if manifest.via else line_with(tree.files, manifest.where, r"^[^#]*\breplicas:")
     if not ignores.covers(manifest, "/spec/replicas"):
-        fight = (
-            "sets it back at once, for ever"
-            if self_heals(app)
-            else "reports the Application OutOfSync for ever"
-        )
+        fight = "reverts it every time" if self_heals(app) else "keeps showing the Application as OutOfSync"
         yield finding(
             REPLICAS,
             where,
@@ -165,7 +161,7 @@ def _replicas(
             RESET,
             where,
             of_manifest(manifest),
-            f"ignoreDifferences hides it, but every sync of {of_app(app)} sets the number back to {count}",
+            f"ignoreDifferences hides it, but every sync of {of_app(app)} resets replicas to {count}",
             "add RespectIgnoreDifferences=true to syncOptions, or remove spec.replicas",
             other=of_manifest(scaler),
         )
@@ -201,7 +197,7 @@ def _bundle(
             of_manifest(manifest),
             f"it has a caBundle, and cert-manager ({injected}) writes another one: OutOfSync again after "
             "each sync",
-            "leave caBundle out of the manifest, or ignore it",
+            "remove caBundle from the manifest, or add ignoreDifferences for it",
             other=of_app(app),
         )
     elif secret is not None and manifest.via:
@@ -209,8 +205,7 @@ def _bundle(
             CERTIFICATE,
             manifest.where,
             of_manifest(manifest),
-            f"its caBundle is made together with {of_manifest(secret)} when the chart is rendered, and "
-            "is another one each time",
+            f"each rendering of the chart generates another caBundle and another {of_manifest(secret)}",
             'ignore /data of the Secret and ".webhooks[]?.clientConfig.caBundle", with '
             "RespectIgnoreDifferences=true",
             other=of_manifest(secret),
@@ -228,7 +223,7 @@ def _aggregated(app: App, system: Mapping[str, str], manifest: Manifest) -> Iter
         AGGREGATED,
         manifest.where,
         of_manifest(manifest),
-        f"a controller writes the rules of ClusterRole {name(manifest.item)}, so Git always differs",
-        "set ignoreAggregatedRoles: true in resource.compareoptions of argocd-cm, or leave rules out",
+        f"a controller writes the rules of ClusterRole {name(manifest.item)}, so it always differs from Git",
+        "set ignoreAggregatedRoles: true in resource.compareoptions of argocd-cm, or remove the rules",
         other=of_app(app),
     )

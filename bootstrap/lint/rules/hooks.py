@@ -57,7 +57,7 @@ def _phases(manifest: Manifest) -> Iterator[Finding]:
             PHASE,
             manifest.where,
             of_manifest(manifest),
-            f"{wrong[0]!r} is no phase of a sync: the object is never applied",
+            f"{wrong[0]!r} is not a sync phase: the object is never applied",
             f"use one of {', '.join(sorted(_PHASES))}",
             other=f"Application {manifest.app}",
         )
@@ -82,8 +82,8 @@ def _hook(app: App, manifest: Manifest) -> Iterator[Finding]:
             KEPT,
             manifest.where,
             of_manifest(manifest),
-            f"hook-delete-policy {given.pop()} leaves a {kept} Job behind; the next sync meets it, and "
-            + ("fails at once" if kept == "failed" else "the hook does not run, or is refused as immutable"),
+            f"hook-delete-policy {given.pop()} leaves a {kept} Job behind: the next sync finds it, and "
+            + ("fails at once" if kept == "failed" else "does not run the hook, or fails as it is immutable"),
             "use hook-delete-policy BeforeHookCreation, or generateName",
             other=of_app(app),
         )
@@ -92,7 +92,7 @@ def _hook(app: App, manifest: Manifest) -> Iterator[Finding]:
             ENDLESS,
             manifest.where,
             of_manifest(manifest),
-            "a pod that hangs keeps the sync Running without end",
+            "a pod that hangs keeps the sync running forever",
             "set spec.activeDeadlineSeconds",
             other=of_app(app),
         )
@@ -100,13 +100,17 @@ def _hook(app: App, manifest: Manifest) -> Iterator[Finding]:
 
 def _plain(app: App, manifest: Manifest) -> Iterator[Finding]:
     if spec(manifest.item).get("ttlSecondsAfterFinished") is not None:
-        again = "runs again and again" if self_heals(app) else "leaves the Application OutOfSync and Missing"
+        then = (
+            "Argo CD creates and runs it again and again"
+            if self_heals(app)
+            else "the Application becomes OutOfSync and Missing"
+        )
         yield finding(
             VANISHES,
             manifest.where,
             of_manifest(manifest),
-            f"it is no hook and deletes itself after it has finished, which {again}",
-            f"add the annotation {HOOK}: Sync, or drop ttlSecondsAfterFinished",
+            f"it is not a hook and is deleted after it has finished: {then}",
+            f"add the annotation {HOOK}: Sync, or remove ttlSecondsAfterFinished",
             other=of_app(app),
         )
     elif not _replaced(app, manifest) and not _HASHED.search(name(manifest.item)):
@@ -114,7 +118,7 @@ def _plain(app: App, manifest: Manifest) -> Iterator[Finding]:
             IMMUTABLE,
             manifest.where,
             of_manifest(manifest),
-            "its pod template cannot be changed: the next new image or argument fails the sync as immutable",
+            "its pod template is immutable: the next new image or argument makes the sync fail",
             f"add the annotation {HOOK}: Sync, or sync-options: Force=true,Replace=true",
             other=of_app(app),
         )

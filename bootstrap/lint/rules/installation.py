@@ -80,8 +80,7 @@ def _app_check(tree: Tree, found: Mapping[str, str]) -> Iterator[Finding]:
             APP_CHECK,
             where,
             f"ConfigMap {CONFIG}",
-            f"it has no health check for Application: {len(positions)} waves start within seconds of "
-            "each other",
+            f"it has no health check for Application: all {len(positions)} waves start within seconds",
             f"add the key resource.customizations.health.argoproj.io_Application ({_HEALTH}#argocd-app)",
             other=of_app(first),
         )
@@ -90,10 +89,9 @@ def _app_check(tree: Tree, found: Mapping[str, str]) -> Iterator[Finding]:
             APP_CHECK_BLIND,
             line_with(tree.files, where, r"customizations\.health\.argoproj\.io_Application\b"),
             f"ConfigMap {CONFIG}",
-            "its health check of Applications only copies their health: one that is Healthy but "
-            "OutOfSync or not "
-            "compared yet lets the next wave start",
-            "report Progressing unless obj.status.sync.status is Synced and no operation runs",
+            "its health check for Application only copies status.health: an Application that is Healthy but "
+            "OutOfSync, or not yet compared, lets the next wave start",
+            "report Progressing unless obj.status.sync.status is Synced and no operation is running",
             other=of_app(first),
         )
 
@@ -114,9 +112,8 @@ def _set_checks(tree: Tree, graph: Graph, found: Mapping[str, str]) -> Iterator[
             SET_CHECK,
             one.where,
             of_set(one),
-            f"it counts as healthy once its Applications exist; {of_app(after)} in the next wave starts "
-            "before they "
-            "are ready",
+            f"it counts as healthy once its Applications exist: {of_app(after)} in the next wave starts "
+            "before they are ready",
             f"add resource.customizations.health.argoproj.io_ApplicationSet to {CONFIG}",
             other=of_app(after),
             severity=Severity.ERROR if needed else None,
@@ -144,8 +141,7 @@ def _excluded(tree: Tree, found: Mapping[str, str]) -> Iterator[Finding]:
                 EXCLUDED,
                 manifest.where,
                 of_manifest(manifest),
-                f"{CONFIG} excludes kind {kind}: Argo CD never applies it and reports the Application as "
-                "Synced",
+                f"{CONFIG} excludes kind {kind}: Argo CD never applies it, but shows Synced",
                 f"correct resource.exclusions or resource.inclusions ({place_of_settings(tree, CONFIG)})",
                 other=f"ConfigMap {CONFIG}",
             )

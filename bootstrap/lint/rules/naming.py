@@ -32,14 +32,14 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
     for app in tree.apps:
         if not (_SUBDOMAIN.fullmatch(app.name) and len(app.name) <= 253):
             yield finding(
-                INVALID, app.where, of_app(app), f"{app.name!r} is no DNS name", "correct metadata.name"
+                INVALID, app.where, of_app(app), f"{app.name!r} is not a DNS name", "correct metadata.name"
             )
         if by_label and len(app.name) > 63:
             yield finding(
                 TRACKING,
                 app.where,
                 of_app(app),
-                f"its name has {len(app.name)} characters, the tracking label keeps 63",
+                f"its name has {len(app.name)} characters, but the tracking label only has room for 63",
                 "set application.resourceTrackingMethod: annotation in argocd-cm, or shorten the name",
                 other="ConfigMap argocd-cm",
             )
@@ -49,7 +49,7 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
                     INVALID,
                     manifest.where,
                     of_manifest(manifest),
-                    f"{why}: the API server refuses it, and the sync fails",
+                    f"{why}: the API server rejects it, and the sync fails",
                     "correct the name or label",
                     other=of_app(app),
                 )
@@ -60,12 +60,12 @@ def wrong(manifest: Manifest) -> str:
     called, kind = name(manifest.item), manifest.key.kind
     pattern, longest = _rule(kind)
     if called and kind.group not in _FREE and not (pattern.fullmatch(called) and len(called) <= longest):
-        return f"{called!r} is no valid name of a {kind.name} (at most {longest} characters)"
+        return f"{called!r} is not a valid name for a {kind.name} (at most {longest} characters)"
     for key, value in mapped(metadata(manifest.item).get("labels")).items():
         if value is None:
             continue  # as good as absent
         if not isinstance(value, str) or len(value) > 63 or not _VALUE.fullmatch(value):
-            return f"label {key} is no valid label value"
+            return f"label {key} does not have a valid value"
     return ""
 
 

@@ -54,7 +54,7 @@ def _repeated(first: Manifest, other: Manifest) -> Finding:
         REPEATED,
         other.where,
         of_manifest(other),
-        f"it stands in {first.where}, too; Argo CD applies the last one only",
+        f"it is also in {first.where}; Argo CD applies only the last one",
         "remove one of the two",
         other=of_manifest(first),
     )
@@ -65,10 +65,9 @@ def _shared(first: Manifest, other: Manifest) -> Finding:
         SHARED,
         other.where,
         of_manifest(other),
-        f"Application {first.app} renders it, too ({first.where}): the two take it from each other, and "
-        "neither stays "
-        "Synced",
-        f"leave it to Application {first.app} or to Application {other.app} alone",
+        f"Application {first.app} renders it, too ({first.where}): they overwrite each other, and neither "
+        "stays Synced",
+        f"keep it in only one of Application {first.app} and Application {other.app}",
         other=of_manifest(first),
     )
 
@@ -82,7 +81,7 @@ def _applications(tree: Tree) -> Iterator[Finding]:
                 TWICE,
                 app.where,
                 of_app(app),
-                f"another Application of this name stands in {other.where}: they overwrite each other",
+                f"{other.where} has another Application of this name: they overwrite each other",
                 "rename one of them",
                 other=of_app(other),
             )

@@ -75,10 +75,9 @@ def _monoliths(tree: Tree) -> Iterator[Finding]:
                 MONOLITH,
                 app.where,
                 of_app(app),
-                f"{len(workloads)} of {everywhere} workloads, in {len(namespaces)} namespaces, start in "
-                "one wave of it: "
-                "one that fails holds up all, and nobody sees which",
-                "split it by component, and order the parts by waves",
+                f"{len(workloads)} of {everywhere} workloads in {len(namespaces)} namespaces start in one "
+                "wave: one that fails blocks all of them, and its health does not say which",
+                "split it into one Application per component, and order them by waves",
             )
 
 
@@ -107,7 +106,7 @@ def _without_waves(tree: Tree, graph: Graph) -> Iterator[Finding]:
                 of_app(owner) if owner else of_app(apps[0]),
                 f"its {len(apps)} Applications start at once, but {of_manifest(edge.user)} needs "
                 f"{of_manifest(edge.provider)}",
-                "give each Application a sync wave, or let `bootstrap lint --fix` number them",
+                "give each Application a sync wave, or run `bootstrap lint --fix`",
                 other=of_manifest(edge.provider),
             )
 
@@ -165,7 +164,7 @@ def _pipelines(files: Mapping[str, str]) -> Iterator[Finding]:
                     CI,
                     Location(file, number),
                     f"pipeline {file}",
-                    f"`{' '.join(found[0].split())}` changes the cluster past Git; Argo CD takes it back "
+                    f"`{' '.join(found[0].split())}` changes the cluster directly; Argo CD reverts it "
                     "or shows drift",
-                    "let the pipeline change the image tag in Git by a pull request",
+                    "let the pipeline change the image tag in Git with a pull request",
                 )

@@ -37,7 +37,10 @@ LONG = Rule("object-too-long-to-apply")
 METADATA = Rule("namespace-metadata-overwritten")
 FLOATING = Rule("chart-version-floats")
 
-_LEFT = {"prune": "what leaves Git stays", "selfHeal": "what somebody changes in the cluster stays so"}
+_WITHOUT = {
+    "prune": "objects removed from Git stay in the cluster",
+    "selfHeal": "manual changes in the cluster stay",
+}
 RULES = (MANUAL, PARTIAL, NO_RETRY, LONG, METADATA, FLOATING)
 
 
@@ -63,18 +66,18 @@ def _automation(tree: Tree, app: App) -> Iterator[Finding]:
                 MANUAL,
                 app.where,
                 of_app(app),
-                f"nobody syncs it but a person, and {of_app(after)} and all later waves wait for it",
-                "add syncPolicy.automated: {prune: true, selfHeal: true}",
+                f"it syncs only by hand, and {of_app(after)} and all later waves wait for it",
+                "set syncPolicy.automated: {prune: true, selfHeal: true}",
                 other=of_app(after),
             )
         return
-    missing = [key for key in _LEFT if policy.get(key) is not True]
+    missing = [key for key in _WITHOUT if policy.get(key) is not True]
     if missing:
         yield finding(
             PARTIAL,
             app.where,
             of_app(app),
-            f"automated sync lacks {' and '.join(missing)}: {' and '.join(_LEFT[key] for key in missing)}",
+            f"automated sync lacks {' and '.join(missing)}: {' and '.join(_WITHOUT[key] for key in missing)}",
             "set automated: {prune: true, selfHeal: true}",
         )
     if not dig(spec(app.item), "syncPolicy", "retry"):
@@ -82,8 +85,8 @@ def _automation(tree: Tree, app: App) -> Iterator[Finding]:
             NO_RETRY,
             app.where,
             of_app(app),
-            "a sync that fails for about 3 minutes is given up, and this commit is not tried again",
-            "add syncPolicy.retry: {limit: 10, backoff: {duration: 5s, factor: 2, maxDuration: 1m}}",
+            "a sync that fails for about 3 minutes is abandoned, and the same commit is not retried",
+            "set syncPolicy.retry: {limit: 10, backoff: {duration: 5s, factor: 2, maxDuration: 1m}}",
         )
 
 
@@ -105,7 +108,7 @@ def _lengths(app: App) -> Iterator[Finding]:
                 LONG,
                 manifest.where,
                 of_manifest(manifest),
-                f"it needs at least {size} bytes of annotations with client-side apply, and may have "
+                f"client-side apply needs at least {size} bytes of annotations, and the limit is "
                 f"{ANNOTATIONS_LIMIT}: the sync fails",
                 f"add ServerSideApply=true to syncOptions of {of_app(app)}",
                 other=of_app(app),
@@ -130,8 +133,8 @@ def _metadata(tree: Tree, app: App) -> Iterator[Finding]:
                 METADATA,
                 app.where,
                 of_app(app),
-                f"its managedNamespaceMetadata is overwritten by {of_manifest(manifest)} ({manifest.where})",
-                "move labels and annotations into the Namespace manifest",
+                f"{of_manifest(manifest)} ({manifest.where}) overwrites its managedNamespaceMetadata",
+                "move the labels and annotations to the Namespace manifest",
                 other=of_manifest(manifest),
             )
 
@@ -144,6 +147,6 @@ def _versions(app: App) -> Iterator[Finding]:
                 FLOATING,
                 app.where,
                 of_app(app),
-                f"version {version} of chart {source['chart']} may be another chart at the next look",
-                f"name the exact version of chart {source['chart']}",
+                f"version {version} of chart {source['chart']} may resolve to another version at any time",
+                f"pin the exact version of chart {source['chart']}",
             )

@@ -46,7 +46,7 @@ class Destination:
     namespace: str
 
     def __str__(self) -> str:
-        return f"{self.namespace or 'no namespace'} of {self.name or self.server or 'no cluster'}"
+        return f"{self.namespace or '(no namespace)'} in {self.name or self.server or '(no cluster)'}"
 
 
 def destination(app: App) -> Destination:
@@ -189,8 +189,8 @@ def _missing(tree: Tree, app: App) -> Iterator[Finding]:
         MISSING,
         app.where,
         of_app(app),
-        f"there is no AppProject {called}: the Application gets InvalidSpecError and is never synced",
-        f"declare AppProject {called} beside Argo CD's own manifests, or correct spec.project",
+        f"AppProject {called} does not exist: the Application gets InvalidSpecError and never syncs",
+        f"declare AppProject {called} with Argo CD's own manifests, or correct spec.project",
         other=f"AppProject {called}",
         severity=None if tree.installed else Severity.WARNING,  # it may be installed by somebody else
     )
@@ -204,7 +204,7 @@ def _late(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
         MISSING,
         app.where,
         of_app(app),
-        f"its AppProject comes with {of_app(owner)} in a later wave, which waits for this one",
+        f"{of_app(owner)} creates its AppProject in a later wave, which waits for this one: a deadlock",
         "declare the AppProject in an earlier wave",
         other=of_manifest(project),
     )
@@ -217,7 +217,7 @@ def _sources(app: App, project: Manifest) -> Iterator[Finding]:
                 SOURCE,
                 app.where,
                 of_app(app),
-                f"repository {url} is not permitted in project {project_of(app)}: InvalidSpecError, no sync",
+                f"project {project_of(app)} does not permit repository {url}: InvalidSpecError, no sync",
                 f"add {url} to spec.sourceRepos of the AppProject ({project.where})",
                 other=of_manifest(project),
             )
@@ -232,7 +232,7 @@ def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
             DESTINATION,
             app.where,
             of_app(app),
-            f"destination {there} is not permitted in project {project_of(app)}: InvalidSpecError, no sync",
+            f"project {project_of(app)} does not permit destination {there}: InvalidSpecError, no sync",
             f"add it to spec.destinations of the AppProject ({project.where})",
             other=of_manifest(project),
         )
@@ -247,8 +247,8 @@ def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
                 DESTINATION,
                 manifest.where,
                 of_manifest(manifest),
-                f"namespace {space} is not permitted in project {project_of(app)}: the whole sync of "
-                f"{app.name} fails",
+                f"project {project_of(app)} does not permit namespace {space}: "
+                f"the whole sync of {app.name} fails",
                 f"add the namespace to spec.destinations of the AppProject ({project.where}), or move "
                 "the object",
                 other=of_manifest(project),
@@ -270,24 +270,25 @@ def _kinds(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
             KIND,
             app.where,
             of_app(app),
-            f"CreateNamespace=true makes Namespace {destination(app).namespace}, a kind that project "
-            f"{project_of(app)} does not permit: the sync fails",
+            f"CreateNamespace=true creates Namespace {destination(app).namespace}, but project "
+            f"{project_of(app)} does not permit the kind: the sync fails",
             f"permit the kind in clusterResourceWhitelist ({project.where}), or declare the Namespace "
-            "earlier",
+            "in an earlier wave",
             other=of_manifest(project),
         )
 
 
 def _forbidden(app: App, project: Manifest, manifest: Manifest, kind: Kind) -> Finding:
     wide = not manifest.namespace
-    listed = "clusterResourceWhitelist" if wide else "namespaceResourceWhitelist or -Blacklist"
+    listed = (
+        "clusterResourceWhitelist" if wide else "namespaceResourceWhitelist or namespaceResourceBlacklist"
+    )
     return finding(
         KIND,
         manifest.where,
         of_manifest(manifest),
-        f"{'cluster-wide ' if wide else ''}kind {kind} is not permitted in project {project_of(app)}: "
-        "the whole "
-        f"sync of {app.name} fails",
+        f"project {project_of(app)} does not permit {'cluster-scoped ' if wide else ''}kind {kind}: "
+        f"the whole sync of {app.name} fails",
         f"permit {{group: {kind.group!r}, kind: {kind.name}}} in {listed} of the AppProject "
         f"({project.where})",
         other=of_manifest(project),
@@ -308,8 +309,7 @@ def _home(app: App, project: Manifest) -> Iterator[Finding]:
             HOME,
             app.where,
             of_app(app),
-            f"it lives in namespace {app.namespace}, which project {project_of(app)} takes no "
-            "Applications from: "
+            f"project {project_of(app)} accepts no Applications from namespace {app.namespace}: "
             "Argo CD ignores it",
             f"move it to namespace {home}, or add {app.namespace} to spec.sourceNamespaces ({project.where})",
             other=of_manifest(project),

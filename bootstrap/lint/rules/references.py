@@ -70,7 +70,7 @@ RULES = (BROKEN, SOURCE, DESTINATION, NO_INTEGER, OPTION)
 
 def check(tree: Tree, _: Graph) -> Iterator[Finding]:
     for one in tree.broken:
-        yield finding(BROKEN, one.where, one.what, one.why, one.cure or "correct it in Git")
+        yield finding(BROKEN, one.where, one.what, one.why, one.cure or "fix it in Git")
     for made in tree.sets:
         yield from _wave(tree, made.item, made.where, of_set(made), "")
     for app in tree.apps:
@@ -91,8 +91,8 @@ def _wave(tree: Tree, item: Json, where: Location, subject: str, other: str) -> 
         NO_INTEGER,
         line_with(tree.files, where, re.escape(WAVE)),
         subject,
-        f"its sync wave is {str(said)!r}, which Argo CD takes for 0",
-        'make it a whole number in quotes, as "15"',
+        f"its sync wave is {str(said)!r}, which Argo CD reads as 0",
+        'use an integer in quotes, such as "15"',
         other=other,
     )
 
@@ -102,12 +102,12 @@ def _options(where: Location, subject: str, given: dict[str, str], other: str) -
         known = KNOWN_OPTIONS.get(key)
         if known is not None and value in known:
             continue
-        allowed = f"one of {', '.join(sorted(known))}" if known else "no option of Argo CD"
+        reason = f"{key} must be {' or '.join(sorted(known))}" if known else f"{key} is not an Argo CD option"
         yield finding(
             OPTION,
             where,
             subject,
-            f"{key}={value} is ignored: {f'{key} takes ' if known else f'{key} is '}{allowed}",
+            f"{key}={value} is ignored: {reason}",
             f"correct the spelling ({_OPTIONS})",
             other=other,
         )
@@ -129,7 +129,7 @@ def _lacks(source: Json, refs: set[str]) -> Iterator[tuple[str, str]]:
     elif source.get("chart") and source.get("path"):
         yield f"the source {url} has both chart and path: InvalidSpecError, no sync", "remove one of them"
     elif source.get("chart") and not source.get("targetRevision"):
-        yield f"chart {source['chart']} has no targetRevision: InvalidSpecError, no sync", "name its version"
+        yield f"chart {source['chart']} has no targetRevision: InvalidSpecError, no sync", "set its version"
     elif not (source.get("chart") or source.get("path") or source.get("ref") or url.startswith("oci://")):
         yield f"the source {url} has neither path nor chart: InvalidSpecError, no sync", "add path or chart"
     for file in listed(mapped(source.get("helm")).get("valueFiles")):
@@ -149,16 +149,16 @@ def _destination(app: App) -> Iterator[Finding]:
             DESTINATION,
             app.where,
             of_app(app),
-            "its destination names no cluster: InvalidSpecError, no sync",
-            "add destination.server: https://kubernetes.default.svc",
+            "its destination has no cluster: InvalidSpecError, no sync",
+            "set destination.server: https://kubernetes.default.svc",
         )
     elif given.get("server") and given.get("name"):
         yield finding(
             DESTINATION,
             app.where,
             of_app(app),
-            "its destination names the cluster by server and by name: InvalidSpecError, no sync",
-            "leave one of the two out",
+            "its destination has both server and name: InvalidSpecError, no sync",
+            "remove one of the two",
         )
     if there.namespace:
         return
@@ -170,7 +170,7 @@ def _destination(app: App) -> Iterator[Finding]:
             DESTINATION,
             homeless.where,
             of_manifest(homeless),
-            "neither it nor the Application's destination names a namespace: the sync fails",
-            "add destination.namespace",
+            "neither the object nor the Application's destination has a namespace: the sync fails",
+            "set destination.namespace",
             other=of_app(app),
         )

@@ -74,9 +74,9 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
                 IN_GIT,
                 manifest.where,
                 of_manifest(manifest),
-                f"{', '.join(keys[:3])}{' and more' if len(keys) > 3 else ''}: whoever reads the "
+                f"{', '.join(keys[:3])}{' and more' if len(keys) > 3 else ''}: everybody who can read the "
                 "repository has the value",
-                "commit an ExternalSecret instead, and change the value: it is known now",
+                "commit an ExternalSecret instead, and rotate the value: it has leaked",
             )
     for file, text in tree.files.items():
         for where, what in credentials(file, text):
@@ -85,8 +85,8 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
                     CREDENTIAL,
                     where,
                     what,
-                    "whoever reads the repository has it, and so has every log of what is rendered",
-                    "take it from a Secret that an ExternalSecret fills, and change it: it is known now",
+                    "everybody who can read the repository or the rendered manifests has it",
+                    "read it from a Secret that an ExternalSecret creates, and rotate it: it has leaked",
                 )
 
 

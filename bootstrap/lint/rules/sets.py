@@ -84,8 +84,8 @@ def _unordered(graph: Graph, one: AppSet, children: list[App]) -> Iterator[Findi
             one.where,
             of_set(one),
             f"{of_manifest(needed.user)} needs {of_manifest(needed.provider)} ({needed.reason}), but both "
-            "Applications start at once: an ApplicationSet without RollingSync keeps no order",
-            "set spec.strategy.type to RollingSync with one step a group",
+            "Applications start at once: an ApplicationSet without RollingSync has no order",
+            "set spec.strategy.type: RollingSync, with one step for each group",
             other=of_manifest(needed.provider),
             severity=None if needed.hard else Severity.WARNING,
         )
@@ -96,9 +96,8 @@ def _unordered(graph: Graph, one: AppSet, children: list[App]) -> Iterator[Findi
         one.where,
         of_set(one),
         f"{of_app(first)} has wave {min(waves)} and {of_app(last)} has wave {max(waves)}, but they start "
-        "at once: "
-        "waves of Applications that an ApplicationSet makes are ignored",
-        "set spec.strategy.type to RollingSync with one step a group, or drop the waves",
+        "at once: waves of an ApplicationSet's Applications are ignored",
+        "set spec.strategy.type: RollingSync, with one step for each group, or remove the waves",
         other=of_app(last),
         severity=Severity.WARNING,
     )
@@ -123,9 +122,8 @@ def _disabled(tree: Tree, one: AppSet) -> Iterator[Finding]:
         DISABLED,
         one.where,
         of_set(one),
-        f"ConfigMap {PARAMETERS} does not enable progressive syncs: the strategy is ignored, all "
-        "Applications "
-        "start at once",
+        f"ConfigMap {PARAMETERS} does not enable progressive syncs: the strategy is ignored, and all "
+        "Applications start at once",
         f'set {SWITCH}: "true" in ConfigMap {PARAMETERS} ({where})',
         other=f"ConfigMap {PARAMETERS}",
     )
@@ -155,19 +153,18 @@ def _selected(one: AppSet, children: list[App]) -> Iterator[Finding]:
                 EMPTY,
                 one.where,
                 of_set(one),
-                f"step {number} selects none of its {len(children)} Applications, so nothing is waited "
-                "for there",
+                f"step {number} selects none of its {len(children)} Applications, so nothing waits there",
                 "correct the step's matchExpressions (operators In and NotIn), or remove it",
             )
     for app in children:
         chosen = next((each for each in steps if selects(each, app.labels)), None)
         if chosen is None or str(chosen.get("maxUpdate", "")) in {"0", "0%"}:
-            why = "no step selects it" if chosen is None else "its step says maxUpdate: 0"
+            why = "no step selects it" if chosen is None else "its step has maxUpdate: 0"
             yield finding(
                 UNSYNCED,
                 one.where,
                 of_app(app),
-                f"{why}: RollingSync never syncs it, and everything after it waits for ever",
+                f"{why}: RollingSync never syncs it, and everything after it waits forever",
                 "give it a label that a step selects, or add a step",
                 other=of_set(one),
             )
@@ -179,6 +176,6 @@ def _heals(one: AppSet) -> Iterator[Finding]:
             AUTOMATED,
             one.where,
             of_set(one),
-            "its template asks for selfHeal, which RollingSync takes out of every Application",
-            "drop syncPolicy.automated from the template, so that nobody relies on it",
+            "its template sets selfHeal, which RollingSync removes from every Application",
+            "remove syncPolicy.automated from the template, so that nobody relies on it",
         )

@@ -55,17 +55,16 @@ def _judge(tree: Tree, claim: Manifest, users: list[Manifest]) -> Iterator[Findi
         DEADLOCK,
         claim.where,
         of_manifest(claim),
-        f"it is bound only when a pod of {of_manifest(starting[0])} is scheduled, which waits for a "
-        "later wave: each "
-        "waits for the other",
-        f"give it the wave of {of_manifest(starting[0])}",
+        f"it is bound only when a pod of {of_manifest(starting[0])} in a later wave is scheduled, "
+        "and that wave waits for the claim: a deadlock",
+        f"move it to the wave of {of_manifest(starting[0])}",
         other=of_manifest(starting[0]),
     )
 
 
 def _unused(claim: Manifest, users: list[Manifest]) -> Finding:
     why = (
-        f"only {of_manifest(users[0])} uses it, so it stays Pending until the schedule comes"
+        f"only {of_manifest(users[0])} uses it, so it stays Pending until its next run"
         if users
         else "no workload uses it, so it stays Pending"
     )
@@ -73,8 +72,8 @@ def _unused(claim: Manifest, users: list[Manifest]) -> Finding:
         DEADLOCK,
         claim.where,
         of_manifest(claim),
-        f"{why}, and its Application Progressing",
-        "remove the claim, let the workload make it, or use a class with volumeBindingMode Immediate",
+        f"{why}, and its Application stays Progressing",
+        "remove the claim, let the workload create it, or use a class with volumeBindingMode Immediate",
         other=of_manifest(users[0]) if users else "",
     )
 

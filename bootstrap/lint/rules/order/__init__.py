@@ -47,7 +47,7 @@ def _hooks(judge: Judge) -> Iterator[Finding]:
             need.user.where,
             judge.said(need.user),
             judge.said(late.provider),
-            f"the hook needs {need.wanted} ({need.reason}), which comes after it: the sync waits for ever",
+            f"the hook needs {need.wanted} ({need.reason}), which is applied later: the sync waits forever",
             judge.cure(late),
         )
 
@@ -85,5 +85,5 @@ def _cycles(tree: Tree, orders: tuple[Before[str], ...]) -> Iterator[Finding]:
             thing(first.item),
             thing(other.item),
             f"each needs the one before it: {' → '.join(names)}; no wave numbers can order them",
-            f"move what {first.name} gives to {other.name} to an Application of its own in an earlier wave",
+            f"move what {other.name} needs from {first.name} to an Application of its own in an earlier wave",
         )

@@ -126,7 +126,7 @@ class Judge:
                 need.user.where,
                 self.said(need.user),
                 need.wanted,
-                f"{need.reason} asks for {need.wanted}, which nothing provides: {policy.why_missing}",
+                f"{need.reason} needs {need.wanted}, which nothing provides: {policy.why_missing}",
                 policy.cure.format(wanted=need.wanted, user=thing(need.user.item, need.user.namespace)),
             )
 
@@ -143,7 +143,7 @@ class Judge:
                 need.user.where,
                 self.said(need.user),
                 self.said(found.provider),
-                f"{_said(need)}, which comes {_when(found.order)}: {words}",
+                f"{_said(need)}, which is applied {_when(found.order)}: {words}",
                 self.cure(found, policy.gap),
             )
 
@@ -168,7 +168,11 @@ class Judge:
         """The object with its Application and wave."""
         what = thing(item.item, item.namespace)
         app = self._tree.by_name.get(item.app)
-        return f"{what} of Application {item.app} (wave {app.wave})" if app else f"{what} (installed before)"
+        return (
+            f"{what} of Application {item.app} (wave {app.wave})"
+            if app
+            else f"{what} (installed before the root Application)"
+        )
 
     def cure(self, late: Late, gap: int = 1) -> str:
         """What to type where."""
@@ -177,12 +181,12 @@ class Judge:
             first, then = (thing(item.item, item.namespace) for item in (provider, user))
             number = wave(provider.item) + 1
             if is_hook(user) and late.order is Order.AFTER:
-                return f"make {first} part of an earlier wave or phase, or {then} a hook of a later phase"
+                return f"move {first} to an earlier wave or phase, or make {then} a hook of a later phase"
             return f'move {then} to a wave after {first}\'s: {WAVE}: "{number}"'
         first_unit, then_unit = self.timeline.siblings(provider, user)
         if first_unit.of_set:
-            made = f"give ApplicationSet {first_unit.of_set} a RollingSync"
-            return f"{made} with {provider.app} in an earlier step than {user.app}"
+            steps = f"with {provider.app} in an earlier step than {user.app}"
+            return f"use RollingSync in ApplicationSet {first_unit.of_set}, {steps}"
         number = first_unit.wave + max(gap, 1)
         return (
             f'move {then_unit} to a wave after {first_unit.wave}: {WAVE}: "{number}", '
@@ -196,7 +200,7 @@ def _fitting(policies: tuple[Policy, ...], need: Need) -> Policy | None:
 
 def _said(need: Need) -> str:
     if need.topic in EXPERIENCE:
-        return f"experience puts it after {need.wanted}"
+        return f"it should come after {need.wanted}"
     return f"it needs {need.wanted} ({need.reason})"
 
 
@@ -207,5 +211,5 @@ def _when(order: Order) -> str:
         case Order.RACE:
             return "in the same wave"
         case Order.TOGETHER:
-            return "with it in one sync"
-    return "too shortly before"
+            return "in the same wave of the same Application"
+    return "too few waves before it"
