@@ -30,11 +30,11 @@ def set_wave(text: str, kind: str, called: str, old: int, new: int) -> str:
         ]
         before = [item for item in documents(text) if _is(item, kind, called)]
     except (yaml.YAMLError, ValueError) as error:
-        raise CannotEdit("the file is no plain YAML") from error
+        raise CannotEdit("the file is not plain YAML") from error
     if len(found) != 1:
-        raise CannotEdit(f"{kind} {called} stands there {'more than once' if found else 'in no document'}")
+        raise CannotEdit(f"{kind} {called} is in {'more than one document' if found else 'no document'}")
     if _wave(before[0]) != old:
-        raise CannotEdit(f"the file says wave {_wave(before[0])}, and something else makes it {old}")
+        raise CannotEdit(f"the file says wave {_wave(before[0])}, but something else sets it to {old}")
     changed = apply(text, [_wave_splice(text, found[0], str(new))])
     _verify(text, changed, (kind, called), new)
     return changed
@@ -126,7 +126,7 @@ def _annotations(mapping: yaml.MappingNode, pad: str, new: str) -> str:
 def _insert(text: str, mapping: yaml.Node, key: str, made: Callable[[str], str]) -> Splice:
     """A new first pair of a mapping; after `name`, where there is one on a line of its own."""
     if not isinstance(mapping, yaml.MappingNode) or _pair(mapping, "<<"):
-        raise CannotEdit(f"{key} cannot be added where a merge key is")
+        raise CannotEdit(f"{key} cannot be added next to a merge key")
     if mapping.flow_style:
         at = mapping.start_mark.index + 1
         return at, at, made("") + (", " if mapping.value else "")
@@ -157,6 +157,6 @@ def _verify(old: str, new: str, which: tuple[str, str], wave: int) -> None:
             notes = {**annotations_of(before), WAVE: annotations_of(after).get(WAVE)}
             before["metadata"]["annotations"] = notes
             if _wave(after) != wave:
-                raise CannotEdit("its number is not where it seems to be")
+                raise CannotEdit("its number is not where it appears to be")
         if before != after:
-            raise CannotEdit("an edit would change more than its number")
+            raise CannotEdit("the edit would change more than its number")

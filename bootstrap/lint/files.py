@@ -37,10 +37,12 @@ def write(root: Path, changes: Sequence[Change]) -> None:
     for change in changes:
         source, goal = root / change.path, root / change.renamed
         if read(source) != change.before:
-            raise LintError(f"{change.path} has changed meanwhile; nothing was changed", cure="try again")
+            raise LintError(
+                f"{change.path} changed in the meantime; nothing was changed", cure="run the command again"
+            )
         if goal.exists() and goal not in leaving:
             raise LintError(
-                f"{change.renamed} exists; nothing was changed", cure=f"rename {change.path} by hand"
+                f"{change.renamed} already exists; nothing was changed", cure=f"rename {change.path} by hand"
             )
     made: list[tuple[Path, Path]] = []
     try:
@@ -53,7 +55,9 @@ def write(root: Path, changes: Sequence[Change]) -> None:
         _replace(root, changes, made)
     except OSError as error:
         why = f"{error.filename}: {error.strerror}"
-        raise LintError("the files could not be written; nothing was changed", why, "correct it") from error
+        raise LintError(
+            "the files could not be written; nothing was changed", why, "fix it and retry"
+        ) from error
     finally:
         for fresh, _ in made:
             fresh.unlink(missing_ok=True)

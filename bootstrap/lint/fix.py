@@ -125,7 +125,7 @@ def _fixed(tree: Tree, places: Mapping[Unit, Place]) -> dict[Unit, str]:
     for unit, place in places.items():
         try:
             if standing[place.where.file, unit.kind, unit.name] > 1:
-                raise CannotEdit("more than one Application holds it")
+                raise CannotEdit("more than one Application contains it")
             set_wave(_text(tree, place), unit.kind, unit.name, place.wave, place.wave)
         except CannotEdit as error:
             found[unit] = str(error)
@@ -134,7 +134,7 @@ def _fixed(tree: Tree, places: Mapping[Unit, Place]) -> dict[Unit, str]:
 
 def _text(tree: Tree, place: Place) -> str:
     if place.where.file not in tree.files:
-        raise CannotEdit("it stands in no file of the repository")
+        raise CannotEdit("it is not in a file of the repository")
     return tree.files[place.where.file]
 
 
@@ -147,9 +147,9 @@ def _moves(
     except Cycle as error:
         chain = " → ".join(str(unit) for unit in error.units)
         raise LintError(
-            "no wave numbers can bring this into order; nothing was changed",
+            "no wave numbers can satisfy these dependencies; nothing was changed",
             f"each of these needs the one before it: {chain}",
-            "split one of them, so that what is needed first has an Application of its own",
+            "split one of them, so that what the others need is in an Application of its own",
         ) from error
     except NoRoom as error:
         made = {unit: _made_at(tree, unit, place.where) for unit, place in places.items() if unit in fixed}
@@ -170,8 +170,8 @@ def _by_hand(
     ]
     return LintError(
         "not all of these wave numbers can be edited automatically; nothing was changed",
-        "\n".join(["these would have to move:", *(f"    {line}" for line in lines)]),
-        "change them by hand, where they are made, and run `bootstrap lint` again",
+        "\n".join(["these waves would have to change:", *(f"    {line}" for line in lines)]),
+        "change them by hand at their source, and run `bootstrap lint` again",
     )
 
 
@@ -235,11 +235,11 @@ class _Fixer:
             if not found or int(found[1]) not in old:
                 continue
             if self._meant_by_default(splitext(basename(file))[0]):
-                self._by_hand.append(f"{file} keeps its name: eso.application means it without saying so")
+                self._by_hand.append(f"{file} keeps its name: eso.application refers to it by default")
                 continue
             if len(new) > 1:
                 self._by_hand.append(
-                    f"{file} now holds the waves {', '.join(map(str, sorted(new)))}: rename or split it"
+                    f"{file} now has the waves {', '.join(map(str, sorted(new)))}: rename or split it"
                 )
                 continue
             (wave,) = new
@@ -284,7 +284,7 @@ class _Fixer:
                     named = node.value[: len(node.value) - len(basename(target))] + basename(names[target])
                     splices.append(splice(text, node, named))
         except (yaml.YAMLError, CannotEdit) as error:
-            self._by_hand.append(f"{path} may name a renamed file: {error}")
+            self._by_hand.append(f"{path} may refer to a renamed file: {error}")
             return text
         return apply(text, splices)
 
@@ -316,7 +316,7 @@ class _Fixer:
                 yield splice(text, node, str(whole[wave]))
             elif wave in moved:
                 self._by_hand.append(
-                    f"{label.format(line_of(node))} speaks of wave {wave}: {self._told(wave)}"
+                    f"{label.format(line_of(node))} refers to wave {wave}: {self._told(wave)}"
                 )
 
     def _whole_waves(self) -> Iterator[tuple[int, int]]:
@@ -334,7 +334,7 @@ class _Fixer:
 
     def _told(self, wave: int) -> str:
         moved = (move for move in self._moves if move.old == wave)
-        return ", ".join(f"{move.unit.name} goes to {move.new}" for move in moved)
+        return ", ".join(f"{move.unit.name} moves to {move.new}" for move in moved)
 
     def _mentions(self, names: Mapping[str, str], changed: set[str]) -> Iterator[str]:
         """Other files that name a renamed one: a README, a script, a glob."""
@@ -342,7 +342,7 @@ class _Fixer:
             for old, new in names.items():
                 if path not in changed and path != old and basename(old) in text:
                     line = text[: text.index(basename(old))].count("\n") + 1
-                    yield f"{path}:{line} names {basename(old)}, which becomes {basename(new)}"
+                    yield f"{path}:{line} refers to {basename(old)}, which is renamed to {basename(new)}"
 
 
 def environments_of(text: str, path: str) -> set[str]:

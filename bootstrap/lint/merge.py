@@ -41,7 +41,7 @@ def advice(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> tuple[s
     lines = [_line(merge, learnt) for merge in merges(tree, orders, learnt)]
     if dark:
         shown = ", ".join(map(str, sorted(dark)))
-        lines.append(f"not known here of waves with stand-ins or gaps, whether they could be one: {shown}")
+        lines.append(f"waves with stand-ins or unchecked parts, which may or may not be merged: {shown}")
     return tuple(lines)
 
 
@@ -107,11 +107,11 @@ def _saving(group: list[int], learnt: Learnt) -> tuple[float, bool]:
 def _line(merge: Merge, learnt: Learnt) -> str:
     *first, last = map(str, merge.waves)
     source = (
-        f"as {plural(learnt.runs, 'earlier run')} took"
+        f"measured in {plural(learnt.runs, 'earlier run')}"
         if merge.learnt
-        else f"estimated at {GATE:.0f} s a gate"
+        else f"estimated at {GATE:.0f} s per wave"
     )
     return (
-        f"waves {', '.join(first)} and {last} could be one: nothing in them needs another of them; "
-        f"about {duration(merge.seconds)} less ({source})"
+        f"waves {', '.join(first)} and {last} could be merged: nothing in them depends on each other; "
+        f"saves about {duration(merge.seconds)} ({source})"
     )

@@ -30,8 +30,11 @@ def encode(report: Report) -> dict[str, Any]:
         "semanticVersion": __version__,
         "rules": [_rule(rule) for rule in report.rules],
         "notifications": [
-            {"id": "not-checked", "shortDescription": {"text": "Could not be known offline."}},
-            {"id": "stand-in", "shortDescription": {"text": "Could not be fetched; a stand-in was judged."}},
+            {"id": "not-checked", "shortDescription": {"text": "Could not be checked offline."}},
+            {
+                "id": "stand-in",
+                "shortDescription": {"text": "Not fetched; a stand-in was checked."},
+            },
         ],
     }
     run = {
@@ -114,7 +117,7 @@ def _stand_in(name: str) -> dict[str, Any]:
     return {
         "descriptor": {"id": "stand-in"},
         "level": "note",
-        "message": {"text": f"{name} could not be fetched: a stand-in was judged in its place"},
+        "message": {"text": f"{name} could not be fetched; a stand-in was checked instead"},
     }
 
 

@@ -28,8 +28,8 @@ def render(report: Report, width: int = ENDLESS, *, verbose: bool = False) -> li
         *_findings(report, width, verbose),
         _not_checked(report.unchecked, width, verbose),
         _suppressed(report, width, verbose),
-        _section("stand-ins for what could not be fetched", _listed(report.stand_ins), width),
-        _section("to know", report.advice, width),
+        _section("not fetched, replaced by stand-ins", _listed(report.stand_ins), width),
+        _section("advice", report.advice, width),
         _summary(report, width),
     ]
     lines: list[Text] = []
@@ -71,7 +71,7 @@ def _findings(report: Report, width: int, verbose: bool) -> Iterator[list[Text]]
             yield _finding(finding, width)
     left = [f"{count - FEW} more of {rule}" for rule, count in sorted(told.items()) if count > FEW]
     if left and not verbose:
-        yield _wrapped(f"{', '.join(left)}: --verbose tells all", width, "")
+        yield _wrapped(f"{', '.join(left)}: --verbose lists them", width, "")
 
 
 def _finding(finding: Finding, width: int) -> list[Text]:
@@ -107,7 +107,7 @@ def _not_checked(unchecked: Sequence[Unchecked], width: int, verbose: bool) -> l
             for one in shown[:-1]
             for line in _wrapped(f"{one.where}  {one.what};", width, "  ", "yellow")
         ]
-        more = f"; and {left} more (--verbose names them)" if left else ""
+        more = f"; and {left} more (--verbose lists them)" if left else ""
         lines += _wrapped(
             f"{shown[-1].where}  {shown[-1].what}{more}: {one_line(why)}", width, "  ", "yellow"
         )
@@ -123,7 +123,7 @@ def _suppressed(report: Report, width: int, verbose: bool) -> list[Text]:
         finding = one.finding
         objects = f", {finding.subject}{f' ↔ {finding.other}' if finding.other else ''}" if verbose else ""
         lines.append(f"{finding.where}  {finding.rule}{objects}: {one_line(one.reason)}")
-    return _section("suppressed, with the reasons given", lines, width)
+    return _section("suppressed, with reasons", lines, width)
 
 
 def _section(title: str, lines: Sequence[str], width: int) -> list[Text]:

@@ -66,7 +66,7 @@ def test_the_right_document_is_edited() -> None:
         ("kind: Application\nmetadata: {name: {{ .name }}}\n", "plain YAML"),
         ("kind: [", "plain YAML"),
         ("kind: Application\nmetadata: {name: b}\n", "no document"),
-        (f"---\n{HEAD}metadata: {{name: a}}\n" * 2, "more than once"),
+        (f"---\n{HEAD}metadata: {{name: a}}\n" * 2, "more than one document"),
         (f"kind: Application\nmetadata: {{name: a, annotations: {{{W}: '7'}}}}\n", "the file says wave 7"),
         (f"x: &w '5'\nkind: Application\nmetadata: {{name: a, annotations: {{{W}: *w}}}}\n", "alias"),
         (f"x: &w {{{W}: '5'}}\nkind: Application\nmetadata: {{name: a, annotations: *w}}\n", "alias"),

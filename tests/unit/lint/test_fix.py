@@ -82,7 +82,8 @@ def test_a_number_its_file_and_all_that_names_it(golden: Golden) -> None:
     done = plan(tree(FILES), ORDERS, settings())
     assert [(str(move.unit), move.old, move.new) for move in done.moves] == [("Application secrets", 9, 11)]
     golden("fix.diff", diff(done.changes))
-    assert done.by_hand == ("docs/x.yaml:1 names 09-secrets.yaml, which becomes 11-secrets.yaml",)
+    (note,) = done.by_hand
+    assert all(word in note for word in ("docs/x.yaml:1", "09-secrets.yaml", "11-secrets.yaml"))
 
 
 def test_a_valid_order_is_left_alone() -> None:
@@ -118,7 +119,8 @@ def test_two_in_one_file_move_together_or_not_at_all() -> None:
     assert change.renamed == "10-both.yaml"
     done = plan(tree(files), [(one, "x") for one in "uvw"])
     assert done.changes[0].renamed == "05-both.yaml"
-    assert done.by_hand == ("05-both.yaml now holds the waves 5, 10: rename or split it",)
+    (note,) = done.by_hand
+    assert "05-both.yaml" in note and "5, 10" in note
 
 
 def test_a_file_is_never_written_over() -> None:
@@ -228,13 +230,15 @@ def test_hints_of_a_wave_that_others_stay_in_are_left_to_people(extra: str) -> N
     text = CONFIG.replace("        10: look", f"{extra}        10: look")
     done = plan(tree(files), ORDERS, settings(text))
     told = [line for line in done.by_hand if "waves.hints" in line]
-    assert told == ["bootstrap.yaml:9: waves.hints of dev speaks of wave 9: secrets goes to 11"]
+    (note,) = told
+    assert all(word in note for word in ("bootstrap.yaml:9", "of dev", "wave 9", "secrets", "11"))
 
 
 def test_a_name_that_the_configuration_means_without_saying_so_is_kept() -> None:
     done = plan(tree(FILES), ORDERS, Settings("bootstrap.yaml", "environments: {}\n", "apps", "09-secrets"))
     assert [(change.path, change.renamed) for change in done.changes] == [(CR, CR)]
-    assert done.by_hand == (f"{CR} keeps its name: eso.application means it without saying so",)
+    (note,) = done.by_hand
+    assert CR in note and "eso.application" in note
 
 
 def test_environments_share_applications_through_what_they_extend() -> None:

@@ -90,7 +90,7 @@ def _parameters(seeded: Seeded, item: Manifest, content: Json, store: Manifest) 
         path = dig(one, "find", "path")
         if path and not any(key.startswith(f"{_plain(prefix + str(path))}/") for key in known):
             reason = f"spec.dataFrom[{number}].find.path"
-            yield Need(Topic.PARAMETER, item, f"SSM parameters below {prefix}{path}", reason, ())
+            yield Need(Topic.PARAMETER, item, f"SSM parameters under {prefix}{path}", reason, ())
 
 
 def _keys(content: Json, store: str) -> Iterator[tuple[str, str]]:
