@@ -159,7 +159,9 @@ class View:
 
     @property
     def wanted_sources(self) -> tuple[Json, ...]:
-        """One or many, as `spec.source` or `spec.sources` has them."""
+        """One or many: `spec.source`, `spec.sources`, or the sync source of `spec.sourceHydrator`."""
+        if hydrated := _sync_source(self.item):
+            return (hydrated,)
         many, one = spec(self.item).get("sources"), spec(self.item).get("source")
         return tuple(many or ((one,) if one else ()))
 
@@ -185,6 +187,7 @@ class View:
                 return reason
         compared = dig(status(self.item), "sync", "comparedTo") or {}
         wanted = {key: spec(self.item).get(key) for key in ("source", "sources", "destination")}
+        wanted["source"] = _sync_source(self.item) or wanted["source"]
         seen = {key: compared.get(key) for key in wanted}
         if wanted != seen and essential(wanted) != essential(seen):
             return "was changed since it was last compared"
@@ -232,6 +235,19 @@ class View:
             shown = ", ".join(f"{entry.get('kind')} {entry.get('name')}" for entry in late[:3])
             more = f" and {len(late) - 3} more" if len(late) > 3 else ""
             yield f"out of sync: {shown}{more}"
+
+
+def _sync_source(item: Json) -> Json | None:
+    """What a source hydrator writes and Argo CD syncs from, as a source; None without a hydrator."""
+    hydrator = spec(item).get("sourceHydrator")
+    if not hydrator:
+        return None
+    wanted = hydrator.get("syncSource") or {}
+    return {
+        "repoURL": wanted.get("repoURL") or dig(hydrator, "drySource", "repoURL"),
+        "path": wanted.get("path"),
+        "targetRevision": wanted.get("targetBranch"),
+    }
 
 
 def wave_of(item: Json) -> int:

@@ -84,16 +84,25 @@ def _app_check(tree: Tree, found: Mapping[str, str]) -> Iterator[Finding]:
             f"add the key resource.customizations.health.argoproj.io_Application ({_HEALTH}#argocd-app)",
             other=of_app(first),
         )
-    elif "sync" not in lua:
+    elif missing := _unseen(lua):
         yield finding(
             APP_CHECK_BLIND,
             line_with(tree.files, where, r"customizations\.health\.argoproj\.io_Application\b"),
             f"ConfigMap {CONFIG}",
-            "its health check for Application only copies status.health: an Application that is Healthy but "
-            "OutOfSync, or not yet compared, lets the next wave start",
-            "report Progressing unless obj.status.sync.status is Synced and no operation is running",
+            f"its health check for Application does not look at {missing}, and lets the next wave start",
+            "report Progressing unless an Application is Synced, at rest and compared with its present spec "
+            f"(bootstrap lint --explain {APP_CHECK_BLIND.id})",
             other=of_app(first),
         )
+
+
+def _unseen(lua: str) -> str:
+    """What a health check of Applications overlooks; empty when it sees all that matters."""
+    if "sync" not in lua:
+        return "status.sync: one that is OutOfSync or lacks objects counts as Healthy"
+    if "comparedTo" not in lua:
+        return "status.sync.comparedTo: after a change of its spec the old Healthy counts"
+    return ""
 
 
 def _set_checks(tree: Tree, graph: Graph, found: Mapping[str, str]) -> Iterator[Finding]:

@@ -14,6 +14,11 @@ from bootstrap.kubernetes.objects import Json, name
 from bootstrap.kubernetes.waves import AppFacts, Memory, PlannedMember, WaveState, assess
 from tests.argo_objects import COMMIT, EXPECTED, OLD, REPO, application, application_set, root
 
+HYDRATOR = {
+    "drySource": {"repoURL": REPO, "path": "dry", "targetRevision": "main"},
+    "syncSource": {"targetBranch": "env/dev", "path": "a"},
+}
+HYDRATED = {"repoURL": REPO, "path": "a", "targetRevision": "env/dev"}
 CHART = {"repoURL": "https://charts.example.com", "chart": "grafana", "targetRevision": "8.1.0"}
 
 
@@ -67,6 +72,7 @@ def test_not_done(changes: dict[str, Any], said: str) -> None:
     [
         {},
         {"source": CHART, "commit": "8.1.0"},
+        {"source": HYDRATED, "spec": {"source": None, "sourceHydrator": HYDRATOR}, "commit": OLD},
         {"source": {**CHART, "targetRevision": "8.*"}, "commit": "8.3.1"},
         {"source": {**CHART, "targetRevision": "v8.1.0"}, "commit": "8.1.0"},
         {"source": {"repoURL": REPO, "path": "a", "targetRevision": "v1"}, "commit": OLD},

@@ -232,7 +232,7 @@ metadata: {name: argocd-cm}
 data:
   resource.customizations: |
     argoproj.io/Application:
-      health.lua: return {status = obj.status.sync.status}
+      health.lua: return {status = obj.status.sync.comparedTo and obj.status.sync.status}
 ---
 kind: Application
 metadata: {name: root}
@@ -244,4 +244,5 @@ kind: Application
 metadata: {name: b, labels: {parent: root}, annotations: {argocd.argoproj.io/sync-wave: '1'}}
 """
     assert rules(installation, text) == []
+    assert rules(installation, text.replace("comparedTo", "status")) == ["app-health-check-blind"]
     assert rules(installation, text.replace("health.lua", "actions")) == ["app-health-check-missing"]
