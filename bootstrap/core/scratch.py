@@ -6,7 +6,6 @@ whoever needs one next removes those that nobody holds. In the system's folder f
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bootstrap.core import cachefolder
+from bootstrap.core.lock import acquire
 
 _HELD = ".held"  # in each folder, and, for the making and clearing of folders, beside them
 
@@ -45,18 +45,19 @@ def _clear(base: Path) -> None:
     """Remove what nobody holds."""
     for folder in (each for each in base.iterdir() if each.is_dir()):
         try:
-            with _locked(folder, fcntl.LOCK_NB):
+            with _locked(folder, wait=False):
                 shutil.rmtree(folder, ignore_errors=True)
         except OSError:
             continue  # somebody holds it, or has just removed it
 
 
 @contextmanager
-def _locked(folder: Path, how: int = 0) -> Iterator[None]:
-    """Hold a folder's lock. Raises BlockingIOError where that is held and `how` is LOCK_NB."""
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder's lock. Without `wait`, raises BlockingIOError when another process holds it."""
     descriptor = os.open(folder / _HELD, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+        if not acquire(descriptor, wait=wait):
+            raise BlockingIOError(f"{folder} is locked")
         yield
     finally:
         os.close(descriptor)

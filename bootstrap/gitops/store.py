@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from bootstrap.core.files import write_private
 
 OLDEST = 30 * 86400.0  # seconds without use
 LARGEST = 256 * 2**20  # bytes of all entries
@@ -71,15 +72,8 @@ class Store:
             return
         body = json.dumps({"written": self._now(), "value": value}, separators=(",", ":")).encode()
         with suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".")
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-                Path(temporary).replace(file)
-                self._written = True
-            except OSError:
-                Path(temporary).unlink(missing_ok=True)
+            write_private(file, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            self._written = True
 
     def prune(self) -> None:
         """If something was written: what was not used for long goes, then the oldest until the rest fits."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.config.model import Environment
+from bootstrap.core.files import write_private
 
 COPY = "bucket"  # folder of the copy
 
@@ -56,10 +57,7 @@ class Backups:
         for key in sorted(keys, key=lambda key: (key.endswith(".json"), key)):
             file = self.folder / key
             if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                half = file.with_name(f".{file.name}.half")
-                half.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-                half.replace(file)
+                write_private(file, self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         return len(keys)
 
     def _bucket(self) -> str:

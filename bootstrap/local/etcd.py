@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bootstrap.core.errors import ToolError
 from bootstrap.local.components.control_plane import build_etcd
-from bootstrap.local.pki import Pki
+from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.site import Site
 from bootstrap.recovery.etcd import STALE, parse_status
 from bootstrap.recovery.manifest import EtcdStatus

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 import sys
@@ -17,12 +16,13 @@ import psutil
 from bootstrap.config.model import Environment
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import LeftoverError, PreflightError, Problem, StuckError
+from bootstrap.core.files import write_private_if_changed
+from bootstrap.core.lock import acquire
 from bootstrap.core.wait import Observation, until
 from bootstrap.local import ports as port_book
 from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.files import write_private_if_changed
 from bootstrap.local.layout import Layout
 from bootstrap.local.site import Site
 from bootstrap.local.supervisor.identity import find
@@ -94,12 +94,9 @@ class Platform:
         """Whether its supervisor lives."""
         try:
             with self.site.layout.lock.open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return not acquire(lock)
         except FileNotFoundError:
             return False
-        except BlockingIOError:
-            return True
-        return False
 
     def start(self, progress: Progress, cancel: threading.Event) -> bool:
         """Until AWS, the way outside and the machines serve; what ran before goes on. Whether it was started.

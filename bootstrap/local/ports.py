@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bootstrap.core.errors import StuckError
-from bootstrap.local.files import read_json, write_private
+from bootstrap.core.files import read_json, write_private
 
 NAMES = (
     "aws",

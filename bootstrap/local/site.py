@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.core.files import write_private_if_changed
 from bootstrap.local import ports as port_book
-from bootstrap.local.files import write_private_if_changed
 from bootstrap.local.layout import Layout
 from bootstrap.local.upstream import config as upstream
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.core.errors import DeadlineError, TemporaryError
+from bootstrap.core.files import write_private
 from bootstrap.core.wait import Observation
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.documents import documents
@@ -107,11 +107,7 @@ def store(context: Context, text: str) -> None:
     path = context.config.kubeconfig
     if _read(path) == text and path.stat().st_mode & 0o777 == 0o600:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 - Path.open takes no mode bits
-        file.write(text)
-    fresh.replace(path)
+    write_private(path, text)
 
 
 def _secrets(text: str) -> list[str]:

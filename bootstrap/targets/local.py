@@ -19,7 +19,7 @@ from bootstrap.local.etcd import Etcd
 from bootstrap.local.faults.fault import Rehearsal, choose, load
 from bootstrap.local.faults.mishaps import Order
 from bootstrap.local.faults.overlay import order_for, read_overlay
-from bootstrap.local.pki import Pki
+from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from bootstrap.core.errors import DeadlineError, LockedError
+from bootstrap.core.files import write_private
 from bootstrap.core.wait import Observation, until
 from bootstrap.run.context import Context
 from bootstrap.terraform.explain import Lock
@@ -45,11 +46,8 @@ class Note:
 
 def note(path: Path, pid: int) -> None:
     """Remember the process that was just started."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     notes = [*notes_in(path), Note(pid, psutil.Process(pid).create_time())][-KEPT:]
-    half = path.with_name(f".{path.name}.new")
-    half.write_text(json.dumps([asdict(each) for each in notes]), encoding="utf-8")
-    half.replace(path)
+    write_private(path, json.dumps([asdict(each) for each in notes]))
 
 
 def notes_in(path: Path) -> tuple[Note, ...]:

@@ -15,18 +15,18 @@ from moto.server import ThreadedMotoServer
 from bootstrap.aws.api import Api
 from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.core.errors import ProblemsError
+from bootstrap.core.files import write_private
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import CONFIG_MAP, NAMESPACE, NODE, SECRET, VOLUME, Json, Key, Kind
 from bootstrap.local import ports
 from bootstrap.local.aws.mends import bucket_policies
 from bootstrap.local.components.control_plane import build_apiserver, build_etcd, egress_config, egress_file
 from bootstrap.local.etcd import Etcd
-from bootstrap.local.files import write_private
 from bootstrap.local.layout import Layout
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.instances import Instance
 from bootstrap.local.machines.recovery import Recovery
-from bootstrap.local.pki import Pki
+from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import PROGRAMS
 from bootstrap.local.site import Site
 from bootstrap.recovery import etcd

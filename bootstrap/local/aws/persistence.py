@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import platform
 from collections import defaultdict
 from collections.abc import Generator, Iterator
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from bootstrap.core.errors import ToolError
+from bootstrap.core.files import write_private
 
 State = dict[str, Any]  # moto module → account → region → backend
 
@@ -51,14 +51,9 @@ def save(content: bytes, file: Path) -> None:
 
     It holds private keys and secrets: mode 0600.
     """
-    half = file.with_name(f".{file.name}.new")
-    half.unlink(missing_ok=True)
-    half.touch(mode=0o600)
-    with half.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    half.replace(file)
+    for left in file.parent.glob(f".{file.name}.*"):  # by a crash: nobody else writes here
+        left.unlink()
+    write_private(file, content, durable=True)
 
 
 def restore(file: Path) -> None:

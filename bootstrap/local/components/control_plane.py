@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bootstrap.local.components.component import Component, Probe
-from bootstrap.local.pki import Pki
+from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.site import Site
 
 SERVICE_CIDR = "10.96.0.0/12"  # kubeadm's default

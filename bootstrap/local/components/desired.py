@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bootstrap.core.files import write_private_if_changed
 from bootstrap.local.components.component import Component
-from bootstrap.local.files import write_private_if_changed
 
 
 class Desired:

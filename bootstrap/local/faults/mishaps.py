@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bootstrap.core.files import read_json, write_private
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import NotFound
 from bootstrap.kubernetes.informer import Informer, Scope
@@ -30,7 +31,6 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.local.faults.pods import LABEL
-from bootstrap.local.files import read_json, write_private
 
 AUTOSCALER = Kind("autoscaling", "HorizontalPodAutoscaler")
 ROLE = Key(Kind("rbac.authorization.k8s.io", "ClusterRole"), "", "argocd-application-controller")

@@ -10,11 +10,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from bootstrap.core.files import write_private, write_private_if_changed
 from bootstrap.local.components.base import BASE
 from bootstrap.local.components.control_plane import build_all, build_kwok, egress_config, egress_file
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.files import write_private, write_private_if_changed
-from bootstrap.local.pki import Pki
+from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.site import Site
 from bootstrap.local.supervisor.records import Records
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import selectors
 import socket
 import socketserver
 import ssl
@@ -15,11 +14,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 
 from bootstrap.core.errors import BootstrapError
+from bootstrap.core.tunnel import IDLE, copy_both_ways
 from bootstrap.local.network.answers import answer
 from bootstrap.local.network.routes import Forward, Simulate
 
 PATIENCE = 10.0  # seconds for a request line, a TLS handshake, a connection
-IDLE = 300.0  # seconds without a byte after which a tunnel is closed
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ class _Connect(BaseHTTPRequestHandler):
             return
         with upstream:
             self._established()
-            pump(self.connection, upstream)
+            copy_both_ways(self.connection, upstream)
 
     def _simulate(self, context: ssl.SSLContext) -> None:
         """TLS inside of TLS: the inner one ends at the other side of a socket pair."""
@@ -110,7 +109,7 @@ class _Connect(BaseHTTPRequestHandler):
         with near:
             speaker.start()
             self._established()
-            pump(self.connection, near)
+            copy_both_ways(self.connection, near)
 
     def _established(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -145,31 +144,3 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-def pump(one: socket.socket, other: socket.socket) -> None:
-    """Bytes both ways until one side ends or nothing moves for `IDLE` seconds."""
-    peers = {one: other, other: one}
-    with selectors.DefaultSelector() as selector:
-        for each in peers:
-            selector.register(each, selectors.EVENT_READ)
-        while ready := selector.select(IDLE):
-            for key, _ in ready:
-                source = key.fileobj
-                assert isinstance(source, socket.socket)  # noqa: S101 - narrows the type
-                received = _received(source)
-                if received == b"":
-                    return
-                if received:
-                    peers[source].sendall(received)
-
-
-def _received(source: socket.socket) -> bytes | None:
-    """What is there now, empty at the end; None when it was no data (TLS has messages of its own)."""
-    source.settimeout(0)
-    try:
-        return source.recv(65536)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return None
-    finally:
-        source.settimeout(IDLE)

@@ -6,7 +6,6 @@ A Service without ready pods refuses, as everywhere.
 from __future__ import annotations
 
 import ssl
-import tempfile
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,8 @@ from bootstrap.kubernetes.objects import (
     namespace,
     spec,
 )
-from bootstrap.local.upstream.authority import Authority
+from bootstrap.local.pki.authority import Authority
+from bootstrap.local.pki.certificates import server_context
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Routes:
 
     def _context(self, service: Json) -> ssl.SSLContext:
         pair = self._own_certificate(service)
-        return _server(*pair) if pair else self._authority.context(_host(service))
+        return server_context(*pair) if pair else self._authority.context(_host(service))
 
     def _own_certificate(self, service: Json) -> tuple[bytes, bytes] | None:
         pairs = (
@@ -108,13 +108,3 @@ def certificate_for(secret: Json, host: str) -> tuple[bytes, bytes] | None:
     except (KeyError, ValueError, x509.ExtensionNotFound):
         return None
     return (certificate, key) if host in names.value.get_values_for_type(x509.DNSName) else None
-
-
-def _server(certificate: bytes, key: bytes) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # The ssl module reads certificates from files only: one that nobody else can read, for this moment.
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(certificate + b"\n" + key)
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context

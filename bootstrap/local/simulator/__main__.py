@@ -28,12 +28,12 @@ from bootstrap.local.machines.recovery import Recovery
 from bootstrap.local.network.egress import Egress, Gate
 from bootstrap.local.network.injection import AuthorityInjector
 from bootstrap.local.network.routes import Routes
+from bootstrap.local.pki.authority import Authority
 from bootstrap.local.records import ExternalDns
 from bootstrap.local.session import Controller, Session
 from bootstrap.local.site import Site
 from bootstrap.local.stages.loader import StageLoader
 from bootstrap.local.storage import EbsDriver
-from bootstrap.local.upstream.authority import Authority
 from bootstrap.local.workloads.kubelet import Kubelet
 
 SOON = 0.2  # seconds

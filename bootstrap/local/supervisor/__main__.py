@@ -7,7 +7,6 @@ reverse order.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from bootstrap.core.clock import SystemClock
+from bootstrap.core.lock import acquire
 from bootstrap.local.layout import Layout
 from bootstrap.local.supervisor.daemon import Supervisor
 from bootstrap.local.supervisor.probe import answers
@@ -51,12 +51,10 @@ def _detach(log: Path) -> None:
 
 def _lock(file: Path) -> IO[bytes] | None:
     lock = file.open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
+    if acquire(lock):
+        return lock
+    lock.close()
+    return None
 
 
 if __name__ == "__main__":

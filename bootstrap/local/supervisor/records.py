@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bootstrap.local.files import read_json, write_private
+from bootstrap.core.files import read_json, write_private
 from bootstrap.local.supervisor.identity import Process
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bootstrap.core.errors import Interrupted
+from bootstrap.core.lock import acquire
 from bootstrap.local.toolchain.work import Work
 
 POLL = 0.3  # seconds
@@ -33,26 +33,17 @@ def held(path: Path, what: str, work: Work) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
-            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _acquire(file: TextIO, what: str, work: Work) -> None:
     said: float | None = None
-    while not _try(file):
+    while not acquire(file):
         now = work.clock.monotonic()
         if said is None or now - said >= HEARTBEAT:
             work.say(f"waiting: {owner(file, work.clock.now())} is making it")
             said = now
         if work.clock.wait(POLL, work.cancel):
             raise Interrupted(f"interrupted while waiting for {what}", cure="run the same command again")
-
-
-def _try(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sign(file: TextIO, now: float) -> None:

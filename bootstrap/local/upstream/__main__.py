@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from bootstrap.local.upstream.authority import Authority, write_bundle
+from bootstrap.local.pki.authority import Authority, write_bundle
 from bootstrap.local.upstream.config import Config
 from bootstrap.local.upstream.proxy import ProxyServer
 from bootstrap.local.upstream.services import Router

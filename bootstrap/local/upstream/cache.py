@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from bootstrap.core.files import write_private
 
 
 class Cache:
@@ -56,11 +57,5 @@ def _read(file: Path) -> bytes | None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).replace(file)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_private(file, content)

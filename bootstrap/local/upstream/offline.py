@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bootstrap.config.model import Gitops
 from bootstrap.core.scratch import scratch
+from bootstrap.local.pki.authority import Authority, write_bundle
 from bootstrap.local.upstream import journal
-from bootstrap.local.upstream.authority import Authority, write_bundle
 from bootstrap.local.upstream.config import Config, environment
 from bootstrap.local.upstream.proxy import ProxyServer
 from bootstrap.local.upstream.services import Router

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import selectors
-import socket
 import socketserver
 import ssl
 from collections.abc import Iterable
@@ -18,7 +16,8 @@ from io import BufferedIOBase
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
-from bootstrap.local.upstream.authority import Authority
+from bootstrap.core.tunnel import IDLE, copy_both_ways
+from bootstrap.local.pki.authority import Authority
 from bootstrap.local.upstream.body import Body, open_body
 from bootstrap.local.upstream.forward import forward
 from bootstrap.local.upstream.message import Answer, Request, text
@@ -26,7 +25,6 @@ from bootstrap.local.upstream.world import Unreachable, World
 
 log = logging.getLogger(__name__)
 
-_IDLE_SECONDS = 300.0
 _PIECE = 65536
 _NO_BODY = frozenset({204, 304})
 
@@ -57,7 +55,7 @@ class ProxyServer(socketserver.ThreadingTCPServer):
 
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = _IDLE_SECONDS
+    timeout = IDLE
     wbufsize = _PIECE
     server: ProxyServer
     _origin: str | None = None  # https://host[:port] once TLS ends here
@@ -96,7 +94,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         with other:
             self._established()
-            _copy_both_ways(self.connection, other)
+            copy_both_ways(self.connection, other)
 
     def _established(self) -> None:
         self.send_response_only(200, "Connection established")
@@ -178,31 +176,3 @@ def _drained(body: Body) -> bool:
         if body.finished or not body.read(_PIECE):
             break
     return body.finished
-
-
-def _copy_both_ways(one: socket.socket, other: socket.socket) -> None:
-    """Until both sides have said all, one fails, or nothing moves for a long time."""
-    one.settimeout(_IDLE_SECONDS)
-    other.settimeout(_IDLE_SECONDS)
-    with selectors.DefaultSelector() as selector:
-        selector.register(one, selectors.EVENT_READ, other)
-        selector.register(other, selectors.EVENT_READ, one)
-        while selector.get_map():
-            ready = selector.select(_IDLE_SECONDS)
-            if not ready:
-                return
-            for key, _ in ready:
-                source = cast(socket.socket, key.fileobj)
-                if not _copy(source, key.data):
-                    selector.unregister(source)
-
-
-def _copy(source: socket.socket, to: socket.socket) -> bool:
-    """One piece; False when `source` has ended, which is then passed on."""
-    piece = source.recv(_PIECE)
-    if piece:
-        to.sendall(piece)
-        return True
-    with contextlib.suppress(OSError):
-        to.shutdown(socket.SHUT_WR)
-    return False

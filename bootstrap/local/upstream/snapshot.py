@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from bootstrap.core.errors import ConfigError, Problem
+from bootstrap.core.files import write_private
 from bootstrap.core.scratch import scratch
 from bootstrap.gitops.applications import repository_root
 from bootstrap.kubernetes.documents import documents
@@ -84,7 +85,7 @@ def snapshot(
     commit, changed = _commit(source, target, _with_overlay(target, tree, overlay))
     demand = collect(_documents(target, tree), repo_url)
     _point(target, commit, revision, demand.revisions)
-    _write(into / DEMAND, demand.dump())
+    write_private(into / DEMAND, demand.dump())
     return Snapshot(commit, tuple(path for path in changed if path not in overlay), demand)
 
 
@@ -115,7 +116,7 @@ def _initialise(source: Git, repository: Path, objects: Path) -> None:
         half.replace(repository)
     for lock in (*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")):
         lock.unlink(missing_ok=True)
-    _write(repository / "objects" / "info" / "alternates", f"{objects}\n")
+    write_private(repository / "objects" / "info" / "alternates", f"{objects}\n")
 
 
 def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path]) -> str:
@@ -212,10 +213,3 @@ def _ref(target: Git, name: str, commit: str) -> str | None:
         return f"refs/heads/{name}"
     version = inside(name)
     return f"refs/tags/{version}" if version else None
-
-
-def _write(file: Path, text: str) -> None:
-    """Atomically: the proxy may be reading."""
-    temporary = file.with_name(f".{file.name}.new")
-    temporary.write_text(text)
-    temporary.replace(file)

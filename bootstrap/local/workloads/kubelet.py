@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bootstrap.core.files import write_private, write_private_if_changed
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.informer import Informer, Scope
 from bootstrap.kubernetes.objects import (
@@ -33,8 +34,7 @@ from bootstrap.kubernetes.objects import (
 from bootstrap.kubernetes.transport import Request, Transport
 from bootstrap.local.components import Component
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.files import write_private, write_private_if_changed
-from bootstrap.local.pki import kubeconfig
+from bootstrap.local.pki.cluster import kubeconfig
 from bootstrap.local.site import Site
 from bootstrap.local.workloads import container as containers
 from bootstrap.local.workloads.programs import INIT_PROGRAMS, PROGRAMS, Program

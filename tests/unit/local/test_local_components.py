@@ -12,7 +12,7 @@ from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
 from bootstrap.local.components.control_plane import build_all, egress_config
 from bootstrap.local.layout import Layout
-from bootstrap.local.pki import Pki
+from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import PROGRAMS
 from bootstrap.local.site import Site
 

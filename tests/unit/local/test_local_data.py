@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core.errors import StuckError
+from bootstrap.core.files import read_json, write_private, write_private_if_changed
 from bootstrap.local import ports
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.files import read_json, write_private, write_private_if_changed
 from bootstrap.local.layout import Layout
 from bootstrap.local.site import Site
 from bootstrap.local.supervisor.identity import Process

@@ -11,11 +11,9 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from bootstrap.core.errors import TemporaryError
 from bootstrap.kubernetes.objects import Json
@@ -23,8 +21,9 @@ from bootstrap.local.network.answers import answer
 from bootstrap.local.network.egress import Egress, Gate
 from bootstrap.local.network.injection import completed
 from bootstrap.local.network.routes import Forward, Routes, Simulate, certificate_for, has_ready
-from bootstrap.local.pki import Pki
-from bootstrap.local.upstream.authority import Authority
+from bootstrap.local.pki.authority import Authority
+from bootstrap.local.pki.certificates import KeyPair, create_authority, sign
+from bootstrap.local.pki.cluster import Pki
 from tests.kubernetes_fake import FakeServer
 
 # -- answers -----------------------------------------------------------------------------------------
@@ -128,15 +127,14 @@ def test_nobody_answers_for_an_unknown_address(authority: Authority) -> None:
     assert Routes(FakeServer().cluster, OneProgram(), authority).find("10.96.0.9") is None
 
 
-def test_a_simulated_program_has_the_certificate_of_its_secret(authority: Authority, tmp_path: Path) -> None:
-    pair = Authority.open(tmp_path)
+def test_a_simulated_program_has_the_certificate_of_its_secret(authority: Authority) -> None:
+    other = create_authority("other")
     server = service(True)
     host = "hook.ns.svc"
-    secret = tls_secret(pair._leaf(host), key_pem(pair))
-    server.put(secret)
+    server.put(tls_secret(sign(other, host, hosts=[host])))
     route = Routes(server.cluster, OneProgram(), authority).find("10.96.0.9")
     assert isinstance(route, Simulate)
-    assert issuer(route.context, host, pair) == host
+    assert issuer(route.context, host, Authority(other)) == host
 
 
 def test_without_a_secret_it_has_one_of_ours(authority: Authority) -> None:
@@ -146,7 +144,7 @@ def test_without_a_secret_it_has_one_of_ours(authority: Authority) -> None:
 
 
 def test_a_certificate_for_another_host_does_not_count(authority: Authority) -> None:
-    secret = tls_secret(authority._leaf("other.ns.svc"), b"key")
+    secret = tls_secret(sign(create_authority("any"), "other", hosts=["other.ns.svc"]))
     assert certificate_for(secret, "other.ns.svc")
     assert certificate_for(secret, "hook.ns.svc") is None
     assert certificate_for({"data": {"tls.crt": "bm9uc2Vuc2U=", "tls.key": ""}}, "hook.ns.svc") is None
@@ -191,24 +189,18 @@ def test_we_sign_for_simulated_programs_only(authority: Authority) -> None:
     assert not Routes(service(False).cluster, OneProgram(), authority).ours_to_sign("ns", "hook")
     assert not Routes(service(True).cluster, OneProgram(), authority).ours_to_sign("ns", "other")
     server = service(True)
-    server.put(tls_secret(authority._leaf("hook.ns.svc"), b"key"))
+    server.put(tls_secret(sign(create_authority("any"), "hook", hosts=["hook.ns.svc"])))
     assert not Routes(server.cluster, OneProgram(), authority).ours_to_sign("ns", "hook")
 
 
-def tls_secret(certificate: bytes, key: bytes) -> Json:
-    data = {"tls.crt": b64encode(certificate).decode(), "tls.key": b64encode(key).decode()}
+def tls_secret(pair: KeyPair) -> Json:
+    data = {"tls.crt": b64encode(pair.pem).decode(), "tls.key": b64encode(pair.key_pem).decode()}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "tls", "namespace": "ns"},
         "data": data,
     }
-
-
-def key_pem(authority: Authority) -> bytes:
-    return authority._leaf_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def issuer(context: ssl.SSLContext, host: str, authority: Authority) -> str:

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from bootstrap.local.pki import KUBECONFIGS, LEAVES, Pki
+from bootstrap.local.pki.cluster import KUBECONFIGS, LEAVES, Pki
 
 SSM_LIMIT = 4096  # bytes of a standard parameter
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from bootstrap.local.upstream import authority as module
-from bootstrap.local.upstream.authority import Authority, system_certificates, write_bundle
+from bootstrap.local.pki import certificates as module
+from bootstrap.local.pki.authority import Authority, system_certificates, write_bundle
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.local.upstream.authority import Authority
+from bootstrap.local.pki.authority import Authority
 from bootstrap.local.upstream.message import Answer, Request, content
 from bootstrap.local.upstream.proxy import ProxyServer
 from bootstrap.local.upstream.world import Unreachable

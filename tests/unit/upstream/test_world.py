@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.local.pki.authority import Authority
 from bootstrap.local.upstream import world as module
-from bootstrap.local.upstream.authority import Authority
 from bootstrap.local.upstream.world import Network, Unreachable, user_proxy
 
 
