@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bootstrap.local.account import furnish
+from bootstrap.local.aws.account import furnish
 from tests.aws_context import REGION, client
 from tests.aws_resources import make_all
 from tests.kills import cloud

@@ -34,7 +34,7 @@ SOURCES = ("generate", "from_env", "from_file", "from_output", "template")
 STEPS = (
     *("checks", "toolchain", "platform", "preflight", "lint", "backend", "lock", "lifetime", "archive"),
     *("terraform", "seeds", "access", "nodes", "eso", "argocd", "root-app"),
-    *("waves", "mishap", "verify", "smoke"),
+    *("waves", "inject-faults", "verify", "smoke"),
     *("restore-check", "restore-order", "restore-source", "restore-tidy", "restore-verify"),
     *("vault", "snapshot", "store", "keep-backups"),
     *("keep", "teardown", "sweep", "destroy", "leftovers", "dispose"),

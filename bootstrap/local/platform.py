@@ -19,15 +19,15 @@ from bootstrap.core.errors import LeftoverError, PreflightError, Problem, StuckE
 from bootstrap.core.files import write_private_if_changed
 from bootstrap.core.lock import acquire
 from bootstrap.core.wait import Observation, until
-from bootstrap.local import ports as port_book
 from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.layout import Layout
-from bootstrap.local.site import Site
+from bootstrap.local.state import ports as port_book
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import find
 from bootstrap.local.supervisor.process import family
-from bootstrap.local.supervisor.records import Record, Records
+from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config as UpstreamConfig
 
@@ -55,7 +55,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class PartStatus:
+class ProcessStatus:
     """A process as it is now. `memory` in bytes (shared pages by their share), `uptime` in seconds."""
 
     name: str
@@ -77,7 +77,7 @@ class Platform:
     @classmethod
     def locate(cls, config: Environment, toolchain: Toolchain) -> Platform:
         """The environment's platform, running or not. Makes nothing. Raises StuckError without free ports."""
-        layout = Layout(config.state / "local")
+        layout = StateLayout(config.state / "local")
         ports = port_book.locate(layout.ports)
         tools = {name: toolchain.path(name) for name in PROGRAMS}
         site = Site(layout, ports, tools, toolchain.share, config.region)
@@ -160,19 +160,19 @@ class Platform:
             return {}
         return {name: port for name, port in self.site.ports.items() if not port_book.bindable(port)}
 
-    def parts(self) -> tuple[PartStatus, ...]:
+    def parts(self) -> tuple[ProcessStatus, ...]:
         """The supervisor and what it runs; nothing where it does not run."""
         records = self._records()
         if records is None:
             return ()
-        own = Record("supervisor", records.supervisor, ready=True, port=None, restarts=0)
+        own = ProcessRecord("supervisor", records.supervisor, ready=True, port=None, restarts=0)
         return tuple(self._status(record) for record in (own, *records.parts))
 
     # ------------------------------------------------------------------------------------------------
 
-    def _records(self) -> Records | None:
+    def _records(self) -> ProcessRecords | None:
         """What the living supervisor says, never what a dead one left behind."""
-        records = Records.read(self.site.layout.records)
+        records = ProcessRecords.read(self.site.layout.records)
         return records if records and find(records.supervisor) else None
 
     def _base(self, upstream_config: Path) -> tuple[Component, ...]:
@@ -240,9 +240,9 @@ class Platform:
                 ],
             )
 
-    def _status(self, record: Record) -> PartStatus:
+    def _status(self, record: ProcessRecord) -> ProcessStatus:
         process = find(record.process) if record.process else None
-        return PartStatus(
+        return ProcessStatus(
             name=record.name,
             ready=record.ready and process is not None,
             pid=process.pid if process else None,

@@ -13,12 +13,11 @@ from typing import Any
 from bootstrap.checks import probes as doctor
 from bootstrap.config.model import REMOVE, Environment
 from bootstrap.core.errors import PermanentError
-from bootstrap.local import account
-from bootstrap.local.aws import override
-from bootstrap.local.etcd import Etcd
+from bootstrap.local.aws import account, override
+from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Rehearsal, choose, load
-from bootstrap.local.faults.mishaps import Order
-from bootstrap.local.faults.overlay import order_for, read_overlay
+from bootstrap.local.faults.overlay import injected_faults, read_overlay
+from bootstrap.local.machines.etcd import Etcd
 from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
@@ -38,7 +37,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
     toolchain = Toolchain.locate(config.home)
     platform = Platform.locate(config, toolchain)
     stay = _Stay(config, toolchain, platform, faults=tuple(map(choose, faults)))
-    order = order_for(stay.faults, config)
+    order = injected_faults(stay.faults, config)
     url = platform.site.url("aws")
     return Target(
         name="local",
@@ -61,8 +60,15 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         exists=platform.site.layout.root.exists,
         after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
         during=(
-            (Step("mishap", f"Let it happen: {', '.join(faults)}", stay.mishap_step, ("root-app",)),)
-            if order != Order()
+            (
+                Step(
+                    "inject-faults",
+                    f"Inject the faults: {', '.join(faults)}",
+                    stay.inject_step,
+                    ("root-app",),
+                ),
+            )
+            if order != InjectedFaults()
             else ()
         ),
         snapshot=stay.snapshot,
@@ -100,17 +106,19 @@ class _Stay:
         return Done(built, changed=bool(missing))
 
     def platform_step(self, context: Context) -> Done:
-        from bootstrap.local.upstream.snapshot import snapshot  # noqa: PLC0415 - only `up` needs it
+        from bootstrap.local.upstream.publication import publish  # noqa: PLC0415 - only `up` needs it
 
         platform = replace(self.platform, clock=context.clock)
-        platform.site.layout.mishap.unlink(missing_ok=True)  # all is well until the root Application is there
+        platform.site.layout.injected_faults.unlink(
+            missing_ok=True
+        )  # all is well until the root Application is there
         started = platform.start(context.progress, context.cancel)
         client = _clients(platform.site.url("aws"), self.config.region)
         account.furnish(client("route53"), self.config.domain)
         account.Backups(self.config, client("s3"), client("sts")).bring()
         gitops = self.config.gitops
         overlay = read_overlay(self.faults, self.config)
-        taken = snapshot(
+        publication = publish(
             gitops.checkout,
             platform.upstream.state,
             gitops.repo_url,
@@ -118,20 +126,22 @@ class _Stay:
             overlay,
             hidden=_secret_files(self.config),
         )
-        self.changed = taken.changed
+        self.changed = publication.changed
         return Done(
-            f"{platform.site.url('aws')} is AWS, commit {taken.commit[:10]} is {gitops.revision}",
+            f"{platform.site.url('aws')} is AWS, commit {publication.commit[:10]} is {gitops.revision}",
             changed=started,
         )
 
-    def mishap_step(self, _context: Context) -> Done:
-        """What of the faults is not in the manifests (the simulator sees to it)."""
-        order_for(self.faults, self.config).write(self.platform.site.layout.mishap)
+    def inject_step(self, _context: Context) -> Done:
+        """Hand the faults that manifests cannot cause to the simulator."""
+        injected_faults(self.faults, self.config).write(self.platform.site.layout.injected_faults)
         return Done("ordered")
 
     def wake_step(self, context: Context) -> Done:
         """What a restart of the machine put to sleep: AWS has to answer before it can be emptied."""
-        self.platform.site.layout.mishap.unlink(missing_ok=True)  # Argo CD needs its rights to remove things
+        self.platform.site.layout.injected_faults.unlink(
+            missing_ok=True
+        )  # Argo CD needs its rights to remove things
         started = replace(self.platform, clock=context.clock).start(context.progress, context.cancel)
         return Done(f"{self.platform.site.url('aws')} is AWS", changed=started)
 
@@ -157,7 +167,7 @@ class _Stay:
     def revision(self) -> str:
         """Raises PermanentError before the first snapshot."""
         from bootstrap.local.upstream.git import Git  # noqa: PLC0415 - as above
-        from bootstrap.local.upstream.snapshot import REPOSITORY  # noqa: PLC0415 - as above
+        from bootstrap.local.upstream.publication import REPOSITORY  # noqa: PLC0415 - as above
 
         repository = self.platform.upstream.state / REPOSITORY
         if not repository.is_dir():

@@ -17,10 +17,10 @@ from typing import IO, Any
 
 import psutil
 
-from bootstrap.local.layout import Layout
+from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.supervisor.identity import find
 from bootstrap.local.supervisor.process import PLATFORM
-from bootstrap.local.supervisor.records import Records
+from bootstrap.local.supervisor.records import ProcessRecords
 from tests.end_to_end.product import Product
 from tests.kills.points import LAUNCH, Event, Place, Point, Victims, over, place, reached
 from tests.kills.witness import PICTURE
@@ -106,7 +106,7 @@ class Attempt:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         if point.victims is Victims.PLATFORM:
-            parts = tuple(_kill_parts(Layout(self.product.state / "local"), rng))
+            parts = tuple(_kill_parts(StateLayout(self.product.state / "local"), rng))
         self._close()
         outlived = point.victims is Victims.PRODUCT and any(_is_terraform(process) for process in tree)
         return Hit(where, parts, outlived, time.monotonic() - self._start)
@@ -184,9 +184,9 @@ def _is_terraform(process: psutil.Process) -> bool:
     return False
 
 
-def _kill_parts(layout: Layout, rng: random.Random) -> Iterator[str]:
+def _kill_parts(layout: StateLayout, rng: random.Random) -> Iterator[str]:
     """AWS, the supervisor, any one part, or all of them, as when the machine dies."""
-    records = Records.read(layout.records)
+    records = ProcessRecords.read(layout.records)
     if records is None:
         return
     living = {part.name: part.process for part in records.parts if part.process}

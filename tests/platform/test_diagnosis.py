@@ -58,8 +58,8 @@ from bootstrap.kubernetes.objects import (
     namespace,
 )
 from bootstrap.kubernetes.waves import assess
+from bootstrap.local.faults.cluster import BEFORE, ROLE
 from bootstrap.local.faults.fault import load as all_faults
-from bootstrap.local.faults.mishaps import BEFORE, ROLE
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import open_target
 from tests.end_to_end.product import Product

@@ -48,7 +48,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.local.aws import override
-from bootstrap.local.platform import PartStatus, Platform
+from bootstrap.local.platform import Platform, ProcessStatus
 from bootstrap.local.supervisor.process import marked
 from bootstrap.local.toolchain import Toolchain
 
@@ -78,7 +78,7 @@ class World:
     def cluster(self) -> Cluster:
         return Cluster.from_kubeconfig(self.kubeconfig)
 
-    def parts(self) -> dict[str, PartStatus]:
+    def parts(self) -> dict[str, ProcessStatus]:
         return {part.name: part for part in self.platform.parts()}
 
     def start(self) -> bool:
@@ -402,7 +402,7 @@ def test_one_that_was_told_to_end_is_started_again(world: World) -> None:
     assert all_up(world)
 
 
-def services(world: World) -> list[PartStatus]:
+def services(world: World) -> list[ProcessStatus]:
     return [part for name, part in world.parts().items() if name != "supervisor"]
 
 
@@ -419,7 +419,7 @@ def all_up(world: World) -> bool:
     return True
 
 
-def reborn(world: World, part: str, old: int | None) -> PartStatus | None:
+def reborn(world: World, part: str, old: int | None) -> ProcessStatus | None:
     found = world.parts()[part]
     return found if found.ready and found.pid != old else None
 

@@ -18,17 +18,17 @@ from bootstrap.core.errors import ProblemsError
 from bootstrap.core.files import write_private
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import CONFIG_MAP, NAMESPACE, NODE, SECRET, VOLUME, Json, Key, Kind
-from bootstrap.local import ports
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.local.components.control_plane import build_apiserver, build_etcd, egress_config, egress_file
-from bootstrap.local.etcd import Etcd
-from bootstrap.local.layout import Layout
 from bootstrap.local.machines.aws import Aws
+from bootstrap.local.machines.etcd import Etcd
 from bootstrap.local.machines.instances import Instance
 from bootstrap.local.machines.recovery import Recovery
 from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import PROGRAMS
-from bootstrap.local.site import Site
+from bootstrap.local.state import ports
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.state.site import Site
 from bootstrap.recovery import etcd
 from bootstrap.run.context import Context
 from bootstrap.steps import backup, restore, seeds
@@ -51,7 +51,7 @@ SEEDS = (Seed("db/password", generate=Generate()), Seed("facts/vpc", from_output
 def moto() -> Iterator[str]:
     server = ThreadedMotoServer(port=0, verbose=False)
     with pytest.MonkeyPatch.context() as patch:
-        bucket_policies.mend(patch.setattr)
+        bucket_policies.apply(patch.setattr)
         server.start()
         _, port = server.get_host_and_port()
         yield f"http://127.0.0.1:{port}"
@@ -63,7 +63,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         tools = {name: TOOLCHAIN.path(name) for name in PROGRAMS}
-        layout = Layout(folder)
+        layout = StateLayout(folder)
         self.site = Site(layout, ports.locate(layout.ports), tools, TOOLCHAIN.share, REGION)
         self.pki = Pki(layout.control_plane / "pki", self.site.url("kube-apiserver", "https"))
         self.pki.create()

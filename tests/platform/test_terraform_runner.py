@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from bootstrap.config.model import Generate, Seed, TerraformConfig
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import Interrupted, LockedError, ToolError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.run.events import Event, Notice, ResourceChanged, StepProgress
 from bootstrap.steps import backend, destroy, leftovers, preflight, seeds, terraform
 from bootstrap.steps.backend import StateBackend
@@ -102,7 +102,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a moto server of our own."""
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/nowhere/terraform.rc")
     monkeypatch.setenv("TF_CLI_ARGS_plan", "-destroy")
-    bucket_policies.mend(monkeypatch.setattr)
+    bucket_policies.apply(monkeypatch.setattr)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

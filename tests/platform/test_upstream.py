@@ -27,7 +27,7 @@ from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import STANDINS, Config, environment
 from bootstrap.local.upstream.definitions import load
 from bootstrap.local.upstream.journal import read
-from bootstrap.local.upstream.snapshot import snapshot
+from bootstrap.local.upstream.publication import publish
 from bootstrap.local.upstream.standin import build_chart
 from tests.unit.upstream.fakes import git, work_tree
 
@@ -96,7 +96,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     paths = (folder / "state", folder / "cache", toolchain.share)
     config = Config(free_port(), *paths, OURS, offline=True, standins=DEFINITIONS)
     (folder / "config.json").write_text(config.dump())
-    snapshot(tree, config.state, OURS)
+    publish(tree, config.state, OURS)
     process = subprocess.Popen(
         [sys.executable, "-m", "bootstrap.local.upstream", "--config", str(folder / "config.json")], cwd=ROOT
     )
@@ -152,12 +152,12 @@ def test_a_long_negotiation_is_sent_in_chunks(running: Running, tmp_path: Path) 
     )
     subprocess.run(["git", "-C", str(clone), "fast-import", "--quiet"], input=commits.encode(), check=True)
     (running.tree / "more.txt").write_text("more")
-    commit = snapshot(running.tree, running.config.state, OURS).commit
+    commit = publish(running.tree, running.config.state, OURS).commit
     # Above 64 KiB, the smallest buffer there is, git does not know the length of what it sends.
     running.git("-C", str(clone), "-c", "http.postBuffer=65536", "fetch", "--quiet", "origin", commit)
     assert git(clone, "show", f"{commit}:more.txt") == "more"
     (running.tree / "more.txt").unlink()
-    snapshot(running.tree, running.config.state, OURS)
+    publish(running.tree, running.config.state, OURS)
 
 
 def test_a_new_snapshot_is_served_live(running: Running) -> None:
@@ -167,13 +167,13 @@ def test_a_new_snapshot_is_served_live(running: Running) -> None:
 
     before = served()
     (running.tree / "apps" / "b.yaml").write_text(f"source: {{repoURL: {OURS}, targetRevision: v7}}\n")
-    found = snapshot(running.tree, running.config.state, OURS)
+    found = publish(running.tree, running.config.state, OURS)
     after = served()
     assert found.changed == ("apps/b.yaml",)
     assert set(before) == {"HEAD", "refs/heads/main", "refs/heads/feature/x"}
     assert after == dict.fromkeys([*before, "refs/heads/v7"], found.commit)
     (running.tree / "apps" / "b.yaml").unlink()
-    snapshot(running.tree, running.config.state, OURS)
+    publish(running.tree, running.config.state, OURS)
     assert served() == before
 
 

@@ -29,7 +29,7 @@ from bootstrap.config.load import load
 from bootstrap.gitops import applications as gitops
 from bootstrap.local.platform import Platform
 from bootstrap.local.supervisor.identity import find
-from bootstrap.local.supervisor.records import Records
+from bootstrap.local.supervisor.records import ProcessRecords
 from bootstrap.local.toolchain import Toolchain
 from tests.end_to_end.product import Outcome, Product, clone
 from tests.reality.breakages import APPS, Breakage, breakages
@@ -152,7 +152,7 @@ def _restore(product: Product, base: Path) -> None:
 def _halt(product: Product) -> None:
     """End the platform's processes and keep its folder, as a shutdown of the machine would."""
     config = load(product.clone / "bootstrap.yaml", "local", values=False)
-    records = Records.read(Platform.locate(config, Toolchain.locate(config.home)).site.layout.records)
+    records = ProcessRecords.read(Platform.locate(config, Toolchain.locate(config.home)).site.layout.records)
     supervisor = find(records.supervisor) if records else None
     if supervisor is not None:
         supervisor.terminate()

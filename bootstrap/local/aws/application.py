@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from bootstrap.local.aws.calls import parse
-from bootstrap.local.aws.changes import Changes
+from bootstrap.local.aws.changes import ChangeCounter
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -30,8 +30,8 @@ class Application:
     """
 
     moto: Wsgi
-    state: Changes = field(default_factory=Changes)
-    instances: Changes = field(default_factory=Changes)
+    state: ChangeCounter = field(default_factory=ChangeCounter)
+    instances: ChangeCounter = field(default_factory=ChangeCounter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Changes:
+class ChangeCounter:
     """A version that only grows, also over restarts: it starts at the time in milliseconds."""
 
     version: int = field(default_factory=lambda: time.time_ns() // 1_000_000)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bootstrap.local.aws.changes import Changes
+from bootstrap.local.aws.changes import ChangeCounter
 
 QUIET = 1.0  # seconds without a change before a dump
 LONGEST = 10.0  # seconds that a change may stay unwritten while others keep coming
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Keeper:
+class Autosave:
     """`dump` writes everything as it is now."""
 
-    changes: Changes
+    changes: ChangeCounter
     dump: Callable[[], None]
     quiet: float = QUIET
     longest: float = LONGEST

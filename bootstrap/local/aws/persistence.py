@@ -38,7 +38,7 @@ def made_by() -> dict[str, str]:
     }
 
 
-def snapshot() -> bytes:
+def dump() -> bytes:
     """All of moto's backends. The caller sees to it that nothing changes them meanwhile."""
     content = io.BytesIO()
     content.write(json.dumps(made_by()).encode() + b"\n")

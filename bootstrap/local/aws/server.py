@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.core.errors import PreflightError, Problem
-from bootstrap.local.aws import mends
+from bootstrap.local.aws import patches
 
 STATE_FILE = "aws.state"
 ADDRESS = "127.0.0.1"
@@ -53,28 +53,28 @@ def serve(port: int, folder: Path) -> None:
 
     from bootstrap.local.aws import persistence  # noqa: PLC0415 - as above
     from bootstrap.local.aws.application import Application  # noqa: PLC0415 - as above
-    from bootstrap.local.aws.keeper import Keeper  # noqa: PLC0415 - as above
+    from bootstrap.local.aws.keeper import Autosave  # noqa: PLC0415 - as above
 
-    mends.apply()
+    patches.apply()
     if file.exists():
         persistence.restore(file)
     application = Application(DomainDispatcherApplication(create_backend_app))
 
     def dump() -> None:
         with application.lock:
-            content = persistence.snapshot()
+            content = persistence.dump()
         persistence.save(content, file)
 
     server = _listen(port, application)
-    keeper = Keeper(application.state, dump)
-    writer = threading.Thread(target=keeper.run, name="keeper")
+    autosave = Autosave(application.state, dump)
+    writer = threading.Thread(target=autosave.run, name="autosave")
     writer.start()
     _stop_on_signal(server)
     _log.info("AWS at http://%s:%d", ADDRESS, port)
     server.serve_forever()
-    keeper.stop()
+    autosave.stop()
     writer.join()
-    keeper.write()
+    autosave.write()
     server.server_close()
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bootstrap.local.components.component import Component, Probe
-from bootstrap.local.site import Site
+from bootstrap.local.state.site import Site
 
 BASE = frozenset({"aws", "upstream", "simulator"})
 # Many threads make glibc keep as many arenas, which only cost memory here.

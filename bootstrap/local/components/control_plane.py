@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bootstrap.local.components.component import Component, Probe
 from bootstrap.local.pki.cluster import Pki
-from bootstrap.local.site import Site
+from bootstrap.local.state.site import Site
 
 SERVICE_CIDR = "10.96.0.0/12"  # kubeadm's default
 POD_CIDR = "10.244.0.0/16"

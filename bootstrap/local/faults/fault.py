@@ -19,7 +19,7 @@ class Fault:
     """`name` is the id of the cause it makes happen. `manifests` is the YAML text of what its Application
     deploys, with $holes (see overlay.py), `before` of what an earlier Application puts into its namespace;
     `files` are files of other names. `application` and `project` are merged over what is made by default.
-    `namespace`: whether it brings its own. `world` names the mishap besides ("" for none, see mishaps.py).
+    `namespace`: whether it brings its own. `cluster_fault` names one of cluster.py ("" for none).
     """
 
     name: str
@@ -30,7 +30,7 @@ class Fault:
     application: Mapping[str, Any] = field(default_factory=dict)
     project: Mapping[str, Any] = field(default_factory=dict)
     namespace: bool = True
-    world: str = ""
+    cluster_fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from bootstrap.config.model import Environment
 from bootstrap.core.errors import UsageError
 from bootstrap.gitops.applications import AppManifest, find, load, repository_root
 from bootstrap.kubernetes.argo import CASCADE, WAVE
+from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Fault, Rehearsal
-from bootstrap.local.faults.mishaps import Order
 
 FOLDER = PurePosixPath(".faults")  # of the manifests; the root Application does not look there
 LABEL = "local.bootstrap/fault"
-NODE, DENIED = "node-not-ready", "rbac-denied"  # values of Fault.world
+NODE, DENIED = "node-not-ready", "rbac-denied"  # values of Fault.cluster_fault
 SERVER = "https://kubernetes.default.svc"
 
 
@@ -43,10 +43,10 @@ def overlay(
     files: dict[str, str] = {}
     tops: dict[str, str] = {}
     for rehearsal in rehearsals:
-        fault, holes = rehearsal.fault, _holes(rehearsal.fault, config)
+        fault, values = rehearsal.fault, _values(rehearsal.fault, config)
         at = wave if rehearsal.wave is None else rehearsal.wave
-        tops[f"{app_name(fault)}.yaml"] = _dump(*_tops(fault, config, at, holes))
-        for folder, content in _contents(fault, holes).items():
+        tops[f"{app_name(fault)}.yaml"] = _dump(*_tops(fault, config, at, values))
+        for folder, content in _contents(fault, values).items():
             files |= {str(FOLDER / folder / path): text for path, text in content.items()}
     return files | _placed(tops, PurePosixPath(config.gitops.path), root)
 
@@ -64,11 +64,11 @@ def read_overlay(rehearsals: Sequence[Rehearsal], config: Environment) -> dict[s
     return overlay(rehearsals, config, default_wave(load(config.gitops), config), root)
 
 
-def order_for(rehearsals: Iterable[Rehearsal], config: Environment) -> Order:
-    """What has to happen in the world besides."""
-    worlds = {rehearsal.fault.world: rehearsal.fault for rehearsal in rehearsals}
-    node = _holes(worlds[NODE], config)["worker"] if NODE in worlds else ""
-    return Order(denied=DENIED in worlds, node=node)
+def injected_faults(rehearsals: Iterable[Rehearsal], config: Environment) -> InjectedFaults:
+    """The faults that manifests cannot cause."""
+    by_cluster_fault = {rehearsal.fault.cluster_fault: rehearsal.fault for rehearsal in rehearsals}
+    node = _values(by_cluster_fault[NODE], config)["worker"] if NODE in by_cluster_fault else ""
+    return InjectedFaults(denied=DENIED in by_cluster_fault, node=node)
 
 
 def app_name(fault: Fault) -> str:
@@ -87,7 +87,7 @@ def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str
     return placed
 
 
-def _tops(fault: Fault, config: Environment, wave: int, holes: Mapping[str, str]) -> list[dict[str, Any]]:
+def _tops(fault: Fault, config: Environment, wave: int, values: Mapping[str, str]) -> list[dict[str, Any]]:
     """Its AppProject, what comes before it, and its Application: a wave each, so that they go in turn."""
     project = {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -99,8 +99,8 @@ def _tops(fault: Fault, config: Environment, wave: int, holes: Mapping[str, str]
             "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
         },
     }
-    last = merge(_application(fault, config, wave), _filled(fault.application, holes))
-    tops = [merge(project, _filled(fault.project, holes)), last]
+    last = merge(_application(fault, config, wave), _filled(fault.application, values))
+    tops = [merge(project, _filled(fault.project, values)), last]
     if fault.before:
         names = {"metadata": {"name": f"{app_name(fault)}-before"}}
         folder = {"spec": {"source": {"path": str(FOLDER / f"{fault.name}-before")}}}
@@ -139,25 +139,25 @@ def _metadata(fault: Fault, config: Environment, wave: int) -> dict[str, Any]:
     }
 
 
-def _contents(fault: Fault, holes: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _contents(fault: Fault, values: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Folders with their files: what is deployed, and what before it. The first has the namespace."""
-    metadata = {"name": holes["namespace"], "annotations": {WAVE: "-10"}}
+    metadata = {"name": values["namespace"], "annotations": {WAVE: "-10"}}
     namespace = _dump({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     files = dict(fault.files)
     if fault.manifests:
-        files["fault.yaml"] = Template(fault.manifests).substitute(holes)
+        files["fault.yaml"] = Template(fault.manifests).substitute(values)
     if fault.before:
-        before = {"before.yaml": Template(fault.before).substitute(holes), "namespace.yaml": namespace}
+        before = {"before.yaml": Template(fault.before).substitute(values), "namespace.yaml": namespace}
         return {f"{fault.name}-before": before, fault.name: files}
     if fault.namespace and not fault.files:
         files["namespace.yaml"] = namespace
     return {fault.name: files}
 
 
-def _holes(fault: Fault, config: Environment) -> dict[str, str]:
+def _values(fault: Fault, config: Environment) -> dict[str, str]:
     """What the manifests leave open. All values are YAML scalars or flow sequences."""
     taints = {taint.key for node in config.nodes for taint in node.taints}
-    holes = {
+    values = {
         "name": app_name(fault),
         "namespace": app_name(fault),
         "server": SERVER,
@@ -169,17 +169,17 @@ def _holes(fault: Fault, config: Environment) -> dict[str, str]:
     # The last of the role map is the least likely to carry what everything else stands on.
     workers = [node for node in config.nodes if node.role == "worker"]
     tainted = [node.name for node in config.nodes if node.taints]
-    for hole, found in {"worker": [node.name for node in workers], "tainted": tainted}.items():
+    for name, found in {"worker": [node.name for node in workers], "tainted": tainted}.items():
         if found:
-            holes[hole] = found[-1]
-        elif f"${hole}" in fault.manifests + fault.before:
-            what = "a worker" if hole == "worker" else "a node with a taint"
+            values[name] = found[-1]
+        elif f"${name}" in fault.manifests + fault.before:
+            what = "a worker" if name == "worker" else "a node with a taint"
             raise UsageError(f"fault {fault.name} needs {what}", "the configuration's `nodes` has none")
-    return holes
+    return values
 
 
-def _filled(patch: Mapping[str, Any], holes: Mapping[str, str]) -> Any:
-    return json.loads(Template(json.dumps(patch)).substitute(holes))
+def _filled(patch: Mapping[str, Any], values: Mapping[str, str]) -> Any:
+    return json.loads(Template(json.dumps(patch)).substitute(values))
 
 
 def merge(base: Any, patch: Any) -> Any:

@@ -35,7 +35,7 @@ TICK = 0.5  # seconds
 
 
 @dataclass(frozen=True)
-class Told:
+class PodEvent:
     """An Event about a pod. The same one again only counts."""
 
     type: str
@@ -44,13 +44,13 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Look:
+class PodState:
     """A pod at a moment: `containers` are the ContainerStatus of each container, without name and image."""
 
     phase: str
     containers: Json
     reason: str = "ContainersNotReady"
-    events: tuple[Told, ...] = ()
+    events: tuple[PodEvent, ...] = ()
 
     @property
     def stamp(self) -> str:
@@ -81,56 +81,58 @@ def crashes(age: float) -> Crash:
         pause = min(pause * 2, LONGEST_BACKOFF) or BACKOFF
 
 
-def look(pod: Json, age: float) -> Look | None:
+def look(pod: Json, age: float) -> PodState | None:
     """What a kubelet would show at that age; None for a fault that is not of this kind."""
-    fate = FATES.get(annotations_of(pod).get(LABEL, ""))
-    return fate(pod, age) if fate else None
+    failure = FAILURES.get(annotations_of(pod).get(LABEL, ""))
+    return failure(pod, age) if failure else None
 
 
-def _crash_loop(pod: Json, age: float) -> Look:
+def _crash_loop(pod: Json, age: float) -> PodState:
     return _crashing(pod, age, {"exitCode": 1, "reason": "Error"})
 
 
-def _oom(pod: Json, age: float) -> Look:
+def _oom(pod: Json, age: float) -> PodState:
     return _crashing(pod, age, {"exitCode": 137, "reason": "OOMKilled"})
 
 
-def _crashing(pod: Json, age: float, end: Json) -> Look:
+def _crashing(pod: Json, age: float, end: Json) -> PodState:
     at = crashes(age)
     container, image = _first(pod)
     last = {"lastState": {"terminated": end}} if at.restarts or at.backoff is not None else {}
     common = {"ready": False, "started": at.backoff is None, "restartCount": at.restarts, **last}
     told = (
-        Told("Normal", "Pulled", f'Container image "{image}" already present on machine'),
-        Told("Normal", "Created", f"Created container: {container}"),
-        Told("Normal", "Started", f"Started container {container}"),
+        PodEvent("Normal", "Pulled", f'Container image "{image}" already present on machine'),
+        PodEvent("Normal", "Created", f"Created container: {container}"),
+        PodEvent("Normal", "Started", f"Started container {container}"),
     )
     if at.backoff is None:
-        return Look("Running", {**common, "state": {"running": {}}}, events=told)
+        return PodState("Running", {**common, "state": {"running": {}}}, events=told)
     if at.backoff == 0:
-        return Look("Running", {**common, "state": {"terminated": end}})
+        return PodState("Running", {**common, "state": {"terminated": end}})
     where = f"{name(pod)}_{namespace(pod)}({uid(pod)})"
     waiting = {
         "reason": "CrashLoopBackOff",
         "message": f"back-off {_span(at.backoff)} restarting failed container={container} pod={where}",
     }
-    back_off = Told("Warning", "BackOff", f"Back-off restarting failed container {container} in pod {where}")
-    return Look("Running", {**common, "state": {"waiting": waiting}}, events=(back_off,))
+    back_off = PodEvent(
+        "Warning", "BackOff", f"Back-off restarting failed container {container} in pod {where}"
+    )
+    return PodState("Running", {**common, "state": {"waiting": waiting}}, events=(back_off,))
 
 
-def _image_pull(pod: Json, age: float) -> Look:
+def _image_pull(pod: Json, age: float) -> PodState:
     _, image = _first(pod)
     why = (
         f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": '
         f'failed to resolve reference "{image}": {image}: not found'
     )
-    events: tuple[Told, ...]
+    events: tuple[PodEvent, ...]
     if crashes(age).backoff is None:
         state = {"reason": "ErrImagePull", "message": why}
         events = (
-            Told("Normal", "Pulling", f'Pulling image "{image}"'),
-            Told("Warning", "Failed", f'Failed to pull image "{image}": {why}'),
-            Told("Warning", "Failed", "Error: ErrImagePull"),
+            PodEvent("Normal", "Pulling", f'Pulling image "{image}"'),
+            PodEvent("Warning", "Failed", f'Failed to pull image "{image}": {why}'),
+            PodEvent("Warning", "Failed", "Error: ErrImagePull"),
         )
     else:
         state = {
@@ -138,37 +140,39 @@ def _image_pull(pod: Json, age: float) -> Look:
             "message": f'Back-off pulling image "{image}": ErrImagePull: {why}',
         }
         events = (
-            Told("Normal", "BackOff", f'Back-off pulling image "{image}"'),
-            Told("Warning", "Failed", "Error: ImagePullBackOff"),
+            PodEvent("Normal", "BackOff", f'Back-off pulling image "{image}"'),
+            PodEvent("Warning", "Failed", "Error: ImagePullBackOff"),
         )
     return _waiting(state, events)
 
 
-def _config_error(pod: Json, _age: float) -> Look:
+def _config_error(pod: Json, _age: float) -> PodState:
     message = f'secret "{_secret(pod)}" not found'
     state = {"reason": "CreateContainerConfigError", "message": message}
-    return _waiting(state, (Told("Warning", "Failed", f"Error: {message}"),))
+    return _waiting(state, (PodEvent("Warning", "Failed", f"Error: {message}"),))
 
 
-def _waiting(state: Json, events: tuple[Told, ...]) -> Look:
+def _waiting(state: Json, events: tuple[PodEvent, ...]) -> PodState:
     container = {"ready": False, "started": False, "restartCount": 0, "state": {"waiting": state}}
-    return Look("Pending", container, events=events)
+    return PodState("Pending", container, events=events)
 
 
-def _error(_pod: Json, _age: float) -> Look:
+def _error(_pod: Json, _age: float) -> PodState:
     """It ends with an error and, unlike a crash loop, is not started again (restartPolicy Never)."""
     end = {"terminated": {"exitCode": 1, "reason": "Error"}}
     container = {"ready": False, "started": False, "restartCount": 0, "state": end}
-    return Look("Failed", container, reason="PodFailed")
+    return PodState("Failed", container, reason="PodFailed")
 
 
-def _not_ready(_pod: Json, _age: float) -> Look:
+def _not_ready(_pod: Json, _age: float) -> PodState:
     container = {"ready": False, "started": True, "restartCount": 0, "state": {"running": {}}}
-    failed = Told("Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
-    return Look("Running", container, events=(failed,))
+    failed = PodEvent(
+        "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"
+    )
+    return PodState("Running", container, events=(failed,))
 
 
-FATES: Mapping[str, Callable[[Json, float], Look]] = {
+FAILURES: Mapping[str, Callable[[Json, float], PodState]] = {
     "CrashLoopBackOff": _crash_loop,
     "OOMKilled": _oom,
     "ImagePullBackOff": _image_pull,
@@ -204,7 +208,7 @@ def _span(seconds: float) -> str:
 # -- what is written -------------------------------------------------------------------------------
 
 
-def change(pod: Json, seen: Look, now: str) -> Json:
+def change(pod: Json, seen: PodState, now: str) -> Json:
     """The pod's new status; conditions of others (the scheduler's) stay."""
     old = status(pod)
     begun = old.get("startTime") or now
@@ -232,7 +236,7 @@ def change(pod: Json, seen: Look, now: str) -> Json:
     return {"status": changed}
 
 
-def _false(pod: Json, seen: Look) -> Json:
+def _false(pod: Json, seen: PodState) -> Json:
     names = " ".join(one["name"] for one in spec(pod)["containers"])
     message = {} if seen.phase == "Failed" else {"message": f"containers with unready status: [{names}]"}
     return {"status": "False", "reason": seen.reason, **message}
@@ -250,7 +254,7 @@ def _timed(container: Json, begun: str, now: str) -> Json:
     return timed
 
 
-def event(pod: Json, told: Told, now: str, before: Json | None) -> Json:
+def event(pod: Json, told: PodEvent, now: str, before: Json | None) -> Json:
     """The Event object; one that was there before counts up."""
     digest = hashlib.sha256(f"{uid(pod)}{told}".encode()).hexdigest()[:16]
     involved = {
@@ -284,10 +288,10 @@ class PodFaults:
         self._written: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
-        with Informer(self._cluster, Scope(POD)) as world:
+        with Informer(self._cluster, Scope(POD)) as cache:
             while not stop.is_set():
-                world.wait(TICK)
-                for pod in failing(world.items(POD)):
+                cache.wait(TICK)
+                for pod in failing(cache.items(POD)):
                     self._keep(pod)
 
     def _keep(self, pod: Json) -> None:
@@ -304,7 +308,7 @@ class PodFaults:
             return  # it has just gone
         self._written[uid(pod)] = seen.stamp
 
-    def _tell(self, pod: Json, told: Told, now: str) -> None:
+    def _tell(self, pod: Json, told: PodEvent, now: str) -> None:
         key = Key.of(event(pod, told, now, None))
         before = self._cluster.find(key)
         self._cluster.apply(event(pod, told, now, before))
@@ -313,7 +317,7 @@ class PodFaults:
 def failing(pods: tuple[Json, ...]) -> Iterator[Json]:
     for pod in pods:
         bound = bool(spec(pod).get("nodeName")) and not terminating(pod)
-        if bound and annotations_of(pod).get(LABEL) in FATES:
+        if bound and annotations_of(pod).get(LABEL) in FAILURES:
             yield pod
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bootstrap.local.machines.instances import Instance, parse
 from bootstrap.local.machines.node import Capacity
-from bootstrap.local.machines.parameters import Parameter
+from bootstrap.local.machines.parameters import SsmParameter
 
 UNKNOWN_TYPE = Capacity(cpus=2, memory=8192)
 LONG_POLL = 10  # seconds
@@ -38,7 +38,7 @@ class Aws:
         )
         return {item["Name"]: item["Value"] for page in pages for item in page["Parameters"]}
 
-    def put(self, parameter: Parameter) -> None:
+    def put(self, parameter: SsmParameter) -> None:
         secure = (
             {"Type": "SecureString", "KeyId": parameter.key_id} if parameter.key_id else {"Type": "String"}
         )

@@ -15,8 +15,8 @@ from bootstrap.local.components.base import BASE
 from bootstrap.local.components.control_plane import build_all, build_kwok, egress_config, egress_file
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.pki.cluster import Pki
-from bootstrap.local.site import Site
-from bootstrap.local.supervisor.records import Records
+from bootstrap.local.state.site import Site
+from bootstrap.local.supervisor.records import ProcessRecords
 
 
 class ControlPlane:
@@ -55,7 +55,7 @@ class ControlPlane:
         for name in self._desired.all():
             if name not in BASE:
                 self._desired.forget(name)
-        records = Records.read(self._site.layout.records)
+        records = ProcessRecords.read(self._site.layout.records)
         return records is None or not any(part.process and part.name not in BASE for part in records.parts)
 
     def wipe(self) -> bool:

@@ -22,27 +22,32 @@ from bootstrap.local.machines.node import node
 log = logging.getLogger(__name__)
 
 
-class Guest(Protocol):
-    """What acts inside the cluster: `Session`."""
+class ClusterControllers(Protocol):
+    """What acts inside the cluster; `ControllerManager` does."""
 
-    def enter(self, cluster: Cluster) -> None: ...
+    def start(self, cluster: Cluster) -> None: ...
 
-    def leave(self) -> bool:
+    def stop(self) -> bool:
         """Whether it has gone; it is asked to."""
         ...
 
 
-class Machines:
+class MachineController:
     def __init__(
         self,
         aws: Aws,
         control_plane: ControlPlane,
-        guest: Guest,
+        controllers: ClusterControllers,
         connect: Callable[[Path], Cluster] = Cluster.from_kubeconfig,
         may_begin: Callable[[Instance], bool] = lambda _: True,
     ) -> None:
         """`may_begin` is asked before a new control plane boots for the first time."""
-        self._aws, self._control_plane, self._guest, self._connect = aws, control_plane, guest, connect
+        self._aws, self._control_plane, self._controllers, self._connect = (
+            aws,
+            control_plane,
+            controllers,
+            connect,
+        )
         self._may_begin = may_begin
         self._cluster: Cluster | None = None
 
@@ -61,7 +66,7 @@ class Machines:
 
     def _off(self) -> bool:
         self._cluster = None
-        return self._guest.leave()
+        return self._controllers.stop()
 
     def _on(self, machine: Instance, running: list[Instance]) -> bool:
         if not self._control_plane.owner:
@@ -74,7 +79,7 @@ class Machines:
             if not _serves(cluster):
                 return False
             self._cluster = cluster
-            self._guest.enter(cluster)
+            self._controllers.start(cluster)
             self._control_plane.join_nodes()
         self._join(self._cluster, running)
         self._publish(machine, running)
@@ -123,12 +128,12 @@ def control_plane_machine(instances: Iterable[Instance], owner: str) -> Instance
 
 
 @dataclass(frozen=True)
-class Changes:
+class NodeChanges:
     delete: tuple[str, ...]
     create: tuple[Instance, ...]
 
 
-def changes(nodes: Iterable[Json], running: Iterable[Instance]) -> Changes:
+def changes(nodes: Iterable[Json], running: Iterable[Instance]) -> NodeChanges:
     """To delete: nodes of no running machine, or of an earlier machine of that name. To create: missing ones.
 
     A node that is there is left alone even where its labels, taints or providerID have drifted: a kubelet
@@ -145,7 +150,7 @@ def changes(nodes: Iterable[Json], running: Iterable[Instance]) -> Changes:
         or (provider_id and not provider_id.endswith(f"/{machines[node_name].id}"))
     )
     kept = there.keys() - set(delete)
-    return Changes(delete, tuple(machines[node_name] for node_name in machines if node_name not in kept))
+    return NodeChanges(delete, tuple(machines[node_name] for node_name in machines if node_name not in kept))
 
 
 def _serves(cluster: Cluster) -> bool:

@@ -9,7 +9,7 @@ from bootstrap.local.machines.instances import Instance
 
 
 @dataclass(frozen=True)
-class Parameter:
+class SsmParameter:
     """`key_id` makes it a SecureString under that KMS key."""
 
     name: str
@@ -17,20 +17,20 @@ class Parameter:
     key_id: str = ""
 
 
-def kubeconfig(instance: Instance, text: str) -> Parameter:
-    return Parameter(f"{instance.ssm_prefix}/cluster/kubeconfig", text, instance.kms_key)
+def kubeconfig(instance: Instance, text: str) -> SsmParameter:
+    return SsmParameter(f"{instance.ssm_prefix}/cluster/kubeconfig", text, instance.kms_key)
 
 
-def join(instance: Instance, endpoint: str, token: str, authority_hash: str) -> Parameter:
+def join(instance: Instance, endpoint: str, token: str, authority_hash: str) -> SsmParameter:
     """What `kubeadm join` needs. `endpoint` is host and port."""
     data = {"endpoint": endpoint, "token": token, "ca_cert_hash": authority_hash}
-    return Parameter(f"{instance.ssm_prefix}/cluster/join", json.dumps(data), instance.kms_key)
+    return SsmParameter(f"{instance.ssm_prefix}/cluster/join", json.dumps(data), instance.kms_key)
 
 
-def marker(instance: Instance, time: str) -> Parameter:
+def marker(instance: Instance, time: str) -> SsmParameter:
     """How far a node got. `time` is RFC 3339."""
     data = {"instance": instance.id, "phase": "ready", "message": "", "time": time}
-    return Parameter(f"{instance.ssm_prefix}/nodes/{instance.node}/status", json.dumps(data))
+    return SsmParameter(f"{instance.ssm_prefix}/nodes/{instance.node}/status", json.dumps(data))
 
 
 def marks(text: str, instance: Instance) -> bool:

@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 from urllib.request import urlopen
 
-from bootstrap.local.etcd import Etcd
 from bootstrap.local.machines.aws import Aws
+from bootstrap.local.machines.etcd import Etcd
 from bootstrap.local.machines.instances import Instance
 from bootstrap.recovery.cipher import fingerprint
 

@@ -23,7 +23,7 @@ PATIENCE = 10.0  # seconds for a request line, a TLS handshake, a connection
 log = logging.getLogger(__name__)
 
 
-class Router(Protocol):
+class RouteTable(Protocol):
     def find(self, address: str) -> Forward | Simulate | None: ...
 
 
@@ -31,7 +31,7 @@ class Router(Protocol):
 class Gate:
     """What a cluster brings along: its routes, and TLS settings that let in its API server only."""
 
-    router: Router
+    router: RouteTable
     context: ssl.SSLContext
 
 
@@ -65,7 +65,7 @@ class _Connect(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE
 
-    def __init__(self, router: Router, connection: ssl.SSLSocket, address: Any, server: Egress) -> None:
+    def __init__(self, router: RouteTable, connection: ssl.SSLSocket, address: Any, server: Egress) -> None:
         self._router = router
         super().__init__(connection, address, server)
 

@@ -28,11 +28,11 @@ class AuthorityInjector:
 
     def run(self, stop: threading.Event) -> None:
         kinds = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
-        with Informer(self._cluster, *map(Scope, kinds)) as world:
+        with Informer(self._cluster, *map(Scope, kinds)) as cache:
             while not stop.is_set():
-                world.wait(5.0)
+                cache.wait(5.0)
                 for item in completed(
-                    (each for kind in kinds for each in world.items(kind)), self._ours, self._authority
+                    (each for kind in kinds for each in cache.items(kind)), self._ours, self._authority
                 ):
                     self._write(item)
 

@@ -43,14 +43,14 @@ class Simulate:
     context: ssl.SSLContext
 
 
-class Programs(Protocol):
+class ServingPrograms(Protocol):
     def serving(self, space: str, selector: Mapping[str, str]) -> int | None: ...
 
 
 class Routes:
     """`authority` signs for Services that keep no certificate in a Secret."""
 
-    def __init__(self, cluster: Cluster, programs: Programs, authority: Authority) -> None:
+    def __init__(self, cluster: Cluster, programs: ServingPrograms, authority: Authority) -> None:
         self._cluster, self._programs, self._authority = cluster, programs, authority
 
     def find(self, address: str) -> Forward | Simulate | None:

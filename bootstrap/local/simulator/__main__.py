@@ -14,26 +14,26 @@ import boto3
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.transport import connect
-from bootstrap.local import facts
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.controllers import CloudControllers
-from bootstrap.local.etcd import Etcd
-from bootstrap.local.faults.mishaps import Mishaps
+from bootstrap.local.controllers import facts
+from bootstrap.local.controllers.cloud import CloudControllers
+from bootstrap.local.controllers.ebs_csi import EbsDriver
+from bootstrap.local.controllers.external_dns import ExternalDns
+from bootstrap.local.controllers.load_balancers import LoadBalancerController
+from bootstrap.local.controllers.manager import Controller, ControllerManager
+from bootstrap.local.faults.cluster import ClusterFaults
 from bootstrap.local.faults.pods import PodFaults
-from bootstrap.local.load_balancers import LoadBalancerController
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
-from bootstrap.local.machines.controller import Machines
+from bootstrap.local.machines.controller import MachineController
+from bootstrap.local.machines.etcd import Etcd
 from bootstrap.local.machines.recovery import Recovery
 from bootstrap.local.network.egress import Egress, Gate
 from bootstrap.local.network.injection import AuthorityInjector
 from bootstrap.local.network.routes import Routes
 from bootstrap.local.pki.authority import Authority
-from bootstrap.local.records import ExternalDns
-from bootstrap.local.session import Controller, Session
-from bootstrap.local.site import Site
 from bootstrap.local.stages.loader import StageLoader
-from bootstrap.local.storage import EbsDriver
+from bootstrap.local.state.site import Site
 from bootstrap.local.workloads.kubelet import Kubelet
 
 SOON = 0.2  # seconds
@@ -88,11 +88,11 @@ def _run(site: Site, stop: threading.Event) -> None:
             ),
             AuthorityInjector(cluster, routes.ours_to_sign, authority.pem),
             PodFaults(cluster),
-            Mishaps(cluster, site.layout.mishap),
+            ClusterFaults(cluster, site.layout.injected_faults),
         )
 
     recovery = Recovery(aws, Etcd(site, control_plane.pki))
-    machines = Machines(aws, control_plane, Session(controllers), may_begin=recovery.ready)
+    machines = MachineController(aws, control_plane, ControllerManager(controllers), may_begin=recovery.ready)
     while not stop.is_set():
         if _settled(machines):
             aws.wait(stop)
@@ -100,7 +100,7 @@ def _run(site: Site, stop: threading.Event) -> None:
             stop.wait(SOON)
 
 
-def _settled(machines: Machines) -> bool:
+def _settled(machines: MachineController) -> bool:
     try:
         return machines.reconcile()
     except Exception as error:

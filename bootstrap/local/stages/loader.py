@@ -30,16 +30,16 @@ class StageLoader:
         for crd in manifests((self._crds / STAGE_CRD).read_text()):
             self._cluster.apply(crd)
         waiting = load(FOLDER)
-        with Informer(self._cluster, Scope(CRD)) as world:
+        with Informer(self._cluster, Scope(CRD)) as cache:
             while not stop.is_set():
-                served, waiting = split(waiting, world.items(CRD))
+                served, waiting = split(waiting, cache.items(CRD))
                 for stage in served:
                     # KWOK reads a kind's OpenAPI document once, when its stage appears, and then gives up.
                     if self._cluster.described(target(stage)):
                         self._cluster.apply(stage)
                     else:
                         waiting = (*waiting, stage)
-                world.wait(1.0)
+                cache.wait(1.0)
 
 
 def load(folder: Path) -> tuple[Json, ...]:

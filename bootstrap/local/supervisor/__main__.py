@@ -16,7 +16,7 @@ from typing import IO
 
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.lock import acquire
-from bootstrap.local.layout import Layout
+from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.supervisor.daemon import Supervisor
 from bootstrap.local.supervisor.probe import answers
 from bootstrap.local.supervisor.process import Processes
@@ -25,7 +25,7 @@ from bootstrap.local.supervisor.process import Processes
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bootstrap.local.supervisor")
     parser.add_argument("--state", type=Path, required=True)
-    layout = Layout(parser.parse_args().state)
+    layout = StateLayout(parser.parse_args().state)
     layout.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     _detach(layout.log("supervisor"))
     lock = _lock(layout.lock)

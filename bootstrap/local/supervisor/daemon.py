@@ -11,11 +11,11 @@ from typing import Protocol
 from bootstrap.core.clock import Clock
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.layout import Layout
-from bootstrap.local.supervisor.decide import Action, Part, Verb, actions, died
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.supervisor.decide import Action, ComponentState, Verb, actions, died
 from bootstrap.local.supervisor.identity import Process, this_process
 from bootstrap.local.supervisor.process import Survivor
-from bootstrap.local.supervisor.records import Record, Records
+from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
 
 BUSY, IDLE = 0.1, 0.5  # seconds between two looks: while something is about to change, and otherwise
 REPROBE = 5.0  # seconds between two probes of what is ready
@@ -42,17 +42,17 @@ class Supervisor:
     """Call `adopt` once, then `run` until `stop` is set: everything is stopped then, in reverse order."""
 
     def __init__(
-        self, layout: Layout, launcher: Launcher, answers: Callable[[Probe], bool], clock: Clock
+        self, layout: StateLayout, launcher: Launcher, answers: Callable[[Probe], bool], clock: Clock
     ) -> None:
         self._layout, self._launcher, self._answers, self._clock = layout, launcher, answers, clock
         self._desired = Desired(layout.desired)
         self._wanted: Mapping[str, Component] = {}
         self._stamp = -1
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, ComponentState] = {}
         self._processes: dict[str, Process] = {}
         self._restarts: dict[str, int] = {}
         self._probed: dict[str, float] = {}
-        self._told: Records | None = None
+        self._told: ProcessRecords | None = None
 
     def run(self, stop: threading.Event) -> None:
         self.adopt()
@@ -79,7 +79,7 @@ class Supervisor:
             wanted = self._wanted.get(survivor.name)
             same = wanted is not None and wanted.fingerprint == survivor.fingerprint
             component = wanted if same and wanted is not None else Component(survivor.name, ())
-            self._parts[survivor.name] = Part(component, alive=True, since=now)
+            self._parts[survivor.name] = ComponentState(component, alive=True, since=now)
             self._processes[survivor.name] = survivor.process
             log.info("adopted %s (pid %d)", survivor.name, survivor.process.pid)
 
@@ -110,15 +110,15 @@ class Supervisor:
         elif not expected:
             del self._parts[name]
 
-    def _ended(self, name: str, part: Part, now: float) -> None:
+    def _ended(self, name: str, part: ComponentState, now: float) -> None:
         self._launcher.kill(self._processes.pop(name))
         failures, retry = (0, 0.0) if part.stopping is not None else died(part, now)
         if part.stopping is None:
             self._restarts[name] = self._restarts.get(name, 0) + 1
             log.warning("%s died; next start in %.1f s", name, retry - now)
-        self._parts[name] = Part(part.component, failures=failures, retry=retry)
+        self._parts[name] = ComponentState(part.component, failures=failures, retry=retry)
 
-    def _probe(self, name: str, part: Part, now: float) -> Part:
+    def _probe(self, name: str, part: ComponentState, now: float) -> ComponentState:
         if part.ready and now - self._probed.get(name, 0.0) < REPROBE:
             return part
         self._probed[name] = now
@@ -145,13 +145,13 @@ class Supervisor:
 
     def _start(self, component: Component, now: float) -> None:
         failures = self._parts[component.name].failures if component.name in self._parts else 0
-        part = Part(component, alive=True, since=now, answered=now, failures=failures)
+        part = ComponentState(component, alive=True, since=now, answered=now, failures=failures)
         try:
             self._processes[component.name] = self._launcher.spawn(component)
         except OSError as error:
             log.error("cannot start %s: %s", component.name, error)
             failures, retry = died(part, now)
-            part = Part(component, failures=failures, retry=retry)
+            part = ComponentState(component, failures=failures, retry=retry)
         self._parts[component.name] = part
 
     # -- tell ----------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Supervisor:
         return len(self._parts) == len(self._wanted) and all(part.ready for part in parts)
 
     def _tell(self, wanted: Mapping[str, Component]) -> None:
-        records = Records(
+        records = ProcessRecords(
             this_process(),
             tuple(self._record(name, name in wanted) for name in sorted({*wanted, *self._parts})),
         )
@@ -169,11 +169,11 @@ class Supervisor:
             records.write(self._layout.records)
             self._told = records
 
-    def _record(self, name: str, wanted: bool) -> Record:
+    def _record(self, name: str, wanted: bool) -> ProcessRecord:
         """What is to end is not to be relied on any more, though it may answer yet."""
         part = self._parts.get(name)
         probe = part.component.probe if part else None
-        return Record(
+        return ProcessRecord(
             name,
             self._processes.get(name),
             ready=wanted and part is not None and part.ready,

@@ -14,7 +14,7 @@ HANGING = 60.0  # seconds without an answer after which a process that did serve
 
 
 @dataclass(frozen=True)
-class Part:
+class ComponentState:
     """A component as it is now. Times are monotonic seconds; `stopping` is when SIGTERM was sent."""
 
     component: Component
@@ -40,17 +40,21 @@ class Action:
     name: str
 
 
-def actions(desired: Mapping[str, Component], parts: Mapping[str, Part], now: float) -> tuple[Action, ...]:
+def actions(
+    desired: Mapping[str, Component], parts: Mapping[str, ComponentState], now: float
+) -> tuple[Action, ...]:
     return (*_stops(desired, parts, now), *_starts(desired, parts, now))
 
 
-def died(part: Part, now: float) -> tuple[int, float]:
+def died(part: ComponentState, now: float) -> tuple[int, float]:
     """Failures in a row, and when to try again, after a death nobody asked for."""
     failures = 1 if part.ready and now - part.since >= PROVEN else part.failures + 1
     return failures, now + min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)
 
 
-def _stops(desired: Mapping[str, Component], parts: Mapping[str, Part], now: float) -> Iterator[Action]:
+def _stops(
+    desired: Mapping[str, Component], parts: Mapping[str, ComponentState], now: float
+) -> Iterator[Action]:
     leaving = {name for name, part in parts.items() if part.alive and name not in desired}
     needed = {need for name in leaving for need in parts[name].component.needs}
     for name, part in parts.items():
@@ -63,13 +67,15 @@ def _stops(desired: Mapping[str, Component], parts: Mapping[str, Part], now: flo
             yield Action(Verb.TERMINATE, name)
 
 
-def _unwanted(wanted: Component | None, part: Part, now: float) -> bool:
+def _unwanted(wanted: Component | None, part: ComponentState, now: float) -> bool:
     if wanted is None or wanted.fingerprint != part.component.fingerprint:
         return True
     return part.served and not part.ready and now - part.answered > HANGING
 
 
-def _starts(desired: Mapping[str, Component], parts: Mapping[str, Part], now: float) -> Iterator[Action]:
+def _starts(
+    desired: Mapping[str, Component], parts: Mapping[str, ComponentState], now: float
+) -> Iterator[Action]:
     ready = {name for name, part in parts.items() if part.alive and part.ready}
     for name, component in desired.items():
         part = parts.get(name)

@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 
 from bootstrap.local.components import Component
-from bootstrap.local.layout import Layout
+from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.supervisor.identity import Process, find
-from bootstrap.local.supervisor.records import Records
+from bootstrap.local.supervisor.records import ProcessRecords
 
 PLATFORM, PART = "BOOTSTRAP_PLATFORM", "BOOTSTRAP_PART"
 
@@ -34,7 +34,7 @@ class Survivor:
 class Processes:
     """Those of the platform at `layout`."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: StateLayout) -> None:
         self._layout = layout
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -99,7 +99,7 @@ class Processes:
         }
 
 
-def family(layout: Layout) -> tuple[psutil.Process, ...]:
+def family(layout: StateLayout) -> tuple[psutil.Process, ...]:
     """Every living process of the platform."""
     found = {process.pid: process for process, _ in marked(layout.root)}
     for survivor in _recorded(layout):
@@ -118,8 +118,8 @@ def marked(root: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
                 yield process, environment
 
 
-def _recorded(layout: Layout) -> Iterator[Survivor]:
-    records = Records.read(layout.records)
+def _recorded(layout: StateLayout) -> Iterator[Survivor]:
+    records = ProcessRecords.read(layout.records)
     for part in records.parts if records else ():
         if part.process is not None and find(part.process):
             yield Survivor(part.name, part.fingerprint, part.process)

@@ -11,7 +11,7 @@ from bootstrap.local.supervisor.identity import Process
 
 
 @dataclass(frozen=True)
-class Record:
+class ProcessRecord:
     """A component; `process` is None while it is not running. `restarts` counts unasked-for deaths,
     `fingerprint` is that of the component as it was started.
     """
@@ -25,22 +25,24 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Records:
+class ProcessRecords:
     supervisor: Process
-    parts: tuple[Record, ...] = ()
+    parts: tuple[ProcessRecord, ...] = ()
 
     def write(self, file: Path) -> None:
         write_private(file, json.dumps(asdict(self), indent=1))
 
     @classmethod
-    def read(cls, file: Path) -> Records | None:
+    def read(cls, file: Path) -> ProcessRecords | None:
         """None when there are none, or they are not ours."""
         plain = read_json(file)
         try:
             return cls(
                 Process(**plain["supervisor"]),
                 tuple(
-                    Record(**{**part, "process": Process(**part["process"]) if part["process"] else None})
+                    ProcessRecord(
+                        **{**part, "process": Process(**part["process"]) if part["process"] else None}
+                    )
                     for part in plain["parts"]
                 ),
             )

@@ -1,12 +1,12 @@
-"""The local platform's way to the outside world: a proxy that answers for what cannot be reached.
+"""The local platform's way to the internet: a proxy that answers for what cannot be reached.
 
     config.py         Config (the process's JSON file), environment(): how programs are sent through the proxy
     __main__.py       the process: `python -m bootstrap.local.upstream --config FILE`; GET /_bootstrap/ready
     proxy.py          CONNECT, tunnels, TLS (pki/authority.py); body.py, message.py, forward.py: HTTP
     services.py       READ FIRST: which service answers what
-    snapshot.py       the work tree as a Git repository; demand.py: what its manifests ask for; git_service.py
-    helm_repository.py, oci_registry.py, files.py    the services, over charts.py and origins.py:
-    world.py, cache.py, share.py, definitions.py + standin.py    upstream, cache, toolchain, stand-ins
+    publication.py    the work tree as a Git repository; demand.py: what its manifests ask for; git_service.py
+    helm_repository.py, oci_registry.py, remote_files.py    the services, over charts.py and origins.py:
+    client.py, cache.py, toolchain_files.py, definitions.py + standin.py    where a chart can come from
     journal.py        served.jsonl: what came from where
 
 Of upstream nothing is assumed: each host is asked once whether it is there. What it has is served and kept;

@@ -10,10 +10,10 @@ import threading
 from pathlib import Path
 
 from bootstrap.local.pki.authority import Authority, write_bundle
+from bootstrap.local.upstream.client import HttpClient
 from bootstrap.local.upstream.config import Config
 from bootstrap.local.upstream.proxy import ProxyServer
-from bootstrap.local.upstream.services import Router
-from bootstrap.local.upstream.world import Network
+from bootstrap.local.upstream.services import UpstreamRouter
 
 
 def main() -> int:
@@ -24,8 +24,8 @@ def main() -> int:
     config.state.mkdir(parents=True, exist_ok=True)
     authority = Authority.open(config.state)
     write_bundle(config.bundle, authority)
-    world = Network(str(config.bundle), offline=config.offline)
-    with ProxyServer(config.port, authority, Router(config, world), world) as server:
+    client = HttpClient(str(config.bundle), offline=config.offline)
+    with ProxyServer(config.port, authority, UpstreamRouter(config, client), client) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
         logging.getLogger(__name__).info("listening on %s", config.url)

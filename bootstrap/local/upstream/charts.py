@@ -13,18 +13,18 @@ from urllib.parse import urljoin
 import yaml
 
 from bootstrap.kubernetes.documents import documents
+from bootstrap.local.upstream.client import UpstreamUnreachable
 from bootstrap.local.upstream.demand import endpoint
-from bootstrap.local.upstream.origins import Headers, NotThere, Origins, get
+from bootstrap.local.upstream.origins import Headers, Origins, UpstreamRefused, get
 from bootstrap.local.upstream.standin import build_chart
 from bootstrap.local.upstream.versions import best, inside
-from bootstrap.local.upstream.world import Unreachable
 
 log = logging.getLogger(__name__)
 _INDEX_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Chart:
+class ServedChart:
     content: bytes
     origin: str
 
@@ -33,7 +33,7 @@ class Charts:
     """Answers for charts; safe to use from threads."""
 
     def __init__(self, origins: Origins, now: Callable[[], float] = time.monotonic) -> None:
-        self._world, self._cache, self._share = origins.world, origins.cache, origins.share
+        self._client, self._cache, self._share = origins.client, origins.cache, origins.share
         self._definitions, self._journal = origins.definitions, origins.journal
         self._now = now
         self._indexes: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -42,13 +42,13 @@ class Charts:
     def upstream_entries(self, repository: str, chart: str, headers: Headers) -> list[dict[str, Any]] | None:
         """The chart's entries in the index of the real Helm repository; None when that cannot be reached.
 
-        Raises NotThere when the repository refuses.
+        Raises UpstreamRefused when the repository refuses.
         """
-        if not self._world.reachable(repository):
+        if not self._client.reachable(repository):
             return None
         try:
             entries = self._index(repository, headers).get("entries")
-        except Unreachable as error:
+        except UpstreamUnreachable as error:
             log.warning("%s", error)
             return None
         found = entries.get(chart) if isinstance(entries, dict) else None
@@ -60,14 +60,14 @@ class Charts:
         found = (best(one, kept) or inside(one) for one in wanted)
         return sorted({one for one in found if one})
 
-    def from_repository(self, repository: str, chart: str, version: str, headers: Headers) -> Chart:
-        """A chart of a Helm repository. Raises NotThere."""
+    def from_repository(self, repository: str, chart: str, version: str, headers: Headers) -> ServedChart:
+        """A chart of a Helm repository. Raises UpstreamRefused."""
         entries = self.upstream_entries(repository, chart, headers)
         if entries is not None:
             content = self._download(repository, entries, version, headers)
             if content is not None:
                 self.keep(repository, chart, version, content)
-                return Chart(content, "upstream")
+                return ServedChart(content, "upstream")
         return self.local(repository, chart, version)
 
     def keep(self, repository: str, chart: str, version: str, content: bytes) -> None:
@@ -75,13 +75,13 @@ class Charts:
         self._cache.keep_chart(repository, chart, version, content)
         self._journal.record(f"{repository}/{chart}", version, "upstream")
 
-    def local(self, repository: str, chart: str, version: str) -> Chart:
+    def local(self, repository: str, chart: str, version: str) -> ServedChart:
         """Without asking upstream."""
         kept = self._cache.chart(repository, chart, version) or self._share.chart(chart, version)
         if kept is not None:
-            found = Chart(kept, "cache")
+            found = ServedChart(kept, "cache")
         else:
-            found = Chart(build_chart(self._definitions.chart(chart), chart, version), "stand-in")
+            found = ServedChart(build_chart(self._definitions.chart(chart), chart, version), "stand-in")
         self._journal.record(f"{repository}/{chart}", version, found.origin)
         return found
 
@@ -91,13 +91,13 @@ class Charts:
         """None when upstream fails half-way: then what is here has to do."""
         entry = next((one for one in entries if str(one.get("version")) == version), None)
         if entry is None or not entry.get("urls"):
-            raise NotThere(404, f"{repository} has no version {version} of this chart")
+            raise UpstreamRefused(404, f"{repository} has no version {version} of this chart")
         url = urljoin(f"{repository}/", str(entry["urls"][0]))
         if endpoint(url) != endpoint(repository):
             headers = {}  # what opens this repository is no other host's business
         try:
-            return get(self._world, url, headers)
-        except Unreachable as error:
+            return get(self._client, url, headers)
+        except UpstreamUnreachable as error:
             log.warning("%s", error)
             return None
 
@@ -107,9 +107,9 @@ class Charts:
         if self._now() - read_at < _INDEX_SECONDS:
             return index
         try:
-            index = next(documents(get(self._world, f"{repository}/index.yaml", headers)), {})
+            index = next(documents(get(self._client, f"{repository}/index.yaml", headers)), {})
         except yaml.YAMLError as error:
-            raise Unreachable(f"{repository}/index.yaml is no YAML: {error}") from error
+            raise UpstreamUnreachable(f"{repository}/index.yaml is no YAML: {error}") from error
         with self._lock:
             self._indexes[repository] = (self._now(), index)
         return index

@@ -71,7 +71,7 @@ class Right(_Strict):
     resources: tuple[str, ...] = Field(min_length=1)
 
 
-class Workload(_Strict):
+class StandInWorkload(_Strict):
     """`values`: dotted path of this workload's settings in the values; the first one's is the top."""
 
     name: str = "{{fullname}}"
@@ -115,7 +115,7 @@ class Definition(_Strict):
     match: Match
     crds: tuple[Crd, ...] = ()
     service_accounts: tuple[Account, ...] = ()
-    workloads: tuple[Workload, ...] = ()
+    workloads: tuple[StandInWorkload, ...] = ()
     services: tuple[Service, ...] = ()
     extra: str = ""
 
@@ -152,7 +152,7 @@ class Definitions:
 def generic(chart: str) -> Definition:
     """What nearly every chart has."""
     container = Container(name=chart[:63], image=f"stand-in.invalid/{chart}:{{{{version}}}}")
-    workload = Workload(containers=(container,), service_account="{{fullname}}", labels=UNKNOWN)
+    workload = StandInWorkload(containers=(container,), service_account="{{fullname}}", labels=UNKNOWN)
     account = Account(name="{{fullname}}", labels=UNKNOWN)
     return Definition(match=Match(chart=chart), workloads=(workload,), service_accounts=(account,))
 

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from bootstrap.local.upstream.message import Answer, Request
-from bootstrap.local.upstream.world import World
+from bootstrap.local.upstream.client import UpstreamClient
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse
 
 # RFC 9110, section 7.6.1, and the host, which the URL names.
 _HOP_BY_HOP = frozenset(
@@ -29,15 +29,15 @@ _HOP_BY_HOP = frozenset(
 _PIECE = 65536
 
 
-def forward(world: World, request: Request, *, redirect: bool = False) -> Answer:
-    """The upstream's answer. Raises Unreachable."""
+def forward(client: UpstreamClient, request: HttpRequest, *, redirect: bool = False) -> HttpResponse:
+    """The upstream's answer. Raises UpstreamUnreachable."""
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     body: BinaryIO | None = request.body if has_body else None
-    response = world.open(
+    response = client.open(
         request.method, request.url, passed_on(request.headers.items()), body, redirect=redirect
     )
     pieces = None if request.method == "HEAD" else _pieces(response)
-    return Answer(response.status, passed_on(response.headers.items()), pieces)
+    return HttpResponse(response.status, passed_on(response.headers.items()), pieces)
 
 
 def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

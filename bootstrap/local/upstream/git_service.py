@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from bootstrap.local.upstream.message import Answer, Request, text
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse, text
 
 log = logging.getLogger(__name__)
 _PIECE = 65536
@@ -25,10 +25,10 @@ class GitService:
         self._base = _without_suffix(unquote(urlsplit(repo_url).path))
         self._repository = repository
 
-    def serves(self, request: Request) -> bool:
+    def serves(self, request: HttpRequest) -> bool:
         return self._inside(request) is not None
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         inside = self._inside(request)
         if inside is None or not self._repository.is_dir():
             return text(404, f"no repository here: {request.path}")
@@ -44,9 +44,9 @@ class GitService:
             )
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         status, headers = _head(process.stdout)
-        return Answer(status, headers, _rest(process, process.stdout))
+        return HttpResponse(status, headers, _rest(process, process.stdout))
 
-    def _inside(self, request: Request) -> str | None:
+    def _inside(self, request: HttpRequest) -> str | None:
         """The path below the repository; None when the request is for something else."""
         path = unquote(request.path)
         for base in (f"{self._base}.git/", f"{self._base}/"):
@@ -54,7 +54,7 @@ class GitService:
                 return "/" + path.removeprefix(base)
         return None
 
-    def _environment(self, request: Request, inside: str, length: int) -> dict[str, str]:
+    def _environment(self, request: HttpRequest, inside: str, length: int) -> dict[str, str]:
         """CGI's variables (RFC 3875). Whatever git settings the caller has do not reach the server."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         given = {

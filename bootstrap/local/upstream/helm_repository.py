@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from bootstrap.local.upstream.charts import Charts
 from bootstrap.local.upstream.demand import ChartDemand, endpoint
-from bootstrap.local.upstream.message import Answer, Request, content, text
-from bootstrap.local.upstream.origins import Headers, NotThere, credentials
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse, content, text
+from bootstrap.local.upstream.origins import Headers, UpstreamRefused, credentials
 
 _ARCHIVES = "bootstrap-charts"
 
@@ -21,7 +21,7 @@ class HelmRepositories:
     def __init__(self, charts: Charts) -> None:
         self._charts = charts
 
-    def answer(self, request: Request, demand: Iterable[ChartDemand]) -> Answer | None:
+    def answer(self, request: HttpRequest, demand: Iterable[ChartDemand]) -> HttpResponse | None:
         """None when the request is for nothing that a repository among them has."""
         wanted = [one for one in demand if not one.oci and _covers(one.repository, request)]
         for repository in sorted({one.repository for one in wanted}, key=len, reverse=True):
@@ -32,11 +32,11 @@ class HelmRepositories:
                     return self._index(repository, charts, credentials(request))
                 if inside.startswith(f"{_ARCHIVES}/"):
                     return self._archive(repository, inside, credentials(request))
-            except NotThere as error:
+            except UpstreamRefused as error:
                 return text(error.status, str(error))
         return None
 
-    def _index(self, repository: str, wanted: list[ChartDemand], headers: Headers) -> Answer:
+    def _index(self, repository: str, wanted: list[ChartDemand], headers: Headers) -> HttpResponse:
         """An index of the charts asked for. JSON, which is YAML, and which Helm reads much faster."""
         entries: dict[str, list[dict[str, Any]]] = {}
         for chart in sorted({one.chart for one in wanted}):
@@ -53,7 +53,7 @@ class HelmRepositories:
         index = {"apiVersion": "v1", "generated": "2000-01-01T00:00:00Z", "entries": entries}
         return content(json.dumps(index, default=str).encode(), "application/yaml")
 
-    def _archive(self, repository: str, inside: str, headers: Headers) -> Answer:
+    def _archive(self, repository: str, inside: str, headers: Headers) -> HttpResponse:
         _, chart, file = inside.split("/", 2)
         chart_file = self._charts.from_repository(repository, chart, file.removesuffix(".tgz"), headers)
         return content(chart_file.content, "application/gzip")
@@ -63,7 +63,7 @@ def _archive_path(chart: str, version: str) -> str:
     return f"{_ARCHIVES}/{quote(chart)}/{quote(version)}.tgz"
 
 
-def _covers(repository: str, request: Request) -> bool:
+def _covers(repository: str, request: HttpRequest) -> bool:
     return endpoint(repository) == endpoint(request.url) and unquote(request.path).startswith(
         _base(repository) + "/"
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """`url` is absolute; header names are lower case; `body` ends where the request's body ends."""
 
     method: str
@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """Bytes are sent with their length, pieces chunked unless their length is given. None: no body (HEAD)."""
 
     status: int = 200
@@ -39,9 +39,9 @@ class Answer:
     body: bytes | Iterable[bytes] | None = b""
 
 
-def text(status: int, message: str) -> Answer:
-    return Answer(status, {"Content-Type": "text/plain; charset=utf-8"}, message.encode() + b"\n")
+def text(status: int, message: str) -> HttpResponse:
+    return HttpResponse(status, {"Content-Type": "text/plain; charset=utf-8"}, message.encode() + b"\n")
 
 
-def content(body: bytes, kind: str = "application/octet-stream", **headers: str) -> Answer:
-    return Answer(200, {"Content-Type": kind, **headers}, body)
+def content(body: bytes, kind: str = "application/octet-stream", **headers: str) -> HttpResponse:
+    return HttpResponse(200, {"Content-Type": kind, **headers}, body)

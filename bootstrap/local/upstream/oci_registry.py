@@ -17,11 +17,11 @@ from typing import Any
 
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.charts import Charts
+from bootstrap.local.upstream.client import UpstreamClient
 from bootstrap.local.upstream.demand import ChartDemand, endpoint
 from bootstrap.local.upstream.forward import forward, passed_on
-from bootstrap.local.upstream.message import Answer, Request, content, text
-from bootstrap.local.upstream.origins import NotThere, credentials, get
-from bootstrap.local.upstream.world import World
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse, content, text
+from bootstrap.local.upstream.origins import UpstreamRefused, credentials, get
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.cncf.helm.config.v1+json"
@@ -32,15 +32,15 @@ _PATH = re.compile(r"^/v2/(?P<name>.+)/(?P<what>manifests|blobs|tags)/(?P<refere
 class OciRegistries:
     """Answers for every registry asked for. Blobs made here stay in memory: a chart is small."""
 
-    def __init__(self, world: World, charts: Charts) -> None:
-        self._world, self._charts = world, charts
+    def __init__(self, client: UpstreamClient, charts: Charts) -> None:
+        self._client, self._charts = client, charts
         self._blobs: dict[str, tuple[str, bytes]] = {}  # digest → media type, content
         self._layers: dict[str, tuple[str, str, str]] = {}  # digest → repository, chart, version
         self._lock = threading.Lock()
 
-    def answer(self, request: Request, demand: Iterable[ChartDemand]) -> Answer:
+    def answer(self, request: HttpRequest, demand: Iterable[ChartDemand]) -> HttpResponse:
         found = _PATH.match(request.path)
-        if self._world.reachable(request.url):
+        if self._client.reachable(request.url):
             return self._upstream(request, found)
         if request.method not in {"GET", "HEAD"}:
             return text(405, "this registry is for reading only")
@@ -55,7 +55,7 @@ class OciRegistries:
             return self._tags(repository, chart, found["name"], demand)
         return self._manifest(repository, chart, _version(found["reference"]))
 
-    def _upstream(self, request: Request, found: re.Match[str] | None) -> Answer:
+    def _upstream(self, request: HttpRequest, found: re.Match[str] | None) -> HttpResponse:
         if found and found["what"] == "manifests" and request.method == "GET":
             return self._upstream_manifest(request, found)
         if found and found["what"] == "blobs" and request.method == "GET":
@@ -63,28 +63,30 @@ class OciRegistries:
                 layer = self._layers.get(found["reference"])
             if layer:
                 return self._upstream_layer(request, *layer)
-        return forward(self._world, request)
+        return forward(self._client, request)
 
-    def _upstream_manifest(self, request: Request, found: re.Match[str]) -> Answer:
-        response = self._world.open("GET", request.url, passed_on(request.headers.items()), redirect=False)
+    def _upstream_manifest(self, request: HttpRequest, found: re.Match[str]) -> HttpResponse:
+        response = self._client.open("GET", request.url, passed_on(request.headers.items()), redirect=False)
         body = response.read(decode_content=False)
         digest = _layer_digest(body) if response.status == 200 else None
         if digest:
             repository, chart = _chart(request, found["name"])
             with self._lock:
                 self._layers[digest] = (repository, chart, _version(found["reference"]))
-        return Answer(response.status, passed_on(response.headers.items()), body)
+        return HttpResponse(response.status, passed_on(response.headers.items()), body)
 
-    def _upstream_layer(self, request: Request, repository: str, chart: str, version: str) -> Answer:
+    def _upstream_layer(
+        self, request: HttpRequest, repository: str, chart: str, version: str
+    ) -> HttpResponse:
         try:
-            archive = get(self._world, request.url, credentials(request))
-        except NotThere as error:
+            archive = get(self._client, request.url, credentials(request))
+        except UpstreamRefused as error:
             return text(error.status, str(error))
         if not version.startswith("sha256:"):
             self._charts.keep(repository, chart, version, archive)
         return content(archive, _LAYER)
 
-    def _manifest(self, repository: str, chart: str, version: str) -> Answer:
+    def _manifest(self, repository: str, chart: str, version: str) -> HttpResponse:
         archive = self._charts.local(repository, chart, version).content
         config = json.dumps(_metadata(archive), default=str).encode()
         manifest = json.dumps(
@@ -103,21 +105,21 @@ class OciRegistries:
             self._blobs[digest] = (kind, body)
         return {"mediaType": kind, "digest": digest, "size": len(body)}
 
-    def _blob(self, request: Request, digest: str) -> Answer:
+    def _blob(self, request: HttpRequest, digest: str) -> HttpResponse:
         return self._blob_answer(digest) if digest in self._blobs else _unknown(request)
 
-    def _blob_answer(self, digest: str) -> Answer:
+    def _blob_answer(self, digest: str) -> HttpResponse:
         kind, body = self._blobs[digest]
         return content(body, kind, **{"Docker-Content-Digest": digest})
 
-    def _tags(self, repository: str, chart: str, name: str, demand: Iterable[ChartDemand]) -> Answer:
+    def _tags(self, repository: str, chart: str, name: str, demand: Iterable[ChartDemand]) -> HttpResponse:
         wanted = [one.version for one in demand if (one.repository, one.chart) == (repository, chart)]
         versions = self._charts.local_versions(repository, chart, wanted)
         tags = [version.replace("+", "_") for version in versions]
         return content(json.dumps({"name": name, "tags": tags}).encode(), "application/json")
 
 
-def _chart(request: Request, name: str) -> tuple[str, str]:
+def _chart(request: HttpRequest, name: str) -> tuple[str, str]:
     host, port = endpoint(request.url)
     place = host if port == 443 else f"{host}:{port}"
     path, _, chart = name.rpartition("/")
@@ -145,6 +147,6 @@ def _metadata(archive: bytes) -> Any:
         return next(documents(file.read())) if file else {}
 
 
-def _unknown(request: Request) -> Answer:
+def _unknown(request: HttpRequest) -> HttpResponse:
     errors = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"not known here: {request.path}"}]}
-    return Answer(404, {"Content-Type": "application/json"}, json.dumps(errors).encode())
+    return HttpResponse(404, {"Content-Type": "application/json"}, json.dumps(errors).encode())

@@ -12,11 +12,11 @@ from bootstrap.config.model import Gitops
 from bootstrap.core.scratch import scratch
 from bootstrap.local.pki.authority import Authority, write_bundle
 from bootstrap.local.upstream import journal
+from bootstrap.local.upstream.client import HttpClient
 from bootstrap.local.upstream.config import Config, environment
 from bootstrap.local.upstream.proxy import ProxyServer
-from bootstrap.local.upstream.services import Router
-from bootstrap.local.upstream.snapshot import snapshot
-from bootstrap.local.upstream.world import Network
+from bootstrap.local.upstream.publication import publish
+from bootstrap.local.upstream.services import UpstreamRouter
 from bootstrap.targets.base import Outside
 
 
@@ -29,11 +29,11 @@ def serve(like: Config, gitops: Gitops, hidden: Iterable[Path] = ()) -> Iterator
     """
     with scratch("upstream") as folder:
         config = replace(like, port=0, state=folder)
-        snapshot(gitops.checkout, config.state, gitops.repo_url, gitops.revision, hidden=hidden)
+        publish(gitops.checkout, config.state, gitops.repo_url, gitops.revision, hidden=hidden)
         authority = Authority.open(config.state)
         write_bundle(config.bundle, authority)
-        world = Network(str(config.bundle), offline=config.offline)
-        with ProxyServer(0, authority, Router(config, world), world) as server:
+        client = HttpClient(str(config.bundle), offline=config.offline)
+        with ProxyServer(0, authority, UpstreamRouter(config, client), client) as server:
             thread = threading.Thread(
                 target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
             )

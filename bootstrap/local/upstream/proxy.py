@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from bootstrap.core.tunnel import IDLE, copy_both_ways
 from bootstrap.local.pki.authority import Authority
 from bootstrap.local.upstream.body import Body, open_body
+from bootstrap.local.upstream.client import UpstreamClient, UpstreamUnreachable
 from bootstrap.local.upstream.forward import forward
-from bootstrap.local.upstream.message import Answer, Request, text
-from bootstrap.local.upstream.world import Unreachable, World
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse, text
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Services(Protocol):
 
     def serves(self, host: str, port: int) -> bool: ...
 
-    def answer(self, request: Request) -> Answer: ...
+    def answer(self, request: HttpRequest) -> HttpResponse: ...
 
 
 class ProxyServer(socketserver.ThreadingTCPServer):
@@ -44,8 +44,8 @@ class ProxyServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, authority: Authority, services: Services, world: World) -> None:
-        self.authority, self.services, self.world = authority, services, world
+    def __init__(self, port: int, authority: Authority, services: Services, client: UpstreamClient) -> None:
+        self.authority, self.services, self.client = authority, services, client
         super().__init__(("127.0.0.1", port), _Connection)
 
     @property
@@ -88,8 +88,8 @@ class _Connection(BaseHTTPRequestHandler):
     def _tunnel(self, host: str, port: int) -> None:
         self.close_connection = True
         try:
-            other = self.server.world.connect(host, port)
-        except Unreachable as error:
+            other = self.server.client.connect(host, port)
+        except UpstreamUnreachable as error:
             self._send(text(502, f"cannot reach {error}"))
             return
         with other:
@@ -108,10 +108,10 @@ class _Connection(BaseHTTPRequestHandler):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = open_body(cast(BinaryIO, self.rfile), headers)
-        request = Request(self.command, url, headers, cast(BinaryIO, body))
+        request = HttpRequest(self.command, url, headers, cast(BinaryIO, body))
         try:
             answer = self._answer(request)
-        except Unreachable as error:
+        except UpstreamUnreachable as error:
             answer = text(502, f"cannot reach {error}")
         except Exception as error:
             log.exception("%s %s", request.method, request.url)
@@ -122,13 +122,13 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         parts = urlsplit(request.url)
         if self._origin or self.server.services.serves(parts.hostname or "", parts.port or 80):
             return self.server.services.answer(request)
-        return forward(self.server.world, request)
+        return forward(self.server.client, request)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: HttpResponse) -> None:
         headers = {name.title(): value for name, value in answer.headers.items()}
         if isinstance(answer.body, bytes):
             headers["Content-Length"] = str(len(answer.body))

@@ -8,23 +8,23 @@ from pathlib import Path
 
 from bootstrap.local.upstream.cache import Cache
 from bootstrap.local.upstream.charts import Charts
+from bootstrap.local.upstream.client import UpstreamClient
 from bootstrap.local.upstream.config import Config
 from bootstrap.local.upstream.definitions import load
 from bootstrap.local.upstream.demand import Demand, endpoint, is_remote_file
-from bootstrap.local.upstream.files import Files
 from bootstrap.local.upstream.forward import forward
 from bootstrap.local.upstream.git_service import GitService
 from bootstrap.local.upstream.helm_repository import HelmRepositories
 from bootstrap.local.upstream.journal import Journal
-from bootstrap.local.upstream.message import Answer, Request, text
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse, text
 from bootstrap.local.upstream.oci_registry import OciRegistries
 from bootstrap.local.upstream.origins import Origins
-from bootstrap.local.upstream.share import Share
-from bootstrap.local.upstream.snapshot import DEMAND, REPOSITORY
-from bootstrap.local.upstream.world import World
+from bootstrap.local.upstream.publication import DEMAND, REPOSITORY
+from bootstrap.local.upstream.remote_files import RemoteFiles
+from bootstrap.local.upstream.toolchain_files import ToolchainFiles
 
 
-class Published:
+class PublishedDemand:
     """What the last snapshot asks for; read again, and told to `news`, when that was written anew."""
 
     def __init__(self, file: Path, news: Callable[[Demand], None] = lambda _: None) -> None:
@@ -46,27 +46,31 @@ class Published:
             return self._demand
 
 
-class Router:
+class UpstreamRouter:
     """The proxy's services put together."""
 
-    def __init__(self, config: Config, world: World) -> None:
+    def __init__(self, config: Config, client: UpstreamClient) -> None:
         origins = Origins(
-            world, Cache(config.cache), Share(config.share), load(config.standins), Journal(config.served)
+            client,
+            Cache(config.cache),
+            ToolchainFiles(config.share),
+            load(config.standins),
+            Journal(config.served),
         )
         charts = Charts(origins)
-        self._world = world
+        self._client = client
         self._git_endpoint = endpoint(config.repo_url)
         self._git = GitService(config.repo_url, config.state / REPOSITORY)
-        self._published = Published(config.state / DEMAND, lambda demand: world.expect(demand.urls))
+        self._published = PublishedDemand(config.state / DEMAND, lambda demand: client.expect(demand.urls))
         self._helm = HelmRepositories(charts)
-        self._oci = OciRegistries(world, charts)
-        self._files = Files(origins)
+        self._oci = OciRegistries(client, charts)
+        self._files = RemoteFiles(origins)
 
     def serves(self, host: str, port: int) -> bool:
         return (host.lower(), port) == self._git_endpoint or self._published.demand.serves(host, port)
 
-    def answer(self, request: Request) -> Answer:
-        """Raises Unreachable."""
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Raises UpstreamUnreachable."""
         demand = self._published.demand
         if endpoint(request.url) == self._git_endpoint and self._git.serves(request):
             return self._git.answer(request)
@@ -78,11 +82,11 @@ class Router:
                 return answer
             if is_remote_file(request.url):
                 return self._files.answer(request)
-        if self._world.reachable(request.url):
-            return forward(self._world, request)
+        if self._client.reachable(request.url):
+            return forward(self._client, request)
         return text(404, f"{request.url} cannot be reached and is nothing that the manifests ask for")
 
 
-def _is_registry(request: Request, demand: Demand) -> bool:
+def _is_registry(request: HttpRequest, demand: Demand) -> bool:
     urls = [*(chart.repository for chart in demand.charts if chart.oci), *demand.registries]
     return any(url.startswith("oci://") and endpoint(url) == endpoint(request.url) for url in urls)

@@ -18,7 +18,15 @@ from typing import Any
 import yaml
 
 from bootstrap.kubernetes.objects import Json
-from bootstrap.local.upstream.definitions import Account, Container, Crd, Definition, Port, Service, Workload
+from bootstrap.local.upstream.definitions import (
+    Account,
+    Container,
+    Crd,
+    Definition,
+    Port,
+    Service,
+    StandInWorkload,
+)
 
 _SKELETON = Path(__file__).with_name("skeleton")
 _HOLE = re.compile(r"\{\{\s*(fullname|namespace|release|chart|version)\s*\}\}")
@@ -138,7 +146,7 @@ def account(entry: Account) -> Json:
     }
 
 
-def workload(entry: Workload) -> Json:
+def workload(entry: StandInWorkload) -> Json:
     pod: Json = {"containers": [_container(one, _secrets(entry)) for one in entry.containers]}
     if entry.service_account:
         pod["serviceAccountName"] = entry.service_account
@@ -160,7 +168,7 @@ def workload(entry: Workload) -> Json:
     }
 
 
-def rights(entry: Workload, definition: Definition) -> Iterator[Json]:
+def rights(entry: StandInWorkload, definition: Definition) -> Iterator[Json]:
     """The ClusterRole of a workload and its binding; none for a workload without rights."""
     if not entry.rights or not entry.service_account:
         return
@@ -254,7 +262,7 @@ def _service_ports(entry: Service) -> Iterator[Json]:
         }
 
 
-def _secrets(entry: Workload) -> tuple[str, ...]:
+def _secrets(entry: StandInWorkload) -> tuple[str, ...]:
     given = entry.env_from_secret
     return (given,) if isinstance(given, str) else given
 
@@ -263,7 +271,7 @@ def _is_main(entry: Account) -> bool:
     return bool(_HOLE.fullmatch(entry.name))
 
 
-def _own(entry: Account | Workload, item: Json, *, first: bool) -> Json:
+def _own(entry: Account | StandInWorkload, item: Json, *, first: bool) -> Json:
     """The object and where in the values its settings are; `own` when it has any."""
     path = entry.values.split(".") if entry.values else []
     return {"object": item, "values": path, "own": first or bool(path)}

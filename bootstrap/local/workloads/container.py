@@ -14,7 +14,7 @@ Lookup = Callable[[Kind, str], Json | None]
 """Kind and name of a ConfigMap or Secret in the pod's namespace → the object."""
 
 
-class NotThere(Exception):
+class MissingReference(Exception):
     """Something the container cannot start without; a kubelet would say CreateContainerConfigError."""
 
 
@@ -30,7 +30,7 @@ def words(container: Json) -> list[str]:
 
 
 def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
-    """Raises NotThere for a reference that is neither optional nor there."""
+    """Raises MissingReference for a reference that is neither optional nor there."""
     found: dict[str, str] = {}
     for source in container.get("envFrom") or ():
         for kind, key in ((CONFIG_MAP, "configMapRef"), (SECRET, "secretRef")):
@@ -62,7 +62,7 @@ def data(kind: Kind, reference: Json, lookup: Lookup) -> dict[str, bytes]:
     if item is None:
         if reference.get("optional"):
             return {}
-        raise NotThere(f"{kind} {reference.get('name') or reference.get('secretName')}")
+        raise MissingReference(f"{kind} {reference.get('name') or reference.get('secretName')}")
     if kind == SECRET:
         return {name: b64decode(value) for name, value in (item.get("data") or {}).items()}
     plain = {name: str(value).encode() for name, value in (item.get("data") or {}).items()}
@@ -123,4 +123,4 @@ def _key(kind: Kind, reference: Json, lookup: Lookup) -> str | None:
         return content[reference["key"]].decode()
     if reference.get("optional"):
         return None
-    raise NotThere(f"key {reference['key']} of {kind} {reference['name']}")
+    raise MissingReference(f"key {reference['key']} of {kind} {reference['name']}")

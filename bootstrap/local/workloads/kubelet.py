@@ -35,7 +35,7 @@ from bootstrap.kubernetes.transport import Request, Transport
 from bootstrap.local.components import Component
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.pki.cluster import kubeconfig
-from bootstrap.local.site import Site
+from bootstrap.local.state.site import Site
 from bootstrap.local.workloads import container as containers
 from bootstrap.local.workloads.programs import INIT_PROGRAMS, PROGRAMS, Program
 
@@ -54,11 +54,11 @@ class Kubelet:
         self._authority = authority
 
     def run(self, stop: threading.Event) -> None:
-        with Informer(self._cluster, Scope(POD)) as world:
+        with Informer(self._cluster, Scope(POD)) as cache:
             while not stop.is_set():
-                world.wait(TICK)
-                if world.synced():
-                    self._reconcile(world.items(POD))
+                cache.wait(TICK)
+                if cache.synced():
+                    self._reconcile(cache.items(POD))
 
     def serving(self, space: str, selector: Mapping[str, str]) -> int | None:
         """The local port of the program behind a Service, if that is a real one; it need not listen yet."""
@@ -76,7 +76,7 @@ class Kubelet:
                 continue
             try:
                 self._keep(program, pod)
-            except containers.NotThere as missing:
+            except containers.MissingReference as missing:
                 log.info("%s waits for %s", program.name, missing)
 
     def _revision(self, program: Program) -> str:
@@ -96,7 +96,7 @@ class Kubelet:
         if self._revision(program) == uid(pod):
             return
         if program.secrets_first and empty:
-            raise containers.NotThere(f"files of {', '.join(empty)}")
+            raise containers.MissingReference(f"files of {', '.join(empty)}")
         log.info("%s starts for pod %s/%s", program.name, namespace(pod), name(pod))
         self._credentials(pod, runner)
         for init in dig(pod, "spec", "initContainers") or ():

@@ -15,7 +15,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.audit import RECORD, audit, owned_records
 from bootstrap.aws.inventory import Found, Owner, Proof
 from bootstrap.aws.removal import ORDER, order, remove
-from bootstrap.local.aws.mends import dependencies, load_balancers, nat_gateways, termination
+from bootstrap.local.aws.patches import dependencies, load_balancers, nat_gateways, termination
 from tests.aws_context import client
 from tests.aws_resources import OURS, OWNER, THEIRS, make_all, pairs, spec
 
@@ -26,7 +26,7 @@ NEIGHBOUR = Owner(THEIRS, "eco2-prod", "/eco2/prod", "prod.example.com")
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (load_balancers, dependencies, nat_gateways, termination):
-        module.mend(partial(monkeypatch.setattr, raising=False))
+        module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield cache(client)
 

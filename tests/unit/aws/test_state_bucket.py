@@ -13,7 +13,7 @@ from moto import mock_aws
 from bootstrap.aws import state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.core.errors import PermanentError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from tests.aws_context import ACCOUNT, REGION, client
 
 NAME = "eco2-dev-tfstate-123456789012"
@@ -22,7 +22,7 @@ TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    bucket_policies.mend(monkeypatch.setattr)
+    bucket_policies.apply(monkeypatch.setattr)
     with mock_aws():
         yield Api(client("s3"))
 

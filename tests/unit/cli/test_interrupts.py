@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from tests.aws_context import client
 from tests.unit.cli.fake_product import AWS, lay_out
 from tests.unit.cli.test_cli import PATIENCE, command, surroundings
@@ -23,7 +23,7 @@ WAY_ON = "to go on where it stopped: bootstrap up --environment dev"
 def aws() -> Iterator[str]:
     """The URL of an AWS that runs of their own processes share."""
     with pytest.MonkeyPatch.context() as patch:
-        bucket_policies.mend(patch.setattr)
+        bucket_policies.apply(patch.setattr)
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         host, port = server.get_host_and_port()

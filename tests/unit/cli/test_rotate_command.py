@@ -22,7 +22,7 @@ from bootstrap.checks import probes as doctor
 from bootstrap.commands.options import RotateOptions
 from bootstrap.config.load import load
 from bootstrap.core.errors import PermanentError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.status import model as status
 from bootstrap.steps import access, backend, lock
 from bootstrap.steps.rotate import ROTATING
@@ -40,7 +40,7 @@ NAME = "/eco2/dev/db/password"
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    bucket_policies.mend(partial(monkeypatch.setattr, raising=False))
+    bucket_policies.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         key = client("kms").create_key()["KeyMetadata"]["Arn"]
         for name, value in (("db/password", "canary-old-value"), ("db/url", "x:canary-old-value")):

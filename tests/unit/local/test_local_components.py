@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.local import ports
 from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
 from bootstrap.local.components.control_plane import build_all, egress_config
-from bootstrap.local.layout import Layout
 from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import PROGRAMS
-from bootstrap.local.site import Site
+from bootstrap.local.state import ports
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.state.site import Site
 
 ROOT = Path("/home/some user/.bootstrap/environments/local/local")
 
 
 @pytest.fixture(scope="module")
 def site() -> Site:
-    layout = Layout(ROOT)
+    layout = StateLayout(ROOT)
     chosen = ports.locate(layout.ports, lambda port: True)
     return Site(
         layout, chosen, {name: Path("/tools") / name for name in PROGRAMS}, Path("/share"), "eu-west-1"

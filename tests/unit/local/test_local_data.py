@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from bootstrap.core.errors import StuckError
 from bootstrap.core.files import read_json, write_private, write_private_if_changed
-from bootstrap.local import ports
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.layout import Layout
-from bootstrap.local.site import Site
+from bootstrap.local.state import ports
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import Process
-from bootstrap.local.supervisor.records import Record, Records
+from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
 
 
 def test_ports_are_chosen_once(tmp_path: Path) -> None:
@@ -131,21 +131,21 @@ def test_desired_components_are_files(tmp_path: Path) -> None:
 
 def test_records_are_read_as_written(tmp_path: Path) -> None:
     file = tmp_path / "records.json"
-    records = Records(
+    records = ProcessRecords(
         Process(1, 2.5),
         (
-            Record("etcd", Process(3, 4.5), ready=True, port=5, restarts=0),
-            Record("api", None, ready=False, port=None, restarts=9),
+            ProcessRecord("etcd", Process(3, 4.5), ready=True, port=5, restarts=0),
+            ProcessRecord("api", None, ready=False, port=None, restarts=9),
         ),
     )
     records.write(file)
-    assert Records.read(file) == records
+    assert ProcessRecords.read(file) == records
     file.write_text(json.dumps({"supervisor": {}}))
-    assert Records.read(file) is None
+    assert ProcessRecords.read(file) is None
 
 
 def test_a_site_is_read_as_saved_and_points_nowhere_else(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "with space")
+    layout = StateLayout(tmp_path / "with space")
     chosen = ports.locate(layout.ports, lambda port: True)
     site = Site(layout, chosen, {"helm": Path("/opt/a b/helm")}, tmp_path, "ap-northeast-2")
     site.save()

@@ -17,10 +17,10 @@ from bootstrap.diagnosis.causes.catalogue import BY_ID
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json, Key, Kind, dig, name
 from bootstrap.local.faults import fault as faults
+from bootstrap.local.faults.cluster import BEFORE, FORBIDDEN_GROUP, ROLE, InjectedFaults, marks, rules
 from bootstrap.local.faults.fault import Fault, Rehearsal, choose, parse
-from bootstrap.local.faults.mishaps import BEFORE, FORBIDDEN_GROUP, ROLE, Order, marks, rules
-from bootstrap.local.faults.overlay import merge, order_for, overlay
-from bootstrap.local.faults.pods import FATES, LABEL
+from bootstrap.local.faults.overlay import injected_faults, merge, overlay
+from bootstrap.local.faults.pods import FAILURES, LABEL
 from bootstrap.targets import aws
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +80,7 @@ def test_its_manifests_are_whole_and_go_into_its_own_namespace(given: Fault, con
     assert made == (given.namespace and bool(items))
     for item in items:
         fate = dig(item, "spec", "template", "metadata", "annotations", LABEL)
-        assert fate is None or fate in FATES
+        assert fate is None or fate in FAILURES
 
 
 def test_pods_keep_off_a_node_that_fails_but_not_off_taints_of_the_role_map(config: Environment) -> None:
@@ -94,7 +94,7 @@ def test_pods_keep_off_a_node_that_fails_but_not_off_taints_of_the_role_map(conf
     pod = dig(deployment, "spec", "template", "spec")
     assert pod["tolerations"] == [{"key": "domain", "operator": "Exists"}]
     assert pod["nodeSelector"] == {"kubernetes.io/hostname": "monitoring"}
-    assert order_for([Rehearsal(given)], config) == Order(node="monitoring")
+    assert injected_faults([Rehearsal(given)], config) == InjectedFaults(node="monitoring")
 
 
 def test_a_fault_without_the_node_it_needs_is_refused(config: Environment) -> None:
@@ -157,13 +157,13 @@ def test_a_merge_patch(base: Any, patch: Any, merged: Any) -> None:
     assert json.dumps(base) == before
 
 
-# -- mishaps -----------------------------------------------------------------------------------------
+# -- faults of the cluster -----------------------------------------------------------------------------------------
 
 
 def test_an_order_is_kept_and_none_is_read_where_there_is_none(tmp_path: Path) -> None:
-    assert Order.read(tmp_path / "none") == Order()
-    Order(denied=True, node="a").write(tmp_path / "order")
-    assert Order.read(tmp_path / "order") == Order(denied=True, node="a")
+    assert InjectedFaults.read(tmp_path / "none") == InjectedFaults()
+    InjectedFaults(denied=True, node="a").write(tmp_path / "order")
+    assert InjectedFaults.read(tmp_path / "order") == InjectedFaults(denied=True, node="a")
 
 
 def test_a_node_is_marked_while_it_is_ordered_and_then_no_more() -> None:
@@ -173,9 +173,12 @@ def test_a_node_is_marked_while_it_is_ordered_and_then_no_more() -> None:
         "apiVersion": "v1",
         "metadata": {"name": "b", "annotations": {LABEL: "NotReady"}},
     }
-    assert marks([well, ill], Order(node="b")) == {}
-    assert marks([well, ill], Order(node="a")) == {Key(NODE, "", "a"): "NotReady", Key(NODE, "", "b"): None}
-    assert marks([well, ill], Order()) == {Key(NODE, "", "b"): None}
+    assert marks([well, ill], InjectedFaults(node="b")) == {}
+    assert marks([well, ill], InjectedFaults(node="a")) == {
+        Key(NODE, "", "a"): "NotReady",
+        Key(NODE, "", "b"): None,
+    }
+    assert marks([well, ill], InjectedFaults()) == {Key(NODE, "", "b"): None}
 
 
 def test_a_right_is_taken_and_given_back_as_it_was() -> None:

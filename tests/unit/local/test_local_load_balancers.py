@@ -12,12 +12,12 @@ from moto import mock_aws
 
 from bootstrap.kubernetes.health.core import addresses
 from bootstrap.kubernetes.objects import INGRESS, SERVICE, Json, Key, metadata, namespace
-from bootstrap.local import account
-from bootstrap.local.aws.mends import dependencies, load_balancers
-from bootstrap.local.controllers import CloudControllers
-from bootstrap.local.facts import NEEDED, Facts, parse
-from bootstrap.local.load_balancers import GROUP, GROUPS, LoadBalancerController, stacks
-from bootstrap.local.records import ExternalDns
+from bootstrap.local.aws import account
+from bootstrap.local.aws.patches import dependencies, load_balancers
+from bootstrap.local.controllers.cloud import CloudControllers
+from bootstrap.local.controllers.external_dns import ExternalDns
+from bootstrap.local.controllers.facts import NEEDED, ClusterFacts, parse
+from bootstrap.local.controllers.load_balancers import GROUP, GROUPS, LoadBalancerController, stacks
 from tests.kubernetes_fake import FakeServer
 
 
@@ -65,7 +65,7 @@ class Cloud:
             for number in range(2)
         ]
         account.furnish(self.route53, "example.com")
-        self.facts = Facts("/shop/dev", "shop-dev", vpc, tuple(subnets), "example.com")
+        self.facts = ClusterFacts("/shop/dev", "shop-dev", vpc, tuple(subnets), "example.com")
 
     def group(self, called: str) -> str:
         tags = [{"Key": "Name", "Value": called}]
@@ -101,7 +101,7 @@ class Cloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (load_balancers, dependencies):
-        module.mend(partial(monkeypatch.setattr, raising=False))
+        module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield Cloud()
 

@@ -16,20 +16,20 @@ from moto import mock_aws
 
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import NODE, Json, Key, labels_of, name, spec
-from bootstrap.local import ports
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.layout import Layout
 from bootstrap.local.machines import parameters
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
-from bootstrap.local.machines.controller import Machines, changes, control_plane_machine
+from bootstrap.local.machines.controller import MachineController, changes, control_plane_machine
 from bootstrap.local.machines.instances import Instance, Taint, parse
 from bootstrap.local.machines.node import CONTROL_PLANE, Capacity, node
-from bootstrap.local.machines.parameters import Parameter
+from bootstrap.local.machines.parameters import SsmParameter
 from bootstrap.local.platform import PROGRAMS
-from bootstrap.local.site import Site
+from bootstrap.local.state import ports
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import Process
-from bootstrap.local.supervisor.records import Record, Records
+from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
 from tests.kubernetes_fake import FakeServer
 
 TAGS = {
@@ -172,7 +172,7 @@ def test_one_pass_makes_nodes_and_machines_agree(before: list[Instance], now: li
 class FakeAws:
     machines: tuple[Instance, ...] = ()
     stored: dict[str, str] = field(default_factory=dict)
-    puts: list[Parameter] = field(default_factory=list)
+    puts: list[SsmParameter] = field(default_factory=list)
 
     def instances(self) -> tuple[Instance, ...]:
         return self.machines
@@ -183,20 +183,20 @@ class FakeAws:
     def parameters(self, path: str) -> dict[str, str]:
         return {key: value for key, value in self.stored.items() if key.startswith(path)}
 
-    def put(self, parameter: Parameter) -> None:
+    def put(self, parameter: SsmParameter) -> None:
         self.stored[parameter.name] = parameter.value
         self.puts.append(parameter)
 
 
 @dataclass
-class FakeGuest:
+class FakeControllers:
     inside: bool = False
     busy: bool = False
 
-    def enter(self, cluster: Cluster) -> None:
+    def start(self, cluster: Cluster) -> None:
         self.inside = True
 
-    def leave(self) -> bool:
+    def stop(self) -> bool:
         self.inside = self.inside and self.busy
         return not self.inside
 
@@ -205,20 +205,27 @@ class FakeGuest:
 class House:
     """Machines with a fake AWS and API server, and a real disk."""
 
-    layout: Layout
+    layout: StateLayout
 
     def __post_init__(self) -> None:
         chosen = ports.locate(self.layout.ports, lambda port: True)
         tools = {program: Path("/bin") / program for program in PROGRAMS}
         self.site = Site(self.layout, chosen, tools, Path("/share"), "ap-northeast-2")
         self.desired = Desired(self.layout.desired)
-        self.aws, self.guest, self.server = FakeAws(), FakeGuest(), FakeServer()
+        self.aws, self.controllers, self.server = FakeAws(), FakeControllers(), FakeServer()
         self.control_plane = ControlPlane(self.site, self.desired)
-        self.machines = Machines(self.aws, self.control_plane, self.guest, lambda path: self.server.cluster)  # type: ignore[arg-type]
+        self.machines = MachineController(
+            self.aws,  # type: ignore[arg-type]
+            self.control_plane,
+            self.controllers,
+            lambda path: self.server.cluster,
+        )
 
     def running(self, *names: str) -> None:
-        parts = tuple(Record(each, Process(1, 1.0), ready=True, port=None, restarts=0) for each in names)
-        Records(Process(0, 0.0), parts).write(self.layout.records)
+        parts = tuple(
+            ProcessRecord(each, Process(1, 1.0), ready=True, port=None, restarts=0) for each in names
+        )
+        ProcessRecords(Process(0, 0.0), parts).write(self.layout.records)
 
     def nodes(self) -> set[str]:
         return {name(item) for item in self.server.cluster.list(NODE)}
@@ -226,7 +233,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return House(Layout(tmp_path))
+    return House(StateLayout(tmp_path))
 
 
 def test_no_machine_no_cluster(house: House) -> None:
@@ -240,7 +247,7 @@ def test_a_running_control_plane_starts_everything_and_publishes(house: House) -
     assert house.machines.reconcile()
     assert {"etcd", "kube-apiserver", "kwok"} <= house.desired.all().keys()
     assert house.nodes() == {"control-plane", "api-auth"}
-    assert house.guest.inside
+    assert house.controllers.inside
     published = {parameter.name: parameter for parameter in house.aws.puts}
     assert published["/eco2/dev/cluster/kubeconfig"].key_id == CONTROL.kms_key
     assert published["/eco2/dev/cluster/join"].key_id == CONTROL.kms_key
@@ -289,16 +296,16 @@ def test_a_terminated_control_plane_loses_its_disk_once_nothing_uses_it(house: H
     house.running()
     assert house.machines.reconcile()
     assert not house.layout.control_plane.exists()
-    assert not house.guest.inside
+    assert not house.controllers.inside
 
 
 def test_a_new_control_plane_waits_for_the_end_of_the_old_one(house: House) -> None:
     house.aws.machines = (CONTROL,)
     house.machines.reconcile()
     house.aws.machines = (replace(CONTROL, id="i-new"),)
-    house.guest.busy = True
+    house.controllers.busy = True
     assert not house.machines.reconcile()
-    house.guest.busy = False
+    house.controllers.busy = False
     assert not house.machines.reconcile(), "the disk goes first"
     assert house.control_plane.owner == ""
     assert house.machines.reconcile()
@@ -326,8 +333,8 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_parameters_are_put_and_read(session: Any) -> None:
     aws = Aws(session.client("ec2"), session.client("ssm"), 1)
     key = session.client("kms").create_key()["KeyMetadata"]["Arn"]
-    aws.put(Parameter("/eco2/dev/cluster/kubeconfig", "secret", key))
-    aws.put(Parameter("/eco2/dev/nodes/a/status", "{}"))
+    aws.put(SsmParameter("/eco2/dev/cluster/kubeconfig", "secret", key))
+    aws.put(SsmParameter("/eco2/dev/nodes/a/status", "{}"))
     assert aws.parameters("/eco2/dev") == {
         "/eco2/dev/cluster/kubeconfig": "secret",
         "/eco2/dev/nodes/a/status": "{}",

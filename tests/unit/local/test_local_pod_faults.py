@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.kubernetes.objects import Json, dig
-from bootstrap.local.faults.pods import LABEL, Told, change, crashes, event, failing, look
+from bootstrap.local.faults.pods import LABEL, PodEvent, change, crashes, event, failing, look
 
 NOW = "2025-01-01T00:00:30Z"
 
 
-def pod(fate: str, **changes: Any) -> Json:
+def pod(failure: str, **changes: Any) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "api-1", "namespace": "shop", "uid": "u1", "annotations": {LABEL: fate}},
+        "metadata": {"name": "api-1", "namespace": "shop", "uid": "u1", "annotations": {LABEL: failure}},
         "spec": {
             "nodeName": "worker",
             "containers": [
@@ -56,7 +56,7 @@ def test_restarts_only_grow_and_the_pause_has_an_end(one: float, other: float) -
 
 
 @pytest.mark.parametrize(
-    ("fate", "age", "phase", "reason", "message"),
+    ("failure", "age", "phase", "reason", "message"),
     [
         (
             "CrashLoopBackOff",
@@ -77,8 +77,10 @@ def test_restarts_only_grow_and_the_pause_has_an_end(one: float, other: float) -
         ),
     ],
 )
-def test_what_a_waiting_container_says(fate: str, age: float, phase: str, reason: str, message: str) -> None:
-    seen = look(pod(fate), age)
+def test_what_a_waiting_container_says(
+    failure: str, age: float, phase: str, reason: str, message: str
+) -> None:
+    seen = look(pod(failure), age)
     assert seen is not None
     assert seen.phase == phase
     waiting = dig(seen.containers, "state", "waiting")
@@ -87,8 +89,8 @@ def test_what_a_waiting_container_says(fate: str, age: float, phase: str, reason
 
 
 def test_how_the_last_one_ended() -> None:
-    for fate, code, reason in (("OOMKilled", 137, "OOMKilled"), ("CrashLoopBackOff", 1, "Error")):
-        seen = look(pod(fate), 5)
+    for failure, code, reason in (("OOMKilled", 137, "OOMKilled"), ("CrashLoopBackOff", 1, "Error")):
+        seen = look(pod(failure), 5)
         assert seen is not None
         assert dig(seen.containers, "lastState", "terminated") == {"exitCode": code, "reason": reason}
 
@@ -119,7 +121,7 @@ def test_what_is_written_keeps_the_scheduler_s_word_and_the_start() -> None:
 
 
 def test_an_event_that_comes_again_counts() -> None:
-    told = Told("Warning", "BackOff", "Back-off restarting failed container api")
+    told = PodEvent("Warning", "BackOff", "Back-off restarting failed container api")
     first = event(pod("CrashLoopBackOff"), told, NOW, None)
     later = event(pod("CrashLoopBackOff"), told, "2025-01-01T00:01:00Z", first)
     assert first["metadata"]["name"] == later["metadata"]["name"]

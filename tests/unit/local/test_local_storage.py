@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from bootstrap.kubernetes.objects import VOLUME, Json, Kind, dig, spec
-from bootstrap.local.storage import (
+from bootstrap.local.controllers.ebs_csi import (
     DRIVER,
     PROVISIONED_BY,
     PROVISIONER,

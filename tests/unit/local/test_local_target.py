@@ -13,8 +13,8 @@ import pytest
 from bootstrap.checks import probes as doctor
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PermanentError, PreflightError, UsageError
-from bootstrap.local import ports
 from bootstrap.local.platform import Platform, last_words
+from bootstrap.local.state import ports
 from bootstrap.local.supervisor.process import PLATFORM
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import aws, open_target

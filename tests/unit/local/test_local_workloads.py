@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from bootstrap.kubernetes.objects import CONFIG_MAP, SECRET, Json, Kind
 from bootstrap.kubernetes.transport import Request, Response, Stream
-from bootstrap.local import ports
 from bootstrap.local.components import Component
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.layout import Layout
-from bootstrap.local.site import Site
+from bootstrap.local.state import ports
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.state.site import Site
 from bootstrap.local.workloads.container import (
-    NotThere,
+    MissingReference,
     environment,
     expand,
     mounts,
@@ -95,7 +95,7 @@ def test_environment_as_a_kubelet_resolves_it() -> None:
 @pytest.mark.parametrize("reference", [{"name": "no", "key": "x"}, {"name": "redis", "key": "no"}])
 def test_what_is_missing_and_not_optional_holds_up_the_start(reference: dict[str, str]) -> None:
     container = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": reference}}]}
-    with pytest.raises(NotThere, match=reference["name"]):
+    with pytest.raises(MissingReference, match=reference["name"]):
         environment(container, {}, lookup)
 
 
@@ -235,7 +235,7 @@ class Tokens:
 
 class Stage:
     def __init__(self, root: Path) -> None:
-        self.layout = Layout(root)
+        self.layout = StateLayout(root)
         tools = {
             "argocd": Path("/bin/argocd"),
             "external-secrets": Path("/bin/eso"),

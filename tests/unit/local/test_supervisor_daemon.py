@@ -11,11 +11,11 @@ import pytest
 from bootstrap.core.clock import FakeClock
 from bootstrap.local.components import Component, Probe
 from bootstrap.local.components.desired import Desired
-from bootstrap.local.layout import Layout
+from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.supervisor.daemon import Supervisor
 from bootstrap.local.supervisor.identity import Process
 from bootstrap.local.supervisor.process import Survivor
-from bootstrap.local.supervisor.records import Records
+from bootstrap.local.supervisor.records import ProcessRecords
 
 ETCD = Component("etcd", ("etcd",), probe=Probe(1))
 API = Component("api", ("api",), probe=Probe(2), needs=("etcd",))
@@ -63,7 +63,7 @@ class FakeSystem:
 class Stage:
     """A supervisor and the world around it."""
 
-    layout: Layout
+    layout: StateLayout
     system: FakeSystem = field(default_factory=FakeSystem)
     clock: FakeClock = field(default_factory=FakeClock)
     silent: set[int] = field(default_factory=set)
@@ -79,7 +79,7 @@ class Stage:
             self.clock.wait(1.0, threading.Event())
 
     def record(self, name: str) -> tuple[bool, int]:
-        records = Records.read(self.layout.records)
+        records = ProcessRecords.read(self.layout.records)
         assert records
         found = next(part for part in records.parts if part.name == name)
         return found.ready, found.restarts
@@ -87,7 +87,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
-    return Stage(Layout(tmp_path))
+    return Stage(StateLayout(tmp_path))
 
 
 def test_one_after_the_other_as_each_serves(stage: Stage) -> None:
@@ -118,7 +118,7 @@ def test_the_unwanted_ends_and_is_forgotten(stage: Stage) -> None:
     stage.ticks(ETCD, times=2)
     stage.ticks(times=3)
     assert stage.system.deeds == ["start etcd", "terminate etcd"]
-    records = Records.read(stage.layout.records)
+    records = ProcessRecords.read(stage.layout.records)
     assert records
     assert records.parts == ()
 

@@ -14,7 +14,7 @@ from bootstrap.local.supervisor.decide import (
     LONGEST_DELAY,
     PROVEN,
     Action,
-    Part,
+    ComponentState,
     Verb,
     actions,
     died,
@@ -26,8 +26,8 @@ KWOK = Component("kwok", ("kwok",), needs=("api",))
 ALL = {each.name: each for each in (ETCD, API, KWOK)}
 
 
-def up(component: Component) -> Part:
-    return Part(component, alive=True, ready=True, served=True)
+def up(component: Component) -> ComponentState:
+    return ComponentState(component, alive=True, ready=True, served=True)
 
 
 def test_starts_what_needs_nothing_first() -> None:
@@ -35,7 +35,7 @@ def test_starts_what_needs_nothing_first() -> None:
 
 
 def test_starts_what_needs_are_met() -> None:
-    parts = {"etcd": up(ETCD), "api": Part(API, alive=True)}
+    parts = {"etcd": up(ETCD), "api": ComponentState(API, alive=True)}
     assert actions(ALL, parts, 0) == (), "alive is not ready"
     assert actions(ALL, {"etcd": up(ETCD), "api": up(API)}, 0) == (Action(Verb.START, "kwok"),)
 
@@ -60,7 +60,7 @@ def test_what_does_not_end_is_killed_after_its_grace() -> None:
 
 
 def test_waits_for_its_turn_after_a_death() -> None:
-    parts = {"etcd": Part(ETCD, failures=3, retry=7.0)}
+    parts = {"etcd": ComponentState(ETCD, failures=3, retry=7.0)}
     assert actions({"etcd": ETCD}, parts, 6.9) == ()
     assert actions({"etcd": ETCD}, parts, 7.0) == (Action(Verb.START, "etcd"),)
 
@@ -72,12 +72,12 @@ def test_what_served_and_hangs_is_restarted() -> None:
 
 
 def test_a_slow_start_is_not_a_hang() -> None:
-    starting = Part(ETCD, alive=True, answered=0.0)
+    starting = ComponentState(ETCD, alive=True, answered=0.0)
     assert actions({"etcd": ETCD}, {"etcd": starting}, 10 * HANGING) == ()
 
 
 def test_delays_double_up_to_a_limit_and_are_forgotten_after_a_good_life() -> None:
-    part, delays = Part(ETCD), []
+    part, delays = ComponentState(ETCD), []
     for _ in range(12):
         failures, retry = died(part, 0.0)
         part = replace(part, failures=failures)
@@ -101,7 +101,7 @@ def fleets(draw: st.DrawFn) -> dict[str, Component]:
 
 @given(fleets())
 def test_every_fleet_comes_up_in_order_and_goes_down_in_reverse(fleet: dict[str, Component]) -> None:
-    parts: dict[str, Part] = {}
+    parts: dict[str, ComponentState] = {}
     while wanted := actions(fleet, parts, 0):
         for action in wanted:
             assert action.verb is Verb.START

@@ -10,18 +10,18 @@ import psutil
 import pytest
 
 from bootstrap.local.components import Component, Probe
-from bootstrap.local.layout import Layout
+from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.supervisor.identity import Process, find, this_process
 from bootstrap.local.supervisor.probe import answers
 from bootstrap.local.supervisor.process import Processes, family, marked
-from bootstrap.local.supervisor.records import Record, Records
+from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
 
 SLEEP = Component("sleeper", ("sleep", "60"))
 
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
-    layout = Layout(tmp_path / "with space")
+    layout = StateLayout(tmp_path / "with space")
     made = Processes(layout)
     yield made
     for process, _ in marked(layout.root):
@@ -60,7 +60,9 @@ def test_survivors_are_known_by_name_and_fingerprint(processes: Processes) -> No
 def test_what_wipes_its_environment_is_known_from_the_records(processes: Processes) -> None:
     process = processes.spawn(Component("redis", ("env", "-i", "sleep", "60")))
     layout = processes._layout
-    Records(this_process(), (Record("redis", process, True, None, 0, "abc"),)).write(layout.records)
+    ProcessRecords(this_process(), (ProcessRecord("redis", process, True, None, 0, "abc"),)).write(
+        layout.records
+    )
     (survivor,) = processes.survivors()
     assert (survivor.name, survivor.fingerprint, survivor.process.pid) == ("redis", "abc", process.pid)
     assert [each.pid for each in family(layout)] == [process.pid]

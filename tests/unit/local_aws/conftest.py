@@ -1,4 +1,4 @@
-"""moto in this process, as it comes or mended."""
+"""moto in this process, as it comes or patched."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tests.unit.local_aws.machines import Mend, client
+from tests.unit.local_aws.machines import ApplyPatch, client
 
 
 @pytest.fixture
-def mend(monkeypatch: pytest.MonkeyPatch) -> Mend:
-    """`mend(name)`: apply that mend until the test ends."""
+def patch(monkeypatch: pytest.MonkeyPatch) -> ApplyPatch:
+    """`patch(name)`: apply that patch until the test ends."""
 
     def apply(name: str) -> None:
-        module = import_module(f"bootstrap.local.aws.mends.{name}")
-        module.mend(partial(monkeypatch.setattr, raising=False))
+        module = import_module(f"bootstrap.local.aws.patches.{name}")
+        module.apply(partial(monkeypatch.setattr, raising=False))
 
     return apply
 

@@ -1,4 +1,4 @@
-"""What the tests of mends need in AWS before they can start."""
+"""What the tests of patches need in AWS before they can start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import boto3
 
 from tests.aws_context import REGION
 
-Mend = Callable[[str], None]  # by its name, until the test ends
+ApplyPatch = Callable[[str], None]  # by its name, until the test ends
 IMAGE = "ami-0a1b2c3d4e5f60001"
 
 

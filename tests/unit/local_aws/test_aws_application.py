@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.local.aws.application import Application
-from bootstrap.local.aws.changes import Changes
+from bootstrap.local.aws.changes import ChangeCounter
 
 
 class Moto:
@@ -49,7 +49,7 @@ def ask(application: Application, body: bytes, service: str = "ec2", **environ: 
 
 
 def made(moto: Moto) -> Application:
-    return Application(moto, state=Changes(version=0), instances=Changes(version=0))
+    return Application(moto, state=ChangeCounter(version=0), instances=ChangeCounter(version=0))
 
 
 def test_moto_gets_the_request_and_the_client_its_answer() -> None:

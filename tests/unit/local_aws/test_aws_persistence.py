@@ -13,15 +13,15 @@ from moto.core.base_backend import BackendDict
 
 from bootstrap.core.errors import ToolError
 from bootstrap.local.aws import persistence
-from tests.unit.local_aws.machines import Mend, place
+from tests.unit.local_aws.machines import ApplyPatch, place
 
 Aws = Callable[[str], Any]
 
 
 @pytest.fixture(autouse=True)
-def mended(mend: Mend) -> None:
+def patched(patch: ApplyPatch) -> None:
     for name in ("primary_interface", "termination", "partitions", "tracking"):
-        mend(name)
+        patch(name)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def policies_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def restart(file: Path) -> None:
     """As a new process would find it."""
-    persistence.save(persistence.snapshot(), file)
+    persistence.save(persistence.dump(), file)
     BackendDict.reset()
     persistence.restore(file)
 
@@ -97,7 +97,7 @@ def test_any_parameter_comes_back_as_it_was(aws: Aws, tmp_path: Path, values: di
 def test_policies_of_aws_are_not_written(aws: Aws) -> None:
     aws("iam").create_role(RoleName="node", AssumeRolePolicyDocument="{}")
     assert len(aws("iam").list_policies(Scope="AWS")["Policies"]) >= 100
-    assert len(persistence.snapshot()) < 1_000_000
+    assert len(persistence.dump()) < 1_000_000
 
 
 def test_the_file_is_private_and_replaced_as_a_whole(tmp_path: Path) -> None:

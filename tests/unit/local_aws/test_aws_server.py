@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.core.errors import PreflightError, ToolError
-from bootstrap.local.aws import mends, server
+from bootstrap.local.aws import patches, server
 
 
 def test_the_image_of_the_nodes_is_canonicals_for_both_processors() -> None:
@@ -17,9 +17,11 @@ def test_the_image_of_the_nodes_is_canonicals_for_both_processors() -> None:
     assert all("ubuntu-noble-24.04" in image["name"] for image in images)
 
 
-def test_every_mend_is_applied() -> None:
-    folder = Path(mends.__file__).parent
-    assert sorted(mends.MENDS) == sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+def test_every_patch_is_applied() -> None:
+    folder = Path(patches.__file__).parent
+    assert sorted(patches.PATCHES) == sorted(
+        file.stem for file in folder.glob("*.py") if file.stem != "__init__"
+    )
 
 
 def test_a_state_of_another_version_stops_it_before_it_listens(
@@ -27,7 +29,7 @@ def test_a_state_of_another_version_stops_it_before_it_listens(
 ) -> None:
     for name in (*server.settings(), "AWS_PROFILE"):
         monkeypatch.setenv(name, "")  # what it sets goes back when the test ends
-    monkeypatch.setattr(mends, "apply", lambda: None)
+    monkeypatch.setattr(patches, "apply", lambda: None)
     (tmp_path / server.STATE_FILE).write_bytes(b'{"moto": "1.0"}\n')
     with pytest.raises(ToolError, match=r"moto 1\.0"):
         server.serve(0, tmp_path)

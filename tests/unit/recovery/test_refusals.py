@@ -19,7 +19,7 @@ from bootstrap.aws.api import Api
 from bootstrap.config.model import Backup, Environment, Generate, Seed
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PermanentError, PreflightError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.recovery.keys import FileKey, KmsKey
 from bootstrap.recovery.manifest import Consent, EtcdStatus
 from bootstrap.recovery.vault import vault
@@ -42,7 +42,7 @@ SEEDS = (Seed("db/password", generate=Generate()),)
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    bucket_policies.mend(monkeypatch.setattr)
+    bucket_policies.apply(monkeypatch.setattr)
     monkeypatch.setattr(access, "existing", lambda _: FakeServer().cluster)
     with mock_aws():
         client("ssm").put_parameter(Name=PASSWORD, Value=VALUE, Type="SecureString")

@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from bootstrap.core.errors import PermanentError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.steps import backend
 from bootstrap.steps.backend import StateBackend
 from tests.aws_context import ACCOUNT, REGION, World, client, environment, world
@@ -17,7 +17,7 @@ BUCKET = f"eco2-dev-tfstate-{ACCOUNT}"
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    bucket_policies.mend(monkeypatch.setattr)
+    bucket_policies.apply(monkeypatch.setattr)
     with mock_aws():
         yield world(environment(tmp_path))
 

@@ -19,7 +19,13 @@ from bootstrap.aws.inventory import Found
 from bootstrap.config.model import KEEP, Generate, Seed, Teardown
 from bootstrap.core.errors import LockedError
 from bootstrap.core.machine import Place
-from bootstrap.local.aws.mends import bucket_policies, dependencies, load_balancers, nat_gateways, termination
+from bootstrap.local.aws.patches import (
+    bucket_policies,
+    dependencies,
+    load_balancers,
+    nat_gateways,
+    termination,
+)
 from bootstrap.run.events import ResourceKept
 from bootstrap.steps import keep, leftovers, lifetime, reap
 from bootstrap.steps.backend import STATE_KEY
@@ -34,7 +40,7 @@ SEEDS = (Seed("database/password", generate=Generate()),)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (bucket_policies, load_balancers, dependencies, nat_gateways, termination):
-        module.mend(partial(monkeypatch.setattr, raising=False))
+        module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield
 

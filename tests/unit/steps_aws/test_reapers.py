@@ -19,7 +19,13 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.environments import Record, stamp
 from bootstrap.core.errors import LeftoverError, LockedError, PermanentError
-from bootstrap.local.aws.mends import bucket_policies, dependencies, load_balancers, nat_gateways, termination
+from bootstrap.local.aws.patches import (
+    bucket_policies,
+    dependencies,
+    load_balancers,
+    nat_gateways,
+    termination,
+)
 from bootstrap.run.context import Context
 from bootstrap.run.runner import Runner
 from bootstrap.run.step import Done
@@ -36,7 +42,7 @@ NAMES = ("dev", "prod", "night")  # the first two of one project
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (bucket_policies, load_balancers, dependencies, nat_gateways, termination):
-        module.mend(partial(monkeypatch.setattr, raising=False))
+        module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield
     client.cache_clear()

@@ -18,7 +18,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.run_lock import Holder, RunLocked, Seen, Where, Written
 from bootstrap.core import machine
 from bootstrap.core.errors import BootstrapError, LockedError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import backend, lock
 from bootstrap.steps.backend import StateBackend
@@ -162,7 +162,7 @@ def test_what_another_version_wrote_is_not_overwritten(where: Where) -> None:
 
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    bucket_policies.mend(monkeypatch.setattr)
+    bucket_policies.apply(monkeypatch.setattr)
     with mock_aws():
         here = world(environment(tmp_path))
         here.context.results.put(backend.run(here.context).result)

@@ -14,7 +14,7 @@ from moto.ec2.models import ec2_backends
 
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import LeftoverError
-from bootstrap.local.aws.mends import load_balancers
+from bootstrap.local.aws.patches import load_balancers
 from bootstrap.run.events import ResourceChanged, ResourceLeft
 from bootstrap.steps import sweep
 from tests.aws_context import ACCOUNT, REGION, World, client, environment, world
@@ -26,7 +26,7 @@ GONE = "ELB app/k8s-shop/50dc6c495c0c9188"
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    load_balancers.mend(partial(monkeypatch.setattr, raising=False))
+    load_balancers.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield
 

@@ -15,7 +15,7 @@ from moto import mock_aws
 from bootstrap.aws.api import Api
 from bootstrap.config.model import KEEP, REMOVE, Backup, Generate, Seed, Teardown
 from bootstrap.core.errors import LeftoverError
-from bootstrap.local.aws.mends import bucket_policies
+from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.recovery.keys import KmsKey
 from bootstrap.run.events import Notice, ResourceChanged, ResourceKept, ResourceLeft
 from bootstrap.steps import backend, destroy, keep, leftovers, seeds, sweep
@@ -30,7 +30,7 @@ OURS = [{"Key": "bootstrap:project", "Value": "eco2"}, {"Key": "bootstrap:enviro
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    bucket_policies.mend(monkeypatch.setattr)
+    bucket_policies.apply(monkeypatch.setattr)
     with mock_aws():
         yield
 

@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 import urllib3
 
 from bootstrap.local.upstream.cache import Cache
+from bootstrap.local.upstream.client import UpstreamUnreachable
 from bootstrap.local.upstream.definitions import Definitions
 from bootstrap.local.upstream.journal import Journal
-from bootstrap.local.upstream.message import Answer, Request
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse
 from bootstrap.local.upstream.origins import Origins
-from bootstrap.local.upstream.share import Share
-from bootstrap.local.upstream.world import Unreachable
+from bootstrap.local.upstream.toolchain_files import ToolchainFiles
 
 Canned = tuple[int, Mapping[str, str], bytes]
 
 
-class FakeWorld:
+class FakeUpstream:
     """Reachable are the hosts of the URLs it has answers for; `asked` are the requests it got."""
 
     def __init__(self, answers: Mapping[str, bytes | Canned] | None = None, up: tuple[str, ...] = ()) -> None:
@@ -50,7 +50,7 @@ class FakeWorld:
     ) -> urllib3.BaseHTTPResponse:
         self.asked.append((method, url, dict(headers or {})))
         if not self.reachable(url):
-            raise Unreachable(url)
+            raise UpstreamUnreachable(url)
         found = self.answers.get(url, (404, {}, b"no such thing"))
         status, given, content = found if isinstance(found, tuple) else (200, {}, found)
         return urllib3.HTTPResponse(
@@ -58,24 +58,24 @@ class FakeWorld:
         )
 
     def connect(self, host: str, port: int) -> socket.socket:
-        raise Unreachable(f"{host}:{port}")
+        raise UpstreamUnreachable(f"{host}:{port}")
 
 
-def origins(tmp_path: Path, world: FakeWorld, definitions: Definitions | None = None) -> Origins:
+def origins(tmp_path: Path, client: FakeUpstream, definitions: Definitions | None = None) -> Origins:
     return Origins(
-        world,
+        client,
         Cache(tmp_path / "cache"),
-        Share(tmp_path / "share"),
+        ToolchainFiles(tmp_path / "share"),
         definitions or Definitions(),
         Journal(tmp_path / "served.jsonl"),
     )
 
 
-def get(url: str, method: str = "GET", **headers: str) -> Request:
-    return Request(method, url, headers, io.BytesIO())
+def get(url: str, method: str = "GET", **headers: str) -> HttpRequest:
+    return HttpRequest(method, url, headers, io.BytesIO())
 
 
-def body(answer: Answer | None) -> bytes:
+def body(answer: HttpResponse | None) -> bytes:
     assert answer is not None
     assert answer.body is not None
     return answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)

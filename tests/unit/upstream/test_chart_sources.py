@@ -11,12 +11,12 @@ import pytest
 from bootstrap.local.upstream.charts import Charts
 from bootstrap.local.upstream.definitions import Crd, Definitions
 from bootstrap.local.upstream.demand import ChartDemand
-from bootstrap.local.upstream.files import Files
 from bootstrap.local.upstream.helm_repository import HelmRepositories
 from bootstrap.local.upstream.journal import read
-from bootstrap.local.upstream.message import Answer
+from bootstrap.local.upstream.message import HttpResponse
 from bootstrap.local.upstream.origins import Origins
-from tests.unit.upstream.fakes import FakeWorld, body, get, origins
+from bootstrap.local.upstream.remote_files import RemoteFiles
+from tests.unit.upstream.fakes import FakeUpstream, body, get, origins
 
 REPO = "https://charts.example.com/stable"
 INDEX = """
@@ -36,12 +36,12 @@ ONLINE = {
 class Scene:
     """A Helm repository behind a world that can be cut off."""
 
-    def __init__(self, tmp_path: Path, world: FakeWorld) -> None:
-        self.world, self.served = world, tmp_path / "served.jsonl"
-        self.origins: Origins = origins(tmp_path, world)
+    def __init__(self, tmp_path: Path, client: FakeUpstream) -> None:
+        self.client, self.served = client, tmp_path / "served.jsonl"
+        self.origins: Origins = origins(tmp_path, client)
         self.repositories = HelmRepositories(Charts(self.origins))
 
-    def ask(self, path: str, *versions: str, **headers: str) -> Answer | None:
+    def ask(self, path: str, *versions: str, **headers: str) -> HttpResponse | None:
         demand = [ChartDemand(REPO, "ingress", version) for version in versions or ("1.2.3",)]
         return self.repositories.answer(get(f"{REPO}/{path}", **headers), demand)
 
@@ -58,69 +58,69 @@ class Scene:
 
 
 def test_upstream_first_and_kept(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeWorld(ONLINE))
+    scene = Scene(tmp_path, FakeUpstream(ONLINE))
     assert scene.index() == {"ingress": ["1.2.3", "1.3.0"]}
     assert scene.chart("1.2.3") == b"the chart"
-    offline = Scene(tmp_path, FakeWorld())
+    offline = Scene(tmp_path, FakeUpstream())
     assert offline.chart("1.2.3") == b"the chart"
     assert offline.journal == [("1.2.3", "cache")]
     assert offline.served.read_text().count("upstream") == 1
 
 
 def test_a_version_that_upstream_does_not_have_is_an_error(tmp_path: Path) -> None:
-    answer = Scene(tmp_path, FakeWorld(ONLINE)).ask("bootstrap-charts/ingress/9.9.9.tgz")
+    answer = Scene(tmp_path, FakeUpstream(ONLINE)).ask("bootstrap-charts/ingress/9.9.9.tgz")
     assert answer is not None
     assert (answer.status, b"no version 9.9.9" in body(answer)) == (404, True)
 
 
 def test_a_refusal_is_passed_on(tmp_path: Path) -> None:
-    answer = Scene(tmp_path, FakeWorld({f"{REPO}/index.yaml": (401, {}, b"who?")})).ask("index.yaml")
+    answer = Scene(tmp_path, FakeUpstream({f"{REPO}/index.yaml": (401, {}, b"who?")})).ask("index.yaml")
     assert answer is not None
     assert answer.status == 401
 
 
 @pytest.mark.parametrize("broken", [f"{REPO}/index.yaml", f"{REPO}/ingress-1.2.3.tgz"])
 def test_an_upstream_that_is_broken_is_like_none(tmp_path: Path, broken: str) -> None:
-    scene = Scene(tmp_path, FakeWorld({**ONLINE, broken: (503, {}, b"later")}))
+    scene = Scene(tmp_path, FakeUpstream({**ONLINE, broken: (503, {}, b"later")}))
     assert scene.chart("1.2.3")
     assert scene.journal == [("1.2.3", "stand-in")]
 
 
 def test_offline_the_index_lists_what_is_asked_for(tmp_path: Path) -> None:
-    assert Scene(tmp_path, FakeWorld()).index("1.2.3", "v2.0.0", "^3.1") == {
+    assert Scene(tmp_path, FakeUpstream()).index("1.2.3", "v2.0.0", "^3.1") == {
         "ingress": ["1.2.3", "3.1.0", "v2.0.0"]
     }
 
 
 def test_offline_a_range_prefers_what_was_kept(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeWorld())
+    scene = Scene(tmp_path, FakeUpstream())
     scene.origins.cache.keep_chart(REPO, "ingress", "1.4.0", b"kept")
     assert scene.index(">=1.2.0") == {"ingress": ["1.4.0"]}
     assert scene.chart("1.4.0") == b"kept"
 
 
 def test_credentials_go_to_the_repository_and_nowhere_else(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeWorld(ONLINE))
+    scene = Scene(tmp_path, FakeUpstream(ONLINE))
     scene.ask("bootstrap-charts/ingress/1.3.0.tgz", authorization="Basic abc")
-    shown = {url: "authorization" in headers for _, url, headers in scene.world.asked}
+    shown = {url: "authorization" in headers for _, url, headers in scene.client.asked}
     assert shown == {f"{REPO}/index.yaml": True, "https://releases.example.com/ingress-1.3.0.tgz": False}
 
 
 def test_the_index_is_read_once(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeWorld(ONLINE))
+    scene = Scene(tmp_path, FakeUpstream(ONLINE))
     scene.index()
     scene.chart("1.2.3")
-    assert [url for _, url, _ in scene.world.asked].count(f"{REPO}/index.yaml") == 1
+    assert [url for _, url, _ in scene.client.asked].count(f"{REPO}/index.yaml") == 1
 
 
 def test_other_paths_are_not_the_repositorys(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeWorld())
+    scene = Scene(tmp_path, FakeUpstream())
     assert scene.ask("something/else") is None
     assert scene.repositories.answer(get("https://charts.example.com/index.yaml"), []) is None
 
 
 def test_build_metadata_survives_the_path(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, FakeWorld())
+    scene = Scene(tmp_path, FakeUpstream())
     index = json.loads(body(scene.ask("index.yaml", "1.0.0+build.5")))
     url = index["entries"]["ingress"][0]["urls"][0]
     assert body(scene.ask(url))
@@ -146,7 +146,7 @@ ARGO = f"{RAW}/argoproj/argo-cd/v3.6.1/manifests/install.yaml"
 
 def test_files_of_the_toolchain_are_the_real_ones_for_their_version(tmp_path: Path) -> None:
     share(tmp_path)
-    files = Files(origins(tmp_path, FakeWorld()))
+    files = RemoteFiles(origins(tmp_path, FakeUpstream()))
     assert b"v3.6.1" in body(files.answer(get(ARGO)))
     crds = f"{RAW}/argoproj/argo-cd/v3.6.1/manifests/crds/application-crd.yaml"
     assert b"CustomResource" in body(files.answer(get(crds)))
@@ -158,7 +158,7 @@ def test_files_of_the_toolchain_are_the_real_ones_for_their_version(tmp_path: Pa
 
 def test_the_toolchains_chart_obeys_install_crds(tmp_path: Path) -> None:
     share(tmp_path)
-    found = origins(tmp_path, FakeWorld())
+    found = origins(tmp_path, FakeUpstream())
     assert found.share.chart("external-secrets", "0.19.3") is None
     chart = found.share.chart("external-secrets", "0.19.2")
     assert chart is not None
@@ -167,15 +167,20 @@ def test_the_toolchains_chart_obeys_install_crds(tmp_path: Path) -> None:
 
 
 def test_a_file_is_kept_and_used_when_upstream_is_gone(tmp_path: Path) -> None:
-    assert body(Files(origins(tmp_path, FakeWorld({ARGO: b"real"}))).answer(get(ARGO))) == b"real"
-    assert body(Files(origins(tmp_path, FakeWorld())).answer(get(ARGO))) == b"real"
-    assert body(Files(origins(tmp_path, FakeWorld({ARGO: (500, {}, b"")}))).answer(get(ARGO))) == b"real"
-    assert Files(origins(tmp_path, FakeWorld({ARGO: (404, {}, b"")}))).answer(get(ARGO)).status == 404
+    assert body(RemoteFiles(origins(tmp_path, FakeUpstream({ARGO: b"real"}))).answer(get(ARGO))) == b"real"
+    assert body(RemoteFiles(origins(tmp_path, FakeUpstream())).answer(get(ARGO))) == b"real"
+    assert (
+        body(RemoteFiles(origins(tmp_path, FakeUpstream({ARGO: (500, {}, b"")}))).answer(get(ARGO)))
+        == b"real"
+    )
+    assert (
+        RemoteFiles(origins(tmp_path, FakeUpstream({ARGO: (404, {}, b"")}))).answer(get(ARGO)).status == 404
+    )
 
 
 def test_a_file_by_its_crd_or_a_plain_no(tmp_path: Path) -> None:
     crd = Crd(group="g.io", kind="Thing", plural="things", versions=("v1",))
-    files = Files(origins(tmp_path, FakeWorld(), Definitions(crds={"g.io_things": crd})))
+    files = RemoteFiles(origins(tmp_path, FakeUpstream(), Definitions(crds={"g.io_things": crd})))
     assert b"things.g.io" in body(files.answer(get(f"{RAW}/crd/bases/g.io_things.yaml")))
     answer = files.answer(get(f"{RAW}/else.yaml"))
     assert answer.status == 404

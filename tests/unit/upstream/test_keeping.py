@@ -12,7 +12,7 @@ from bootstrap.local.upstream.cache import Cache, _segment
 from bootstrap.local.upstream.config import Config, environment
 from bootstrap.local.upstream.demand import Demand
 from bootstrap.local.upstream.journal import Journal, read
-from bootstrap.local.upstream.services import Published
+from bootstrap.local.upstream.services import PublishedDemand
 from bootstrap.targets.base import Source
 
 
@@ -80,7 +80,7 @@ def test_programs_are_sent_through_the_proxy_and_trust_it(tmp_path: Path) -> Non
 
 
 def test_a_new_snapshot_is_followed_at_once(tmp_path: Path) -> None:
-    published = Published(tmp_path / "demand.json")
+    published = PublishedDemand(tmp_path / "demand.json")
     assert published.demand == Demand()
     for url in ("https://a.example.com/x.yaml", "https://b.example.com/x.yaml"):
         (tmp_path / "new").write_text(Demand(files=(url,)).dump())

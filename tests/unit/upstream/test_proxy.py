@@ -1,4 +1,4 @@
-"""The proxy on a loopback port, real HTTP and TLS, in front of a fake world."""
+"""The proxy on a loopback port, real HTTP and TLS, in front of a fake client."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap.local.pki.authority import Authority
-from bootstrap.local.upstream.message import Answer, Request, content
+from bootstrap.local.upstream.client import UpstreamUnreachable
+from bootstrap.local.upstream.message import HttpRequest, HttpResponse, content
 from bootstrap.local.upstream.proxy import ProxyServer
-from bootstrap.local.upstream.world import Unreachable
-from tests.unit.upstream.fakes import FakeWorld
+from tests.unit.upstream.fakes import FakeUpstream
 
 TIMEOUT = 10
 
@@ -26,26 +26,26 @@ class Echo:
     def serves(self, host: str, port: int) -> bool:
         return host == "served.example.com" and port in {80, 443}
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/pieces":
-            return Answer(200, {}, (piece for piece in [b"one ", b"", b"two"]))
+            return HttpResponse(200, {}, (piece for piece in [b"one ", b"", b"two"]))
         if request.path == "/unread":
             return content(b"did not look")
         if request.path == "/broken":
             raise ValueError("a defect")
         if request.path == "/gone":
-            raise Unreachable("there: nobody home")
+            raise UpstreamUnreachable("there: nobody home")
         return content(
             f"{request.method} {request.url} ".encode() + request.body.read(), **{"X-Kind": "echo"}
         )
 
 
-class World(FakeWorld):
+class UpstreamClient(FakeUpstream):
     """Tunnels lead to a socket that says everything back in upper case."""
 
     def connect(self, host: str, port: int) -> socket.socket:
         if (host, port) != ("far.example.com", 22):
-            raise Unreachable(f"{host}: no such host")
+            raise UpstreamUnreachable(f"{host}: no such host")
         one, other = socket.socketpair()
 
         def answer() -> None:
@@ -65,8 +65,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def proxy(authority: Authority) -> Iterator[ProxyServer]:
-    world = World({"http://plain.example.com/x": (200, {"content-length": "5"}, b"plain")})
-    with ProxyServer(0, authority, Echo(), world) as server:
+    client = UpstreamClient({"http://plain.example.com/x": (200, {"content-length": "5"}, b"plain")})
+    with ProxyServer(0, authority, Echo(), client) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -180,4 +180,4 @@ def test_a_client_that_does_not_trust_us_is_no_harm(
 
 def test_a_taken_port_is_an_error_at_once(proxy: ProxyServer, authority: Authority, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="in use"):
-        ProxyServer(proxy.port, authority, Echo(), FakeWorld())
+        ProxyServer(proxy.port, authority, Echo(), FakeUpstream())

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap.local.upstream.config import Config
-from bootstrap.local.upstream.services import Router
-from bootstrap.local.upstream.snapshot import snapshot
-from tests.unit.upstream.fakes import FakeWorld, body, get, work_tree
+from bootstrap.local.upstream.publication import publish
+from bootstrap.local.upstream.services import UpstreamRouter
+from tests.unit.upstream.fakes import FakeUpstream, body, get, work_tree
 
 OURS = "https://git.example.com/eco2/platform.git"
 MANIFESTS = """
@@ -22,12 +22,12 @@ resources: [https://files.example.com/crd/g.io_things.yaml]
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     tree = work_tree(tmp_path / "tree", {"a.yaml": MANIFESTS})
-    snapshot(tree, tmp_path / "state", OURS)
+    publish(tree, tmp_path / "state", OURS)
     return Config(0, tmp_path / "state", tmp_path / "cache", tmp_path / "share", OURS)
 
 
 def test_hosts_that_are_served(config: Config) -> None:
-    router = Router(config, FakeWorld())
+    router = UpstreamRouter(config, FakeUpstream())
     assert router.serves("GIT.example.com", 443)
     assert router.serves("registry.example.com", 443)
     assert router.serves("files.example.com", 443)
@@ -36,9 +36,9 @@ def test_hosts_that_are_served(config: Config) -> None:
 
 
 def test_the_hosts_of_a_snapshot_are_asked_ahead(config: Config) -> None:
-    world = FakeWorld()
-    Router(config, world).serves("any.example.com", 443)
-    assert world.expected == {
+    client = FakeUpstream()
+    UpstreamRouter(config, client).serves("any.example.com", 443)
+    assert client.expected == {
         "https://git.example.com/charts",
         "oci://registry.example.com/x",
         "https://files.example.com/crd/g.io_things.yaml",
@@ -46,7 +46,7 @@ def test_the_hosts_of_a_snapshot_are_asked_ahead(config: Config) -> None:
 
 
 def test_each_request_finds_its_service(config: Config) -> None:
-    router = Router(config, FakeWorld())
+    router = UpstreamRouter(config, FakeUpstream())
     advertised = router.answer(get(f"{OURS}/info/refs?service=git-upload-pack"))
     assert advertised.headers["Content-Type"] == "application/x-git-upload-pack-advertisement"
     assert b"refs/heads/main" in body(advertised)
@@ -56,7 +56,7 @@ def test_each_request_finds_its_service(config: Config) -> None:
 
 
 def test_the_repository_is_served_with_and_without_its_suffix_and_read_only(config: Config) -> None:
-    router = Router(config, FakeWorld())
+    router = UpstreamRouter(config, FakeUpstream())
     plain = OURS.removesuffix(".git")
     for url in (OURS, plain):
         assert b"refs/heads/main" in body(router.answer(get(f"{url}/info/refs?service=git-upload-pack")))
@@ -68,13 +68,13 @@ def test_the_repository_is_served_with_and_without_its_suffix_and_read_only(conf
 
 def test_what_is_not_ours_goes_upstream_when_that_is_there(config: Config) -> None:
     url = "https://git.example.com/someone/else.git/info/refs"
-    assert body(Router(config, FakeWorld({url: b"theirs"})).answer(get(url))) == b"theirs"
-    answer = Router(config, FakeWorld()).answer(get(url))
+    assert body(UpstreamRouter(config, FakeUpstream({url: b"theirs"})).answer(get(url))) == b"theirs"
+    answer = UpstreamRouter(config, FakeUpstream()).answer(get(url))
     assert answer.status == 404
     assert b"nothing that the manifests ask for" in body(answer)
 
 
 def test_before_the_first_snapshot_there_is_no_repository(config: Config, tmp_path: Path) -> None:
     empty = Config(0, tmp_path / "empty", config.cache, config.share, OURS)
-    answer = Router(empty, FakeWorld()).answer(get(f"{OURS}/info/refs?service=git-upload-pack"))
+    answer = UpstreamRouter(empty, FakeUpstream()).answer(get(f"{OURS}/info/refs?service=git-upload-pack"))
     assert answer.status == 404

@@ -1,0 +1,33 @@
+"""A Deny whose Condition is not met denies nothing.
+
+moto does not know `Bool`, and denies when a condition is not met, whatever the effect: a bucket that
+refuses requests without TLS is shut for all. Requests count as made over TLS, although nobody encrypts the
+loopback interface.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.iam import policy_conditions
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+
+from bootstrap.local.aws.patches import Setter
+
+_REQUEST = {"aws:SecureTransport": "true"}
+
+
+def apply(patch: Setter) -> None:
+    operations = {**policy_conditions.CONDITION_OPERATIONS, "Bool": policy_conditions.string_equals_operation}
+    patch(policy_conditions, "CONDITION_OPERATIONS", operations)
+    patch(IAMPolicyStatement, "is_action_permitted", _if_met(IAMPolicyStatement.is_action_permitted))
+
+
+def _if_met(original: Any) -> Any:
+    def is_action_permitted(self: Any, *arguments: Any, **options: Any) -> PermissionResult:
+        if self._statement["Effect"] == "Deny" and not self._check_conditions(_REQUEST):
+            return PermissionResult.NEUTRAL
+        result: PermissionResult = original(self, *arguments, **options)
+        return result
+
+    return is_action_permitted

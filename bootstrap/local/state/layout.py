@@ -1,0 +1,69 @@
+"""Where the local platform of one environment keeps its things. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StateLayout:
+    """`root` is the platform's state folder; everything it ever writes lies below."""
+
+    root: Path
+
+    @property
+    def ports(self) -> Path:
+        return self.root / "ports.json"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor for as long as it lives."""
+        return self.root / "supervisor.lock"
+
+    @property
+    def records(self) -> Path:
+        """What runs now, written by the supervisor for others to read."""
+        return self.root / "supervisor.json"
+
+    @property
+    def desired(self) -> Path:
+        """One file a component that should run."""
+        return self.root / "desired"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def aws(self) -> Path:
+        return self.root / "aws"
+
+    @property
+    def upstream(self) -> Path:
+        return self.root / "upstream"
+
+    @property
+    def control_plane(self) -> Path:
+        """The disk of the simulated control-plane machine: lost when that machine is terminated."""
+        return self.root / "control-plane"
+
+    @property
+    def injected_faults(self) -> Path:
+        """Which faults are injected into the cluster (faults/cluster.py)."""
+        return self.root / "faults.json"
+
+    @property
+    def workloads(self) -> Path:
+        return self.root / "workloads"
+
+    def run_folder(self, component: str) -> Path:
+        """Working folder of a component: its HOME and temporary files."""
+        return self.root / "run" / component
+
+    def log(self, component: str) -> Path:
+        return self.logs / f"{component}.log"

@@ -1,0 +1,73 @@
+"""What the processes of one platform know about it: written once when it is started, read by each of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.core.files import write_private_if_changed
+from bootstrap.local.state import ports as port_book
+from bootstrap.local.state.layout import StateLayout
+from bootstrap.local.upstream import config as upstream
+
+# moto accepts any key; these are recognised at a glance as not being real ones.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """`tools` are the programs' paths by name, `share` the toolchain's folder of manifests and CRDs."""
+
+    layout: StateLayout
+    ports: Mapping[str, int]
+    tools: Mapping[str, Path]
+    share: Path
+    region: str
+
+    def url(self, port: str, scheme: str = "http") -> str:
+        return f"{scheme}://127.0.0.1:{self.ports[port]}"
+
+    def address(self, port: str) -> str:
+        return f"127.0.0.1:{self.ports[port]}"
+
+    @property
+    def aws_environment(self) -> dict[str, str]:
+        """What points any AWS SDK at this platform's AWS, and nowhere else."""
+        return {
+            **CREDENTIALS,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.url("aws"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def upstream_environment(self) -> Mapping[str, str]:
+        """What sends helm, kustomize and git through the platform's way to the outside world."""
+        return upstream.environment(self.ports["upstream"], self.layout.upstream)
+
+    @property
+    def search_path(self) -> str:
+        """PATH for programs that call others of the toolchain (Argo CD runs helm and kustomize), or git."""
+        folders = dict.fromkeys(str(path.parent) for path in self.tools.values())
+        return os.pathsep.join((*folders, os.environ.get("PATH", os.defpath)))
+
+    def save(self) -> None:
+        plain = {
+            "tools": {name: str(path) for name, path in self.tools.items()},
+            "share": str(self.share),
+            "region": self.region,
+        }
+        write_private_if_changed(self.layout.settings, json.dumps(plain, indent=2) + "\n")
+        port_book.keep(self.layout.ports, self.ports)
+
+    @classmethod
+    def load(cls, root: Path) -> Site:
+        """Raises OSError, ValueError or KeyError when the platform at `root` was never started."""
+        layout = StateLayout(root)
+        plain = json.loads(layout.settings.read_text())
+        tools = {name: Path(path) for name, path in plain["tools"].items()}
+        return cls(layout, port_book.locate(layout.ports), tools, Path(plain["share"]), plain["region"])

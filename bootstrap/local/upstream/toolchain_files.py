@@ -1,0 +1,72 @@
+"""RemoteFiles of the toolchain's own Go modules, which are the real thing for exactly those versions."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+
+from bootstrap.kubernetes.documents import documents
+from bootstrap.local.upstream.standin import archive
+
+_ARGOCD_FILE = re.compile(
+    r"/argoproj/argo-cd/(?P<version>[^/]+)/manifests/(?P<path>install\.yaml|crds/[^/]+\.yaml)$"
+)
+_ESO_BUNDLE = re.compile(r"/external-secrets/external-secrets/(?P<version>[^/]+)/deploy/crds/bundle\.yaml$")
+_ESO_CHART = "external-secrets"
+_CRDS = "templates/crds/"  # generated upstream at release time
+_BRACES = re.compile(r"\{\{|\}\}")
+
+
+class ToolchainFiles:
+    """`folder` is the toolchain's share folder; parts that are missing there are simply not to be had."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def file(self, url: str) -> bytes | None:
+        """The file behind a pinned URL of the upstream repository."""
+        if (found := _ARGOCD_FILE.search(url)) and found["version"] == self._argocd_version:
+            return self._read(f"argocd/{found['path']}")
+        if (found := _ESO_BUNDLE.search(url)) and found["version"].removeprefix("v") == self._eso_version:
+            return self._read("external-secrets/crds.yaml")
+        return None
+
+    def chart(self, chart: str, version: str) -> bytes | None:
+        """The chart as an archive. ESO's releases have their CRDs in the chart, its repository beside it."""
+        if chart != _ESO_CHART or version.removeprefix("v") != self._eso_version:
+            return None
+        root = self._folder / "external-secrets" / "chart"
+        files = {
+            f"{chart}/{file.relative_to(root).as_posix()}": file.read_bytes()
+            for file in sorted(root.rglob("*"))
+            if file.is_file() and _CRDS not in file.relative_to(root).as_posix()
+        }
+        bundle = self._read("external-secrets/crds.yaml") or b""
+        return archive({**files, f"{chart}/{_CRDS}bundle.yaml": _on_demand(bundle)})
+
+    def chart_versions(self, chart: str) -> tuple[str, ...]:
+        return (self._eso_version,) if chart == _ESO_CHART and self._eso_version else ()
+
+    @cached_property
+    def _argocd_version(self) -> str:
+        install = self._read("argocd/install.yaml") or b""
+        found = re.search(rb"image: \S*/argocd:(\S+)", install)
+        return found[1].decode() if found else ""
+
+    @cached_property
+    def _eso_version(self) -> str:
+        chart = self._read("external-secrets/chart/Chart.yaml")
+        return str(next(documents(chart))["version"]) if chart else ""
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return (self._folder / path).read_bytes()
+        except OSError:
+            return None
+
+
+def _on_demand(bundle: bytes) -> bytes:
+    """CRDs as a template that obeys `installCRDs`; braces in their descriptions are no expressions."""
+    escaped = _BRACES.sub(lambda braces: f"{{{{ `{braces[0]}` }}}}", bundle.decode())
+    return f"{{{{- if .Values.installCRDs }}}}\n{escaped}\n{{{{- end }}}}\n".encode()
