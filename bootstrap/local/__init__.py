@@ -1,4 +1,4 @@
-"""The local platform: an AWS account and a Kubernetes cluster on this machine, without cloud and without Docker.
+"""The local platform: an AWS account and a Kubernetes cluster on this machine; no cloud, no Docker.
 
 It starts in `platform.py`, which launches the supervisor. The supervisor runs three processes: `aws`,
 `upstream` and `simulator`. The simulator follows the EC2 instances that Terraform creates: once there is a

@@ -1,4 +1,4 @@
-"""The local platform of one environment, from outside: start it, ask it, stop it."""
+"""Start, inspect and stop the local platform of one environment."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config as UpstreamConfig
 
 START_DEADLINE = 120.0  # seconds; a large AWS state takes some to be restored
-SETTLING = 5.0  # seconds that a new supervisor gets to show itself
+SETTLING = 5.0  # seconds that a new supervisor gets to take its lock
 STOP_DEADLINE = 60.0  # seconds
-TOO_OFTEN = 3  # deaths of a component during the start after which waiting is pointless
+TOO_OFTEN = 3  # crashes of a component during the start after which waiting is pointless
 PROGRAMS = (
     "etcd",
     "etcdctl",
@@ -56,7 +56,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """A process as it is now. `memory` in bytes (shared pages by their share), `uptime` in seconds."""
+    """A process as it is now. `memory` in bytes (PSS, see `memory`), `uptime` in seconds."""
 
     name: str
     ready: bool
@@ -76,7 +76,10 @@ class Platform:
 
     @classmethod
     def locate(cls, config: Environment, toolchain: Toolchain) -> Platform:
-        """The environment's platform, running or not. Makes nothing. Raises StuckError without free ports."""
+        """The environment's platform, running or not. Creates nothing.
+
+        Raises StuckError if no ports are free.
+        """
         layout = StateLayout(config.state / "local")
         ports = port_book.locate(layout.ports)
         tools = {name: toolchain.path(name) for name in PROGRAMS}
@@ -91,7 +94,7 @@ class Platform:
         return cls(site, upstream)
 
     def running(self) -> bool:
-        """Whether its supervisor lives."""
+        """Whether its supervisor is alive."""
         try:
             with self.site.layout.lock.open("ab") as lock:
                 return not acquire(lock)
@@ -99,9 +102,11 @@ class Platform:
             return False
 
     def start(self, progress: Progress, cancel: threading.Event) -> bool:
-        """Until AWS, the way outside and the machines serve; what ran before goes on. Whether it was started.
+        """Start the platform and wait until AWS, proxy and simulator serve.
 
-        Raises PreflightError when a port is taken, StuckError when a part keeps dying, DeadlineError and
+        Components that run already keep running. Returns False if the supervisor did, too.
+
+        Raises PreflightError if a port is in use, StuckError if a component keeps crashing, DeadlineError and
         Interrupted.
         """
         layout, desired = self.site.layout, Desired(self.site.layout.desired)
@@ -115,7 +120,7 @@ class Platform:
         launched: list[float] = []
 
         def probe() -> Observation[bool]:
-            # Also in place of one that was on its way out: a `down` that was killed had asked it to go.
+            # Again if it ends meanwhile: a `down` that was killed may have told the running one to stop.
             now = self.clock.monotonic()
             if not self.running() and (not launched or now - launched[-1] > SETTLING):
                 launched.append(now)
@@ -140,7 +145,7 @@ class Platform:
         subprocess.run([sys.executable, "-m", "bootstrap.local.supervisor", "--state", root], check=True)
 
     def stop(self, progress: Progress) -> None:
-        """Everything, in reverse order; then its folder goes. Nothing to do is fine. Raises LeftoverError."""
+        """Stop all processes in reverse order and delete the state folder. Raises LeftoverError."""
         records = self._records()
         supervisor = find(records.supervisor) if records else None
         if supervisor is not None:
@@ -152,16 +157,16 @@ class Platform:
         shutil.rmtree(self.site.layout.root, ignore_errors=True)
 
     def busy_ports(self) -> dict[str, int]:
-        """Ports, by what they are kept for, that strangers use.
+        """The platform's ports that other programs use, by component.
 
-        Those of a platform whose supervisor died are its survivors', and the next supervisor adopts them.
+        If the supervisor died, its components may still hold theirs; the next supervisor adopts them.
         """
         if self.running() or family(self.site.layout):
             return {}
         return {name: port for name, port in self.site.ports.items() if not port_book.bindable(port)}
 
     def parts(self) -> tuple[ProcessStatus, ...]:
-        """The supervisor and what it runs; nothing where it does not run."""
+        """The supervisor and its components; empty if it does not run."""
         records = self._records()
         if records is None:
             return ()
@@ -171,7 +176,7 @@ class Platform:
     # ------------------------------------------------------------------------------------------------
 
     def _records(self) -> ProcessRecords | None:
-        """What the living supervisor says, never what a dead one left behind."""
+        """What the supervisor recorded, if it is alive: a dead one's records are stale."""
         records = ProcessRecords.read(self.site.layout.records)
         return records if records and find(records.supervisor) else None
 
@@ -185,7 +190,7 @@ class Platform:
         if failing:
             name = failing[0].name
             raise StuckError(
-                f"{name} of the local platform keeps dying",
+                f"{name} of the local platform keeps crashing",
                 last_words(self.site.layout.log(name)),
                 f"look into {self.site.layout.log(name)}",
             )
@@ -197,7 +202,7 @@ class Platform:
             problems = [
                 Problem(
                     f"port {port}",
-                    f"kept for {name}, is in use",
+                    f"reserved for {name}, is in use",
                     f"find the program and stop it: ss -ltnp 'sport = :{port}'",
                 )
                 for name, port in busy.items()
@@ -212,7 +217,7 @@ class Platform:
             left = [part.name for part in records.parts if part.process] if records else []
             return Observation(None, f"{len(left)} processes left")
 
-        with suppress(Exception):  # whatever is left is ended the hard way
+        with suppress(Exception):  # what is left is killed
             until(
                 probe,
                 what="the local platform's end",
@@ -225,7 +230,7 @@ class Platform:
             )
 
     def _end_strays(self) -> None:
-        """What a supervisor left behind that could not do its work."""
+        """Kill the processes that a supervisor left behind."""
         strays = family(self.site.layout)
         for process in strays:
             with suppress(psutil.NoSuchProcess):
@@ -233,7 +238,7 @@ class Platform:
         _, alive = psutil.wait_procs(strays, timeout=5)
         if alive:
             raise LeftoverError(
-                "processes of the local platform do not end",
+                "processes of the local platform cannot be killed",
                 [
                     Problem("process", f"{process.pid} is still there", f"kill -9 {process.pid}")
                     for process in alive
@@ -255,7 +260,7 @@ class Platform:
 
 
 def memory(process: psutil.Process) -> int:
-    """Bytes: shared pages count by their share (PSS) where the system tells, else the resident set."""
+    """In bytes: the proportional set size (PSS) if the system reports it, else the resident set size."""
     with suppress(psutil.Error, AttributeError):
         return int(process.memory_full_info().pss)
     with suppress(psutil.Error):

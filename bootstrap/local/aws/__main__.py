@@ -12,7 +12,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bootstrap.local.aws", description="AWS on this machine.")
     parser.add_argument("--port", type=int, required=True, help="port on loopback")
     parser.add_argument(
-        "--state", type=Path, required=True, help="folder that keeps everything over restarts"
+        "--state", type=Path, required=True, help="folder in which the state survives restarts"
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -1,7 +1,7 @@
-"""What stands in the simulated account before anything of ours, since on AWS it outlives every environment.
+"""What the simulated account holds before the first `up`, because on AWS it outlives every environment.
 
-The hosted zone of the domain, which is the user's and carries no tag of ours; and the bucket of backups, of
-which a folder beside the platform keeps a copy: the simulated account itself goes with `down`.
+These are the domain's hosted zone, which belongs to the user and carries none of our tags, and the bucket of
+backups. `down` deletes the simulated account, so a folder beside the platform keeps a copy of the bucket.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COPY = "bucket"  # folder of the copy
 
 
 def furnish(route53: Any, domain: str) -> None:
-    """`route53` is a boto3 client. Does nothing when the zone is there."""
+    """Create the hosted zone of `domain` unless it exists. `route53` is a boto3 client."""
     zones = route53.list_hosted_zones_by_name(DNSName=domain, MaxItems="1")["HostedZones"]
     if not any(zone["Name"] == f"{domain}." for zone in zones):
         route53.create_hosted_zone(Name=domain, CallerReference=f"bootstrap-{domain}")
@@ -30,7 +30,7 @@ class Backups:
         self.folder = folder_of(config) / COPY
 
     def bring(self) -> None:
-        """The bucket as it was left. Does nothing when it is there, or nothing was left."""
+        """Restore the bucket from its copy. Does nothing if the bucket exists or there is no copy."""
         from bootstrap.aws import state_bucket  # noqa: PLC0415 - botocore takes a tenth of a second
         from bootstrap.aws.api import Api  # noqa: PLC0415
 
@@ -45,7 +45,7 @@ class Backups:
             self._s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
 
     def keep(self) -> int:
-        """Make the copy say what the bucket does; how many objects that are."""
+        """Make the copy equal to the bucket. Returns the number of objects."""
         bucket = self._bucket()
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         keys = {item["Key"] for page in pages for item in page.get("Contents", ())}
@@ -53,7 +53,7 @@ class Backups:
         for file in [file for file in self.folder.rglob("*") if file.is_file()]:
             if file.relative_to(self.folder).as_posix() not in keys:
                 file.unlink()
-        # Manifests last: a copy cut short is no backup either.
+        # Manifests last, so that an interrupted copy does not look like a backup.
         for key in sorted(keys, key=lambda key: (key.endswith(".json"), key)):
             file = self.folder / key
             if not file.exists():
@@ -74,5 +74,5 @@ class Backups:
 
 
 def folder_of(config: Environment) -> Path:
-    """Where the backups of a local environment outlive it."""
+    """The folder in which the backups of a local environment outlive it."""
     return config.work / "backups" / config.name

@@ -1,4 +1,4 @@
-"""moto's WSGI application with what the local platform adds: consistency, waiting for changes, readiness."""
+"""moto's WSGI application, serialised, with two endpoints of our own: readiness, and waiting for changes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ OURS = "/_bootstrap/"
 
 @dataclass
 class Application:
-    """One request at a time enters moto: it is not written for threads, and a dump sees no half-done change.
+    """Passes one request at a time to moto, which is not thread-safe, so a dump never sees half a change.
 
-    Little is lost: all the work is Python's, which one lock holds anyway. `state` counts every change,
+    Little is lost: Python's interpreter lock serialises the work anyway. `state` counts all changes,
     `instances` those of EC2, which the simulated machines follow.
     """
 
@@ -55,17 +55,17 @@ class Application:
             after = int(query.get("after", ["0"])[0])
             timeout = min(float(query.get("timeout", ["0"])[0]), LONGEST_WAIT)
         except ValueError:
-            return _json(start_response, "400 Bad Request", {"error": "after and timeout are numbers"})
-        if name == "ready":  # we listen only once everything is restored
+            return _json(start_response, "400 Bad Request", {"error": "after and timeout must be numbers"})
+        if name == "ready":  # the server listens only once the state is restored
             return _json(start_response, "200 OK", {"ready": True})
         if name == "changes":
             return _json(start_response, "200 OK", {"version": self.instances.wait(after, timeout)})
-        return _json(start_response, "404 Not Found", {"error": f"there is no {OURS}{name}"})
+        return _json(start_response, "404 Not Found", {"error": f"{OURS}{name} does not exist"})
 
 
 @dataclass
 class _Answer:
-    """Passes the response's head on, and remembers how it ended."""
+    """Passes status and headers on, and remembers whether the request succeeded."""
 
     pass_on: StartResponse
     succeeded: bool = False
@@ -76,7 +76,7 @@ class _Answer:
 
 
 def _read(environ: Environ) -> bytes:
-    """The body, taken off a possibly slow line before others are made to wait. moto reads a copy."""
+    """Read the body before taking the lock, because the client may be slow. moto reads a copy."""
     if not environ.get("CONTENT_LENGTH"):
         return b""
     body: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))

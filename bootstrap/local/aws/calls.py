@@ -1,4 +1,4 @@
-"""What a request to AWS does, read off the request itself. Pure."""
+"""Which service and action a request to AWS calls. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 
 
 class Call(NamedTuple):
-    """`service` is its signing name; both are empty where the request does not tell."""
+    """`service` is the signing name. Both are empty if the request does not tell."""
 
     service: str
     action: str
@@ -20,14 +20,14 @@ class Call(NamedTuple):
 
     @property
     def reads(self) -> bool:
-        """Whether it changes nothing. In doubt it is taken to change something."""
+        """Whether the call only reads. In doubt it counts as a change."""
         if self.action:
             return self.action.startswith(_READS)
         return self.method in {"GET", "HEAD", "OPTIONS"}
 
 
 def parse(environ: Mapping[str, Any], body: bytes) -> Call:
-    """AWS names the action in a header (JSON), in a form field (query), or by path and method (REST)."""
+    """The action is in a header (JSON protocol), a form field (query), or implied by the method (REST)."""
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     action = target.rpartition(".")[2] or _field(environ.get("QUERY_STRING", ""), "Action")

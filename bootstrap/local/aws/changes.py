@@ -1,4 +1,4 @@
-"""Counts what was changed, and lets others wait for the next change."""
+"""Counts changes, lets others wait for the next one, and saves the state after them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ChangeCounter:
-    """A version that only grows, also over restarts: it starts at the time in milliseconds."""
+    """A version that only grows, across restarts too: it starts with the time in milliseconds."""
 
     version: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -20,7 +20,7 @@ class ChangeCounter:
             self._changed.notify_all()
 
     def wait(self, after: int, timeout: float) -> int:
-        """The version, as soon as it is over `after`, at the latest in `timeout` seconds."""
+        """Wait until the version exceeds `after`, at most `timeout` seconds. Returns the version."""
         with self._changed:
             self._changed.wait_for(lambda: self.version > after, timeout)
             return self.version

@@ -1,6 +1,6 @@
-"""How Terraform is pointed at the local AWS: an override file, backend settings and environment. Pure.
+"""Points Terraform at the local AWS: an override file, backend settings and environment. Pure.
 
-Nothing of this stands in the user's own HCL, and nothing of the user's AWS configuration is read.
+The user's own HCL contains none of this, and the user's AWS configuration is never read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib import resources
 ACCESS_KEY = "local"
 SECRET_KEY = "local"  # noqa: S105 - anything is accepted
 
-# Merged into the provider block that is there:
+# Terraform merges them into the existing provider block:
 # https://developer.hashicorp.com/terraform/language/files/override
 _SETTINGS: dict[str, str | int | bool] = {
     "access_key": ACCESS_KEY,
@@ -39,25 +39,25 @@ _BACKEND = {
 
 @cache
 def endpoint_keys() -> tuple[str, ...]:
-    """Every service that provider 3.39.0 knows, from its schema. One left out would go to real AWS."""
+    """Every service in the schema of provider 3.39.0. Calls to one that is missing would go to real AWS."""
     text = resources.files("bootstrap.local.aws").joinpath("endpoints.json").read_text(encoding="utf-8")
     return tuple(json.loads(text))
 
 
 def override(url: str) -> str:
-    """The text of `bootstrap_override.tf`, which sends all of the provider's calls to `url`."""
+    """The content of `bootstrap_override.tf`, which sends all calls of the provider to `url`."""
     endpoints = "".join(f"    {key} = {_hcl(url)}\n" for key in endpoint_keys())
     settings = "".join(f"  {name} = {_hcl(value)}\n" for name, value in _SETTINGS.items())
     return f'provider "aws" {{\n{settings}\n  endpoints {{\n{endpoints}  }}\n}}\n'
 
 
 def backend() -> dict[str, str]:
-    """Settings of the S3 backend, for `-backend-config`, besides bucket, key and region."""
+    """Settings of the S3 backend for `-backend-config`, in addition to bucket, key and region."""
     return dict(_BACKEND)
 
 
 def environment(url: str, region: str) -> dict[str, str]:
-    """Environment of Terraform: the backend's endpoint and keys, and no other AWS configuration than this."""
+    """Environment of Terraform: endpoint and keys of the backend; hides any other AWS configuration."""
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -73,7 +73,7 @@ def environment(url: str, region: str) -> dict[str, str]:
 
 
 def _hcl(value: str | int | bool) -> str:
-    """A literal in HCL: as in JSON, where template markers are no issue in what we write."""
+    """A literal in HCL, which equals JSON for values without template markers."""
     return json.dumps(value)
 
 

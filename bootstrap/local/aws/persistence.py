@@ -1,10 +1,10 @@
-"""moto's whole state in one file, so that a restart loses nothing.
+"""Saves moto's whole state in one file, so that a restart loses nothing.
 
-Terraform's state lies in moto too (S3): both come back from the same moment. A lost moto with a kept
-Terraform state would break the provider.
+Terraform's state is in moto as well (S3), so both are of the same moment: Terraform's provider breaks if its
+state survives the resources.
 
-The file is a line of JSON that says what made it, then a pickle. dill, because moto keeps lambdas in its
-objects.
+The file is a line of JSON with the versions that wrote it, followed by a pickle. It takes dill, because
+moto's objects contain lambdas.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ State = dict[str, Any]  # moto module → account → region → backend
 
 
 def made_by() -> dict[str, str]:
-    """What a dump depends on: it holds these versions' own objects."""
+    """The versions that can read a dump: it contains their objects."""
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
         "moto": version("moto"),
@@ -39,7 +39,7 @@ def made_by() -> dict[str, str]:
 
 
 def dump() -> bytes:
-    """All of moto's backends. The caller sees to it that nothing changes them meanwhile."""
+    """Serialise all of moto's backends. The caller must prevent changes meanwhile."""
     content = io.BytesIO()
     content.write(json.dumps(made_by()).encode() + b"\n")
     _Pickler(content, protocol=5).dump(dict(_backends()))
@@ -47,17 +47,14 @@ def dump() -> bytes:
 
 
 def save(content: bytes, file: Path) -> None:
-    """Replace `file` at once: a reader, or a crash, finds the old content or the new, never a part.
-
-    It holds private keys and secrets: mode 0600.
-    """
+    """Replace `file` as a whole. It contains private keys and secrets: mode 0600."""
     for left in file.parent.glob(f".{file.name}.*"):  # by a crash: nobody else writes here
         left.unlink()
     write_private(file, content, durable=True)
 
 
 def restore(file: Path) -> None:
-    """Put back what `save` wrote. Raises ToolError when this program cannot read it."""
+    """Restore what `save` wrote. Raises ToolError if these versions cannot read it."""
     with file.open("rb") as content:
         _check(content.readline(), file)
         try:
@@ -72,10 +69,12 @@ def _check(line: bytes, file: Path) -> None:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise ToolError(f"cannot read {file}", "it does not say what made it", _cure(file)) from error
+        raise ToolError(
+            f"cannot read {file}", "it does not say which versions wrote it", _cure(file)
+        ) from error
     if found != made_by():
         why = f"{file} was written by {_text(found)}; this is {_text(made_by())}"
-        raise ToolError("cannot take over the local AWS", why, _cure(file))
+        raise ToolError("cannot restore the local AWS", why, _cure(file))
 
 
 def _text(versions: Any) -> str:
@@ -83,7 +82,7 @@ def _text(versions: Any) -> str:
 
 
 def _cure(file: Path) -> str:
-    return f"go back to those versions and run 'down', or give the local environment up: rm {file}"
+    return f"install those versions and run `bootstrap down`, or discard the local environment: rm {file}"
 
 
 def _backends() -> Iterator[tuple[str, State]]:
@@ -107,12 +106,12 @@ def _put_back(module: str, accounts: State) -> None:
 
 
 class _Pickler(dill.Pickler):  # type: ignore[misc]
-    """Leaves out AWS's own policies, which nobody can change: 24 of 25 MB, and most of the time."""
+    """Omits AWS's managed policies, which nobody can change: 24 of 25 MB, and most of the time."""
 
     def persistent_id(self, value: Any) -> tuple[str, str, str] | None:
         from moto.iam.models import AWSManagedPolicy  # noqa: PLC0415 - as above
 
-        # One that is attached counts how often.
+        # An attached policy counts its attachments, so it is saved.
         if isinstance(value, AWSManagedPolicy) and not value.attachment_count:
             return value.account_id, value.partition, value.arn
         return None
@@ -122,7 +121,7 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
         if isinstance(value, get_args(PrivateKeyTypes)):
             return _private_key, (_der(value),)
         if isinstance(value, Generator):
-            return iter, ((),)  # a listing of the tagging API that nobody has read to its end
+            return iter, ((),)  # a listing of the tagging API that was not read to its end
         if isinstance(value, x509.Certificate):
             return _certificate, (value.public_bytes(serialization.Encoding.DER),)
         if isinstance(value, defaultdict) and type(value) is not defaultdict:

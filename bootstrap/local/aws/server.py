@@ -25,10 +25,10 @@ _log = logging.getLogger(__name__)
 def settings() -> dict[str, str]:
     """moto's environment, which it reads while it is imported."""
     return {
-        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # those that users attach by name
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # users attach them by name
         "MOTO_ACM_VALIDATION_WAIT": "0",  # seconds until a certificate is issued
         "MOTO_AMIS_PATH": str(resources.files("bootstrap.local.aws").joinpath("images.json")),
-        # Ours, so that no file or key of the user's is read and no region is asked for.
+        # So that moto's own boto3 reads no file or key of the user and needs no region.
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_CONFIG_FILE": os.devnull,
@@ -46,7 +46,7 @@ def serve(port: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / STATE_FILE
 
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - only now is its environment right
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - it reads the environment set above
         DomainDispatcherApplication,
         create_backend_app,
     )
@@ -83,15 +83,15 @@ def _listen(port: int, application: Any) -> Any:
     from werkzeug.serving import make_server  # noqa: PLC0415 - as above
 
     class Handler(MotoRequestHandler):
-        """Silent: what is asked of AWS is no news."""
+        """Logs no requests."""
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             pass
 
     try:
         server = make_server(ADDRESS, port, application, threaded=True, request_handler=Handler)
-    except (OSError, SystemExit) as error:  # werkzeug exits by itself when the port is taken
-        problem = Problem(f"port {port}", "is taken", "stop what listens there, or choose another port")
+    except (OSError, SystemExit) as error:  # werkzeug exits when the port is taken
+        problem = Problem(f"port {port}", "is in use", "stop the program that listens there")
         raise PreflightError("the local AWS cannot start", [problem]) from error
     return server
 

@@ -1,4 +1,4 @@
-"""The loop of the simulated controllers that make things in AWS for Ingresses and Services."""
+"""The loop of the simulated controllers that create AWS resources for Ingresses and Services."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bootstrap.kubernetes.objects import DEPLOYMENT, INGRESS, SERVICE, Json, is_
 class CloudController(Protocol):
     @property
     def deployment(self) -> str:
-        """The name of its Deployment, in whatever namespace: it works only while that is Available."""
+        """The name of its Deployment, in any namespace. The controller works only while that is Available."""
         ...
 
     def reconcile(self, items: Iterable[Json]) -> None: ...
 
 
 class CloudControllers:
-    """Calls each of them when an Ingress or Service has changed since it last succeeded."""
+    """Calls a controller when an Ingress or Service has changed since its last success."""
 
     def __init__(self, cluster: Cluster, *controllers: CloudController) -> None:
         self._cluster, self._controllers = cluster, controllers

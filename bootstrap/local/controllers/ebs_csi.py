@@ -1,7 +1,4 @@
-"""The EBS CSI driver's controller: volumes for claims, and their end.
-
-The driver's pods are simulated; the volumes are moto's, so that what a cluster leaves behind in AWS is seen.
-"""
+"""The EBS CSI driver's controller: creates and deletes volumes for claims."""
 
 from __future__ import annotations
 
@@ -54,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 class EbsDriver:
-    """`ec2` is a boto3 client; `facts` tells the prefix that the driver is told to tag volumes with."""
+    """`ec2` is a boto3 client; `facts` returns the prefix with which the driver tags volumes."""
 
     def __init__(self, cluster: Cluster, ec2: Any, facts: Callable[[], ClusterFacts | None]) -> None:
         self._cluster, self._ec2, self._facts = cluster, ec2, facts
@@ -99,7 +96,7 @@ class EbsDriver:
             self._ec2.delete_volume(VolumeId=made["VolumeId"])
 
     def _remove(self, volume: Json) -> None:
-        log.info("volume %s goes away with its claim", name(volume))
+        log.info("deleting volume %s: its claim is gone", name(volume))
         handle = dig(volume, "spec", "csi", "volumeHandle")
         known = self._ec2.describe_volumes(Filters=[{"Name": "volume-id", "Values": [handle]}])["Volumes"]
         if known:
@@ -108,9 +105,9 @@ class EbsDriver:
 
 
 def pending(claims: Iterable[Json], volumes: Iterable[Json]) -> Iterator[Json]:
-    """Claims that the controller manager handed to this driver and that have no volume yet.
+    """The claims that the controller manager assigned to this driver and that have no volume yet.
 
-    Where the class says WaitForFirstConsumer it does so only once the scheduler has selected a node.
+    With WaitForFirstConsumer it assigns them only once the scheduler has selected a node.
     """
     there = {name(volume) for volume in volumes}
     for claim in claims:
@@ -158,7 +155,7 @@ def volume_for(claim: Json, storage_class: Json, handle: str, zone: str, size: i
 
 
 def tags(claim: Json, prefix: str) -> list[Mapping[str, str]]:
-    """As the real driver tags what it makes, `controller.extraVolumeTags` of its chart included."""
+    """The tags of the real driver, including `controller.extraVolumeTags` of its chart."""
     return [
         {"Key": "bootstrap:ssm-prefix", "Value": prefix},
         {"Key": "ebs.csi.aws.com/cluster", "Value": "true"},
@@ -169,7 +166,7 @@ def tags(claim: Json, prefix: str) -> list[Mapping[str, str]]:
 
 
 def gibibytes(quantity: str) -> int:
-    """A Kubernetes quantity, rounded up to whole GiB. Raises ValueError when it is none."""
+    """Parse a Kubernetes quantity and round it up to whole GiB. Raises ValueError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|k|[MGT]i?)?", quantity)
     if not match:
         raise ValueError(f"not a size: {quantity}")

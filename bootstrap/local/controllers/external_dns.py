@@ -1,6 +1,6 @@
-"""ExternalDNS: records for the hosts of Ingresses and Services, and their end (`policy: sync`).
+"""ExternalDNS: creates and deletes records for the hosts of Ingresses and Services (`policy: sync`).
 
-Its pod is simulated; the records are moto's, with the TXT records by which the real one (0.14) knows its own.
+TXT records mark its own records, as those of the real one (0.14) do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def wanted(items: Iterable[Json], owner: str, domain: str) -> dict[tuple[str, str], DnsRecord]:
-    """By name (with its dot) and type: the records of hosts below `domain`. Pure."""
+    """The records of the hosts below `domain`, by name (with the final dot) and type. Pure."""
     found: dict[tuple[str, str], DnsRecord] = {}
     for item in items:
         address = next(iter(addresses(item)), "")
@@ -44,7 +44,7 @@ def wanted(items: Iterable[Json], owner: str, domain: str) -> dict[tuple[str, st
 
 
 def owned(records: Iterable[DnsRecord], owner: str) -> dict[tuple[str, str], DnsRecord]:
-    """Those a TXT record of that owner speaks for, themselves included. Pure."""
+    """The records that belong to `owner` by a TXT record, and those TXT records. Pure."""
     every = {(record["Name"], record["Type"]): record for record in records}
     mark = f"external-dns/owner={owner},"
     ours = {
@@ -71,7 +71,7 @@ def _records(host: str, address: str, owner: str, about: str) -> Iterator[DnsRec
 
 
 class ExternalDns:
-    """`route53` is a boto3 client; `facts` tells the owner and the domain."""
+    """`route53` is a boto3 client; `facts` returns owner and domain."""
 
     deployment = "external-dns"
 

@@ -1,4 +1,4 @@
-"""What Terraform publishes for the cluster's controllers, as the simulated ones read it."""
+"""What Terraform publishes in SSM for the cluster's controllers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ClusterFacts:
 
 
 def read(aws: Aws) -> ClusterFacts | None:
-    """Of the environment whose machines run; None before everything is published."""
+    """The facts of the environment whose machines run; None until all of them are published."""
     prefixes = {instance.ssm_prefix for instance in aws.instances() if instance.running}
     return next(
         (facts for prefix in sorted(prefixes) if (facts := parse(prefix, aws.parameters(prefix)))), None
@@ -28,7 +28,7 @@ def read(aws: Aws) -> ClusterFacts | None:
 
 
 def parse(prefix: str, parameters: Mapping[str, str]) -> ClusterFacts | None:
-    """Pure; None when one is missing."""
+    """None if a parameter is missing. Pure."""
     found = [parameters.get(f"{prefix}/{each}") for each in NEEDED]
     if not all(found):
         return None

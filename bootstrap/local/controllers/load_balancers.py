@@ -1,7 +1,6 @@
-"""The AWS Load Balancer Controller: load balancers for Ingresses and Services, and their end.
+"""The AWS Load Balancer Controller: creates and deletes load balancers for Ingresses and Services.
 
-The controller's pods are simulated; what it makes is moto's, tagged as the real one (v2) tags it, so that
-what a cluster leaves behind in AWS is seen.
+The resources are tagged as the real controller (v2) tags them.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """At most 32 characters, as AWS has it."""
+        """At most 32 characters, as AWS demands."""
         plain = re.sub(r"[^a-z0-9]", "", self.id)[:17]
         return f"k8s-{plain}-{hashlib.sha256(f'{self.kind}/{self.id}'.encode()).hexdigest()[:10]}"
 
@@ -72,7 +71,7 @@ class Stack:
 
 
 def stacks(items: Iterable[Json]) -> tuple[Stack, ...]:
-    """What the controller looks after; Ingresses of one group share a load balancer. Pure."""
+    """The load balancers that should exist. Ingresses of one group share one. Pure."""
     groups: dict[tuple[str, str], list[Json]] = {}
     for item in items:
         own = f"{namespace(item)}/{name(item)}"
@@ -97,7 +96,7 @@ def _backends(item: Json) -> Iterator[str]:
 
 
 class LoadBalancerController:
-    """`ec2` and `elb` are boto3 clients; `facts` tells cluster and network once they are published."""
+    """`ec2` and `elb` are boto3 clients; `facts` returns None until cluster and network are published."""
 
     deployment = "aws-load-balancer-controller"
 
@@ -127,7 +126,7 @@ class LoadBalancerController:
     # -- AWS -----------------------------------------------------------------------------------------
 
     def _ensure(self, stack: Stack, facts: ClusterFacts) -> str:
-        """The address of the load balancer, made with groups and target groups where it is not there."""
+        """The address of the load balancer. Creates what is missing of it, its groups and target groups."""
         found = self._load_balancer(stack)
         if found is None:
             log.info("load balancer %s for %s", stack.name, stack.id)
@@ -155,7 +154,7 @@ class LoadBalancerController:
         return str(found["DNSName"])
 
     def _groups(self, stack: Stack, facts: ClusterFacts) -> list[str]:
-        """Those the annotation names (by their Name tag or id), else one of the controller's own."""
+        """The security groups that the annotation names (by Name tag or id), else one of our own."""
         named = [part.strip() for part in annotations_of(stack.living[0]).get(GROUPS, "").split(",") if part]
         if named:
             answer = self._ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [facts.vpc]}])

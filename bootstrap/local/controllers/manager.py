@@ -1,4 +1,4 @@
-"""What acts inside the cluster while its control plane runs: a thread each, started again when it fails."""
+"""Runs the controllers of a cluster while its control plane serves: one thread each, restarted on failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 class Controller(Protocol):
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. Raising means: start me again."""
+        """Work until `stop` is set. It is called again after an exception."""
         ...
 
 
@@ -46,7 +46,7 @@ class ControllerManager:
         self._running = running
 
     def stop(self) -> bool:
-        """Whether all of them have ended; they are asked to."""
+        """Tell all controllers to stop. Returns whether they have."""
         running = self._running
         if running is None:
             return True
@@ -63,6 +63,6 @@ def keep_running(controller: Controller, stop: threading.Event) -> None:
         try:
             controller.run(stop)
         except Exception as error:
-            log.warning("%s will try again in %.1f s: %s", type(controller).__name__, delay, error)
+            log.warning("%s failed and restarts in %.1f s: %s", type(controller).__name__, delay, error)
             stop.wait(delay)
             delay = min(delay * 2, LONGEST_DELAY)

@@ -1,8 +1,8 @@
-"""`bootstrap up --fault NAME`: makes a cause of the field happen here, so that a team can train its runbook.
+"""`bootstrap up --fault NAME`: injects a known failure, so that a team can practise its runbook.
 
-catalogue/*.yaml  the faults as data; a file's name is the cause's id
+catalogue/*.yaml  the faults as data; the name of a file is the id of the cause
 fault.py          a file → Fault
-overlay.py        Faults → files laid over the snapshot of the GitOps tree (the user's own stay untouched)
-pods.py           what a kubelet would write about a pod that fails, by the pod's annotation
-cluster.py        faults that manifests cannot cause: a node loses its network, Argo CD a permission; undone later
+overlay.py        Faults → files added to the published GitOps tree; the user's files stay unchanged
+pods.py           the status and events that a kubelet writes for a failing pod
+cluster.py        faults that manifests cannot cause: a node without network, Argo CD without a permission
 """

@@ -16,10 +16,10 @@ CATALOGUE = Path(__file__).parent / "catalogue"
 
 @dataclass(frozen=True)
 class Fault:
-    """`name` is the id of the cause it makes happen. `manifests` is the YAML text of what its Application
-    deploys, with $holes (see overlay.py), `before` of what an earlier Application puts into its namespace;
-    `files` are files of other names. `application` and `project` are merged over what is made by default.
-    `namespace`: whether it brings its own. `cluster_fault` names one of cluster.py ("" for none).
+    """`name` is the id of the cause. `manifests` is the YAML that its Application deploys, with $variables
+    (see overlay.py), `before` the YAML that an earlier Application puts into its namespace; `files` are
+    further files by name. `application` and `project` patch the generated Application and AppProject.
+    `namespace`: whether the fault creates its own. `cluster_fault` names one of cluster.py ("" for none).
     """
 
     name: str
@@ -35,7 +35,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A fault and the wave in which it happens (None: where what it needs is there)."""
+    """A fault and its sync wave (None: the first wave that has what faults need)."""
 
     fault: Fault
     wave: int | None = None
@@ -47,7 +47,7 @@ def load() -> tuple[Fault, ...]:
 
 
 def parse(name: str, text: str) -> Fault:
-    """The first document says what it is, the others are the manifests."""
+    """The first document describes the fault, the others are its manifests."""
     head, _, manifests = text.partition("\n---\n")
     return Fault(name=name, manifests=manifests, **yaml.safe_load(head))
 
@@ -56,10 +56,10 @@ def choose(asked: str) -> Rehearsal:
     """`NAME` or `NAME@WAVE`. Raises UsageError."""
     name, _, wave = asked.partition("@")
     if wave and not wave.lstrip("-").isdigit():
-        raise UsageError(f"--fault {asked}: {wave!r} is no wave", cure="bootstrap up --fault NAME@NUMBER")
+        raise UsageError(f"--fault {asked}: {wave!r} is not a wave", cure="bootstrap up --fault NAME@NUMBER")
     known = {fault.name: fault for fault in load()}
     if name not in known:
         raise UsageError(
-            f"there is no fault {name}", f"known are {', '.join(known)}", "bootstrap up --fault list"
+            f"unknown fault {name}", f"the faults are {', '.join(known)}", "bootstrap up --fault list"
         )
     return Rehearsal(known[name], int(wave) if wave else None)

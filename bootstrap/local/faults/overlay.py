@@ -1,7 +1,7 @@
-"""Faults → files laid over the snapshot of the GitOps tree. Pure.
+"""Turns faults into files that are added to the published GitOps tree. Pure.
 
-A fault is an Application of its own beside the tree's, with its own AppProject and namespace, so that it goes
-without a trace when the root Application prunes it.
+A fault is an Application of its own, with its own AppProject and namespace, so that nothing of it remains
+when the root Application prunes it.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from bootstrap.kubernetes.argo import CASCADE, WAVE
 from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Fault, Rehearsal
 
-FOLDER = PurePosixPath(".faults")  # of the manifests; the root Application does not look there
+FOLDER = PurePosixPath(".faults")  # with the manifests; the root Application does not read it
 LABEL = "local.bootstrap/fault"
 NODE, DENIED = "node-not-ready", "rbac-denied"  # values of Fault.cluster_fault
 SERVER = "https://kubernetes.default.svc"
 
 
 def default_wave(apps: Iterable[AppManifest], config: Environment) -> int:
-    """Right after ESO's: storage, namespaces and secrets are there, applications are not."""
+    """The wave after ESO's: storage, namespaces and secrets exist, applications do not yet."""
     return find(apps, config.eso.application).wave + 1
 
 
 def overlay(
     rehearsals: Iterable[Rehearsal], config: Environment, wave: int, root: Mapping[str, str]
 ) -> dict[str, str]:
-    """Files by path from the repository's root. `wave` holds where a rehearsal names none; `root` are the
+    """The files, by path from the repository's root. `wave` is for rehearsals that name none; `root` are the
     files of the root Application's folder that decide its kind (Chart.yaml, kustomization.yaml), by name.
 
-    Raises UsageError when the configuration has no node that a fault needs.
+    Raises UsageError if the configuration lacks a node that a fault needs.
     """
     files: dict[str, str] = {}
     tops: dict[str, str] = {}
@@ -76,7 +76,7 @@ def app_name(fault: Fault) -> str:
 
 
 def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str]) -> dict[str, str]:
-    """Where the root Application finds them: a chart's templates, a kustomization's resources, a folder."""
+    """Put them where the root Application finds them: in a chart, a kustomization, or a plain folder."""
     if "Chart.yaml" in root:
         return {str(path / "templates" / name): text for name, text in tops.items()}
     placed = {str(path / name): text for name, text in tops.items()}
@@ -88,7 +88,7 @@ def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str
 
 
 def _tops(fault: Fault, config: Environment, wave: int, values: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Its AppProject, what comes before it, and its Application: a wave each, so that they go in turn."""
+    """Its AppProject, the earlier Application if any, and its Application, in one wave each."""
     project = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
@@ -140,7 +140,7 @@ def _metadata(fault: Fault, config: Environment, wave: int) -> dict[str, Any]:
 
 
 def _contents(fault: Fault, values: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Folders with their files: what is deployed, and what before it. The first has the namespace."""
+    """The files of each folder: those of the fault, and of what is deployed before it."""
     metadata = {"name": values["namespace"], "annotations": {WAVE: "-10"}}
     namespace = _dump({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     files = dict(fault.files)
@@ -155,7 +155,7 @@ def _contents(fault: Fault, values: Mapping[str, str]) -> dict[str, dict[str, st
 
 
 def _values(fault: Fault, config: Environment) -> dict[str, str]:
-    """What the manifests leave open. All values are YAML scalars or flow sequences."""
+    """The values of the variables in manifests. All are YAML scalars or flow sequences."""
     taints = {taint.key for node in config.nodes for taint in node.taints}
     values = {
         "name": app_name(fault),
@@ -163,10 +163,10 @@ def _values(fault: Fault, config: Environment) -> dict[str, str]:
         "server": SERVER,
         "prefix": config.ssm_prefix,
         "region": config.region,
-        # Its pods may go anywhere, but not to a node that fails.
+        # Its pods may run on any node, except one that fails.
         "tolerations": json.dumps([{"key": key, "operator": "Exists"} for key in sorted(taints)]),
     }
-    # The last of the role map is the least likely to carry what everything else stands on.
+    # The last node of a role is the least likely to run what everything else depends on.
     workers = [node for node in config.nodes if node.role == "worker"]
     tainted = [node.name for node in config.nodes if node.taints]
     for name, found in {"worker": [node.name for node in workers], "tainted": tainted}.items():

@@ -1,6 +1,6 @@
-"""What a kubelet writes about a pod that fails, in its own words. Pure but for `PodFaults`.
+"""The status and events that a kubelet writes for a failing pod, word for word. Pure except for `PodFaults`.
 
-The pod's annotation `local.bootstrap/fault` says how it fails; KWOK leaves such a pod alone.
+The pod's annotation `local.bootstrap/fault` says how it fails; KWOK ignores such a pod.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from bootstrap.kubernetes.objects import (
 )
 
 LABEL = "local.bootstrap/fault"
-RUN = 1.0  # seconds that a crashing container lives
+RUN = 1.0  # seconds that a crashing container runs
 BACKOFF, LONGEST_BACKOFF = 10.0, 300.0  # seconds; the kubelet's own
 TICK = 0.5  # seconds
 
 
 @dataclass(frozen=True)
 class PodEvent:
-    """An Event about a pod. The same one again only counts."""
+    """An Event about a pod. A repetition only raises its count."""
 
     type: str
     reason: str
@@ -45,7 +45,7 @@ class PodEvent:
 
 @dataclass(frozen=True)
 class PodState:
-    """A pod at a moment: `containers` are the ContainerStatus of each container, without name and image."""
+    """A pod at one moment: `containers` is the ContainerStatus of each container, without name and image."""
 
     phase: str
     containers: Json
@@ -54,21 +54,21 @@ class PodState:
 
     @property
     def stamp(self) -> str:
-        """Two looks of one stamp need no writing."""
+        """States with the same stamp are written only once."""
         state = next(iter(self.containers["state"].items()))
         return f"{self.phase}/{state[0]}/{state[1].get('reason', '')}/{self.containers['restartCount']}"
 
 
 @dataclass(frozen=True)
 class Crash:
-    """Where a container that always fails is at an age (seconds): `backoff` is None while it runs."""
+    """The state of a container that always fails: `backoff` (seconds) is None while it runs."""
 
     restarts: int
     backoff: float | None
 
 
 def crashes(age: float) -> Crash:
-    """The first restart is at once; each later one waits twice as long as the one before."""
+    """At an age in seconds. The first restart is immediate; then the back-off doubles."""
     restarts, pause = 0, 0.0
     while True:
         if age < RUN:
@@ -82,7 +82,7 @@ def crashes(age: float) -> Crash:
 
 
 def look(pod: Json, age: float) -> PodState | None:
-    """What a kubelet would show at that age; None for a fault that is not of this kind."""
+    """What a kubelet would report at that age (seconds); None if the annotation names no such failure."""
     failure = FAILURES.get(annotations_of(pod).get(LABEL, ""))
     return failure(pod, age) if failure else None
 
@@ -158,7 +158,7 @@ def _waiting(state: Json, events: tuple[PodEvent, ...]) -> PodState:
 
 
 def _error(_pod: Json, _age: float) -> PodState:
-    """It ends with an error and, unlike a crash loop, is not started again (restartPolicy Never)."""
+    """It exits with an error and is not restarted (restartPolicy Never)."""
     end = {"terminated": {"exitCode": 1, "reason": "Error"}}
     container = {"ready": False, "started": False, "restartCount": 0, "state": end}
     return PodState("Failed", container, reason="PodFailed")
@@ -200,16 +200,16 @@ def _secret(pod: Json) -> str:
 
 
 def _span(seconds: float) -> str:
-    """As Go writes a duration."""
+    """Format a duration as Go does."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-# -- what is written -------------------------------------------------------------------------------
+# -- writing -----------------------------------------------------------------------------------------
 
 
 def change(pod: Json, seen: PodState, now: str) -> Json:
-    """The pod's new status; conditions of others (the scheduler's) stay."""
+    """A patch of the pod's status; conditions of others (the scheduler) stay."""
     old = status(pod)
     begun = old.get("startTime") or now
     mine = {
@@ -243,7 +243,7 @@ def _false(pod: Json, seen: PodState) -> Json:
 
 
 def _timed(container: Json, begun: str, now: str) -> Json:
-    """The same with the times that the API demands."""
+    """Add the times that the API requires."""
     timed = dict(container)
     for key in ("state", "lastState"):
         entry = timed.get(key)
@@ -255,7 +255,7 @@ def _timed(container: Json, begun: str, now: str) -> Json:
 
 
 def event(pod: Json, told: PodEvent, now: str, before: Json | None) -> Json:
-    """The Event object; one that was there before counts up."""
+    """The Event object; counts up if it existed `before`."""
     digest = hashlib.sha256(f"{uid(pod)}{told}".encode()).hexdigest()[:16]
     involved = {
         "apiVersion": "v1",
@@ -281,7 +281,7 @@ def event(pod: Json, told: PodEvent, now: str, before: Json | None) -> Json:
 
 
 class PodFaults:
-    """The loop: pods with the annotation that have a node → status and Events."""
+    """The loop: writes status and Events of annotated pods that have a node."""
 
     def __init__(self, cluster: Cluster, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._cluster, self._now = cluster, now
@@ -305,7 +305,7 @@ class PodFaults:
             for told in seen.events:
                 self._tell(pod, told, stamp)
         except NotFound:
-            return  # it has just gone
+            return  # it was deleted meanwhile
         self._written[uid(pod)] = seen.stamp
 
     def _tell(self, pod: Json, told: PodEvent, now: str) -> None:

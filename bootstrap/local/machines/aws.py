@@ -1,4 +1,4 @@
-"""The simulated machines' view of AWS: EC2 to know who they are, SSM to publish what they made."""
+"""AWS as the simulated machines use it: EC2 to find themselves, SSM to publish."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Aws:
         return self._capacities[type_]
 
     def parameters(self, path: str) -> dict[str, str]:
-        """Names and decrypted values of everything below `path`."""
+        """The decrypted values of all parameters below `path`, by name."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(
             Path=path, Recursive=True, WithDecryption=True
         )
@@ -45,7 +45,7 @@ class Aws:
         self._ssm.put_parameter(Name=parameter.name, Value=parameter.value, Overwrite=True, **secure)
 
     def wait(self, stop: threading.Event) -> None:
-        """Until EC2 may have changed, at most `LONG_POLL` seconds."""
+        """Wait until EC2 may have changed, at most `LONG_POLL` seconds."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=LONG_POLL + 5)
         try:
             connection.request("GET", f"/_bootstrap/changes?after={self._version}&timeout={LONG_POLL}")

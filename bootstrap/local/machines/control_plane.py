@@ -20,7 +20,7 @@ from bootstrap.local.supervisor.records import ProcessRecords
 
 
 class ControlPlane:
-    """Everything but KWOK starts at `boot`; KWOK with `join_nodes`, once there is something for it to do."""
+    """`boot` starts everything but KWOK; `join_nodes` starts KWOK once there are nodes for it."""
 
     def __init__(self, site: Site, desired: Desired) -> None:
         self._site, self._desired = site, desired
@@ -29,11 +29,11 @@ class ControlPlane:
 
     @property
     def owner(self) -> str:
-        """Instance id of the machine whose disk this is; empty when there is none."""
+        """The id of the instance whose disk this is; empty if there is none."""
         return self._file("instance")
 
     def unpack(self) -> None:
-        """Keys and certificates: a machine's own, never restored."""
+        """Create keys and certificates. They belong to the machine and are never restored."""
         if not self.pki.complete():
             self.pki.create()
 
@@ -51,7 +51,7 @@ class ControlPlane:
         self._desired.want(build_kwok(self._site, self.pki))
 
     def halt(self) -> bool:
-        """Ask all components to stop, and the programs of the cluster's pods; whether they have."""
+        """Tell all components and the programs of the cluster's pods to stop. Returns whether they have."""
         for name in self._desired.all():
             if name not in BASE:
                 self._desired.forget(name)
@@ -59,10 +59,13 @@ class ControlPlane:
         return records is None or not any(part.process and part.name not in BASE for part in records.parts)
 
     def wipe(self) -> bool:
-        """The machine is gone and its disk with it; whether that is done (components stop first)."""
+        """Stop the components, then delete the disk. Returns whether that is done."""
         if not self.halt():
             return False
-        for folder in (self._site.layout.workloads, self._disk):  # last what says whose disk it was
+        for folder in (
+            self._site.layout.workloads,
+            self._disk,
+        ):  # the disk last: it says which instance it belonged to
             shutil.rmtree(folder, ignore_errors=True)
         return True
 
@@ -76,7 +79,7 @@ class ControlPlane:
 
     @property
     def authority_hash(self) -> str:
-        """As `kubeadm join --discovery-token-ca-cert-hash` wants it."""
+        """The value for `kubeadm join --discovery-token-ca-cert-hash`."""
         certificate = x509.load_pem_x509_certificate(self.pki.certificate("ca").read_bytes())
         public = certificate.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

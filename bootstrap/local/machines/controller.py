@@ -1,4 +1,4 @@
-"""The loop: instances as EC2 has them now → control plane, nodes, parameters. Level-triggered."""
+"""Makes control plane, nodes and SSM parameters follow the EC2 instances. Level-triggered."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class ClusterControllers(Protocol):
-    """What acts inside the cluster; `ControllerManager` does."""
+    """The controllers inside the cluster: `ControllerManager`."""
 
     def start(self, cluster: Cluster) -> None: ...
 
     def stop(self) -> bool:
-        """Whether it has gone; it is asked to."""
+        """Tell all controllers to stop. Returns whether they have."""
         ...
 
 
@@ -52,7 +52,7 @@ class MachineController:
         self._cluster: Cluster | None = None
 
     def reconcile(self) -> bool:
-        """One pass; False when something is still under way and wants another pass soon."""
+        """One pass. Returns False if another pass should follow soon because something is still under way."""
         instances = [instance for instance in self._aws.instances() if instance.alive]
         machine = control_plane_machine(instances, self._control_plane.owner)
         owner = self._control_plane.owner
@@ -88,7 +88,7 @@ class MachineController:
     def _join(self, cluster: Cluster, running: list[Instance]) -> None:
         plan = changes(cluster.list(NODE), running)
         for gone in plan.delete:
-            log.info("node %s goes away with its instance", gone)
+            log.info("deleting node %s: its instance is gone", gone)
             cluster.delete(Key(NODE, "", gone))
         version = cluster.version() if plan.create else ""
         for instance in plan.create:
@@ -99,7 +99,7 @@ class MachineController:
                 continue
 
     def _publish(self, machine: Instance, running: list[Instance]) -> None:
-        """Whatever is missing or not of these machines."""
+        """Write the parameters that are missing or stem from other machines."""
         if not machine.ssm_prefix:
             return
         known = self._aws.parameters(machine.ssm_prefix)
@@ -122,7 +122,7 @@ class MachineController:
 
 
 def control_plane_machine(instances: Iterable[Instance], owner: str) -> Instance | None:
-    """The machine with the disk; else the oldest one of that role."""
+    """The instance that owns the disk, else the oldest one with that role."""
     found = [instance for instance in instances if instance.control_plane]
     return next((instance for instance in found if instance.id == owner), found[0] if found else None)
 
@@ -134,10 +134,10 @@ class NodeChanges:
 
 
 def changes(nodes: Iterable[Json], running: Iterable[Instance]) -> NodeChanges:
-    """To delete: nodes of no running machine, or of an earlier machine of that name. To create: missing ones.
+    """Delete nodes without a running machine, or of an earlier machine of that name; create missing ones.
 
-    A node that is there is left alone even where its labels, taints or providerID have drifted: a kubelet
-    sets them when it registers, never again.
+    Existing nodes stay as they are, even if labels, taints or providerID have drifted: a kubelet sets those
+    only when it registers.
     """
     machines: dict[str, Instance] = {}
     for instance in running:

@@ -1,4 +1,4 @@
-"""etcd's own tools on the control plane's machine: snapshots, and a restore before its first boot."""
+"""etcd's own tools on the control-plane machine: snapshots, and a restore before the first boot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Etcd:
         return self._site.layout.control_plane / "etcd"
 
     def save(self, into: Path) -> EtcdStatus:
-        """A snapshot of the running etcd. Raises ToolError."""
+        """Save a snapshot of the running etcd. Raises ToolError."""
         into.unlink(missing_ok=True)
         self._ctl("snapshot", "save", str(into))
         return self.status(into)
@@ -39,9 +39,9 @@ class Etcd:
         return parse_status(self._run("etcdutl", "snapshot", "status", str(snapshot), "--write-out", "json"))
 
     def restore(self, snapshot: Path, bump: int) -> None:
-        """A data folder made of the snapshot, as a cluster of its own, without what spoke of old machines.
+        """Make a data folder from the snapshot: a new cluster, without the objects of the old machines.
 
-        Raises ToolError; then there is no data folder.
+        Raises ToolError and leaves no data folder then.
         """
         peer = self._site.url("etcd-peer")
         half = self.folder.with_name("etcd.restoring")
@@ -58,12 +58,12 @@ class Etcd:
                 for prefix in STALE:
                     self._ctl("del", "--prefix", prefix)
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)  # half of it is worth nothing
+            shutil.rmtree(self.folder, ignore_errors=True)  # a partial restore is useless
             raise
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
-        """For as long as nobody else runs it."""
+        """Run etcd for the block, while the supervisor does not run it yet."""
         argv = build_etcd(self._site, self._pki).argv
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

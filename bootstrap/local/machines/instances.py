@@ -1,4 +1,4 @@
-"""EC2's answer as data, by the tags that Terraform put there. Pure."""
+"""Parse our instances, and what Terraform's tags say about them, from DescribeInstances. Pure."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The cluster autoscaler's convention.
+from bootstrap.config.model import Taint
+
+# The convention of the Cluster Autoscaler.
 LABEL_TAG = "k8s.io/cluster-autoscaler/node-template/label/"
 TAINT_TAG = "k8s.io/cluster-autoscaler/node-template/taint/"
 CLUSTER_TAG = "kubernetes.io/cluster/"
 
 
 @dataclass(frozen=True)
-class Taint:
-    key: str
-    value: str
-    effect: str
-
-
-@dataclass(frozen=True)
 class Instance:
-    """`alive` until it is being terminated; a stopped machine is alive and keeps its disk."""
+    """`alive` until it is terminated: a stopped machine keeps its disk."""
 
     id: str
     state: str
@@ -55,7 +50,7 @@ class Instance:
 
 
 def parse(pages: Iterable[Mapping[str, Any]]) -> tuple[Instance, ...]:
-    """Our machines among the pages of DescribeInstances, oldest first; all others are left out."""
+    """Our machines in the pages of DescribeInstances, oldest first."""
     found = [instance for page in pages for instance in _page(page)]
     return tuple(sorted(found, key=lambda instance: (instance.launched, instance.id)))
 

@@ -1,4 +1,4 @@
-"""The Node object that a kubelet would register for an instance. Pure."""
+"""The Node that a kubelet would register for an instance. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PODS = 110  # kubelet's default limit
 
 @dataclass(frozen=True)
 class Capacity:
-    """Of an instance type. `memory` in MiB."""
+    """The capacity of an instance type. `memory` in MiB."""
 
     cpus: int
     memory: int
@@ -50,7 +50,7 @@ def _labels(instance: Instance) -> dict[str, str]:
 
 
 def _taints(instance: Instance) -> list[dict[str, str]]:
-    """Those of the tags and no others: user data names them to kubeadm, which then adds none of its own."""
+    """Only those of the tags: user data passes them to kubeadm, which then adds none of its own."""
     return [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in instance.taints]
 
 

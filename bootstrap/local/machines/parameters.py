@@ -1,4 +1,4 @@
-"""What machines publish in SSM, as user data does on real ones. Pure."""
+"""What machines publish in SSM. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bootstrap.local.machines.instances import Instance
 
 @dataclass(frozen=True)
 class SsmParameter:
-    """`key_id` makes it a SecureString under that KMS key."""
+    """With `key_id`, a SecureString encrypted with that KMS key."""
 
     name: str
     value: str = field(repr=False)
@@ -28,13 +28,13 @@ def join(instance: Instance, endpoint: str, token: str, authority_hash: str) -> 
 
 
 def marker(instance: Instance, time: str) -> SsmParameter:
-    """How far a node got. `time` is RFC 3339."""
+    """The status of a node's boot. `time` is RFC 3339."""
     data = {"instance": instance.id, "phase": "ready", "message": "", "time": time}
     return SsmParameter(f"{instance.ssm_prefix}/nodes/{instance.node}/status", json.dumps(data))
 
 
 def marks(text: str, instance: Instance) -> bool:
-    """Whether a marker is that instance's own, not that of an earlier machine of the same name."""
+    """Whether a status belongs to that instance, not to an earlier machine of the same name."""
     try:
         return bool(json.loads(text).get("instance") == instance.id)
     except (ValueError, AttributeError):

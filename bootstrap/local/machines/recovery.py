@@ -1,4 +1,4 @@
-"""What user data does on a control plane before its first boot: begin with a backup, where SSM says so."""
+"""Restore etcd from a backup before the first boot of a control plane, if SSM asks for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Recovery:
         self._aws, self._etcd = aws, etcd
 
     def ready(self, machine: Instance) -> bool:
-        """Whether etcd may begin: nothing is to be restored, or that is done. Raises ToolError, OSError."""
+        """Restore what is to be restored. Returns whether etcd may start. Raises ToolError and OSError."""
         if self._etcd.folder.exists() or not machine.ssm_prefix:
             return True
         known = self._aws.parameters(machine.ssm_prefix)
@@ -32,8 +32,8 @@ class Recovery:
             return True
         source = json.loads(known.get(f"{machine.ssm_prefix}/{SOURCE}", "{}"))
         if source.get("backup") != order["backup"]:
-            return False  # it is on its way
-        log.info("etcd begins with backup %s", order["backup"])
+            return False  # not published yet
+        log.info("etcd starts from backup %s", order["backup"])
         snapshot = self._etcd.folder.with_name("snapshot.db")
         try:
             self._fetch(source["url"], snapshot)

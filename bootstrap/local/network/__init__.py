@@ -1,7 +1,7 @@
-"""The cluster's network as far as the API server uses it: webhooks and aggregated APIs behind Services.
+"""The cluster's network as the API server uses it: to reach webhooks and aggregated APIs behind Services.
 
-routes.py      which Service is meant, and who answers for it
+routes.py      Service IP → the program that answers for it
 answers.py     pure: what a simulated program answers
-injection.py   webhooks that lack an authority get that of the simulated programs
-egress.py      the proxy that the API server's egress selector points at
+injection.py   fills in the caBundle of webhooks that simulated programs serve
+egress.py      the proxy that the API server's egress selector uses
 """

@@ -1,7 +1,7 @@
-"""What a simulated program answers to the API server. Pure.
+"""How a simulated program answers the API server. Pure.
 
-The pods of webhooks and aggregated APIs are simulated; they are taken to be well-behaved: a webhook lets
-everything pass unchanged, a conversion changes the version only, an aggregated API serves no kinds.
+A webhook allows everything unchanged, a conversion changes only the version, and an aggregated API serves no
+kinds.
 """
 
 from __future__ import annotations

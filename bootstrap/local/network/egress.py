@@ -1,4 +1,4 @@
-"""The HTTP CONNECT proxy that stands for the cluster's network (`--egress-selector-config-file`)."""
+"""The HTTP CONNECT proxy that acts as the cluster's network (`--egress-selector-config-file`)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class RouteTable(Protocol):
 
 @dataclass(frozen=True)
 class Gate:
-    """What a cluster brings along: its routes, and TLS settings that let in its API server only."""
+    """A cluster's routes, and TLS settings that admit only its API server."""
 
     router: RouteTable
     context: ssl.SSLContext
 
 
 class Egress(socketserver.ThreadingTCPServer):
-    """`gate` is None while there is no cluster: everything is refused then."""
+    """Refuses everything while there is no cluster (`gate` is None)."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -49,7 +49,7 @@ class Egress(socketserver.ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, name="egress", daemon=True).start()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """The handshake is done here, in the connection's own thread."""
+        """Do the TLS handshake in the connection's own thread."""
         if self.gate is not None:
             request.settimeout(PATIENCE)
             with self.gate.context.wrap_socket(request, server_side=True) as secure:
@@ -101,7 +101,7 @@ class _Connect(BaseHTTPRequestHandler):
             copy_both_ways(self.connection, upstream)
 
     def _simulate(self, context: ssl.SSLContext) -> None:
-        """TLS inside of TLS: the inner one ends at the other side of a socket pair."""
+        """Answer the inner TLS over a socket pair: the ssl module cannot nest it in one socket."""
         near, far = socket.socketpair()
         speaker = threading.Thread(
             target=speak, args=(far, context, self.server), name="simulated", daemon=True
@@ -116,7 +116,7 @@ class _Connect(BaseHTTPRequestHandler):
 
 
 def speak(connection: socket.socket, context: ssl.SSLContext, server: socketserver.BaseServer) -> None:
-    """Answer for a simulated pod until the other side has enough."""
+    """Answer for a simulated pod until the client closes the connection."""
     with connection, suppress(OSError):
         connection.settimeout(IDLE)
         with context.wrap_socket(connection, server_side=True) as secure:

@@ -1,8 +1,8 @@
-"""Webhooks whose authority nobody fills in: charts leave that to a Job, and Jobs' pods are simulated.
+"""Fills in the caBundle of webhooks, which many charts leave to a Job: here, the pods of Jobs are simulated.
 
-What the Job would do is done here: the webhook gets the authority that signs for simulated programs
-(`routes.py`). Left alone are webhooks that have one, and those whose Service keeps its own certificate or is
-served by a real program: their own controllers see to it.
+It is the authority that signs for simulated programs (`routes.py`). Webhooks that have a caBundle are left
+alone, and so are those whose Service has its own certificate or is served by a real program: their own
+controllers fill it in.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class AuthorityInjector:
         try:
             self._cluster.patch(Key.of(item), change)
         except Conflict:
-            return  # somebody wrote meanwhile: looked at again
+            return  # it has changed meanwhile, so it comes again
 
 
 def completed(items: Iterable[Json], ours: OursToSign, authority: str) -> Iterator[Json]:
-    """Those that lack an authority, with `authority` (base64) filled in."""
+    """The configurations with a webhook that lacks a caBundle, with `authority` (base64) filled in."""
     for item in items:
         webhooks = [_completed(webhook, ours, authority) for webhook in item.get("webhooks") or ()]
         if webhooks != (item.get("webhooks") or []):

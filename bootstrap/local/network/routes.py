@@ -1,6 +1,6 @@
-"""Who answers for a Service: the real program beside the cluster, else a stand-in with its own certificate.
+"""Finds what answers for a Service: the real program, if one runs, else a simulated one.
 
-A Service without ready pods refuses, as everywhere.
+A Service without ready pods refuses connections, as in any cluster.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from bootstrap.local.pki.certificates import server_context
 
 @dataclass(frozen=True)
 class Forward:
-    """To a program on this machine."""
+    """Forward to a program on this machine."""
 
     port: int
 
 
 @dataclass(frozen=True)
 class Simulate:
-    """Answer in the place of a simulated pod, with these TLS settings."""
+    """Answer for a simulated pod, with these TLS settings."""
 
     context: ssl.SSLContext
 
@@ -48,7 +48,7 @@ class ServingPrograms(Protocol):
 
 
 class Routes:
-    """`authority` signs for Services that keep no certificate in a Secret."""
+    """`authority` signs for Services without a certificate in a Secret."""
 
     def __init__(self, cluster: Cluster, programs: ServingPrograms, authority: Authority) -> None:
         self._cluster, self._programs, self._authority = cluster, programs, authority
@@ -67,7 +67,7 @@ class Routes:
         return has_ready(self._cluster.list(ENDPOINT_SLICE, namespace(service), labels=label))
 
     def ours_to_sign(self, space: str, called: str) -> bool:
-        """Whether that Service has ready pods, all simulated, and no certificate of its own."""
+        """Whether that Service has ready pods, all of them simulated, and no certificate of its own."""
         service = self._cluster.find(Key(SERVICE, space, called))
         if service is None or not self._ready(service):
             return False
@@ -98,7 +98,7 @@ def has_ready(slices: Iterable[Json]) -> bool:
 
 
 def certificate_for(secret: Json, host: str) -> tuple[bytes, bytes] | None:
-    """Certificate and key (PEM) in a Secret, if they are for that host."""
+    """Certificate and key (PEM) of a Secret, if the certificate is for that host."""
     content = secret.get("data") or {}
     try:
         certificate, key = b64decode(content["tls.crt"]), b64decode(content["tls.key"])

@@ -1,1 +1,1 @@
-"""The process that plays machines, kubelets for real programs, storage and network: see `__main__.py`."""
+"""The process that simulates machines, kubelets, controllers and network. It starts in `__main__.py`."""

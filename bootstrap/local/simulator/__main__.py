@@ -1,4 +1,4 @@
-"""`python -m bootstrap.local.simulator --state FOLDER`: all that is simulated, for the platform at FOLDER."""
+"""`python -m bootstrap.local.simulator --state FOLDER`: run the simulation of the platform at FOLDER."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def main() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     site = Site.load(parser.parse_args().state)
-    # In a thread that may be in the middle of a long poll when the end comes: there is nothing to tidy up.
+    # A daemon thread: it may be in a long poll when SIGTERM comes, and there is nothing to clean up.
     threading.Thread(target=run, args=(site, stop), name="machines", daemon=True).start()
     stop.wait()
 
 
 def run(site: Site, stop: threading.Event) -> None:
-    """Returns or raises only when it cannot go on; `stop` is set then."""
+    """Run until `stop` is set. Sets it if an exception ends the loop."""
     try:
         _run(site, stop)
     finally:
@@ -104,7 +104,7 @@ def _settled(machines: MachineController) -> bool:
     try:
         return machines.reconcile()
     except Exception as error:
-        log.warning("machines: %s; looking again", error)
+        log.warning("machines: %s; trying again", error)
         return False
 
 

@@ -1,6 +1,6 @@
-"""Puts the stages into the cluster; those of a custom resource once the API server serves its kind.
+"""Creates the stages in the cluster, each once the API server serves its kind.
 
-KWOK logs errors without end for a stage whose kind does not exist.
+KWOK logs errors endlessly for a stage whose kind does not exist.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class StageLoader:
             while not stop.is_set():
                 served, waiting = split(waiting, cache.items(CRD))
                 for stage in served:
-                    # KWOK reads a kind's OpenAPI document once, when its stage appears, and then gives up.
+                    # KWOK reads a kind's OpenAPI document only once, when its stage appears.
                     if self._cluster.described(target(stage)):
                         self._cluster.apply(stage)
                     else:
@@ -47,7 +47,7 @@ def load(folder: Path) -> tuple[Json, ...]:
 
 
 def split(stages: Iterable[Json], crds: Iterable[Json]) -> tuple[tuple[Json, ...], tuple[Json, ...]]:
-    """Those to create now, and those that wait for their kind; all of them wait for Stage itself."""
+    """The stages to create now, and those whose kind is not served yet."""
     served = {_kind(crd) for crd in crds if is_true(crd, "Established")}
     if STAGE not in served:
         return (), tuple(stages)
@@ -60,7 +60,7 @@ def split(stages: Iterable[Json], crds: Iterable[Json]) -> tuple[tuple[Json, ...
 
 
 def target(stage: Json) -> Kind:
-    """The kind a stage is about."""
+    """The kind of object that a stage is for."""
     reference = spec(stage)["resourceRef"]
     return Kind.of({"apiVersion": reference["apiGroup"], "kind": reference["kind"]}).unversioned
 

@@ -1,4 +1,4 @@
-"""Where the local platform of one environment keeps its things. Pure."""
+"""Where the local platform of one environment keeps its files. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class StateLayout:
-    """`root` is the platform's state folder; everything it ever writes lies below."""
+    """`root` is the platform's state folder; the platform writes nowhere else."""
 
     root: Path
 
@@ -22,17 +22,17 @@ class StateLayout:
 
     @property
     def lock(self) -> Path:
-        """Held by the supervisor for as long as it lives."""
+        """Locked by the supervisor as long as it lives."""
         return self.root / "supervisor.lock"
 
     @property
     def records(self) -> Path:
-        """What runs now, written by the supervisor for others to read."""
+        """The running processes, as the supervisor last saw them."""
         return self.root / "supervisor.json"
 
     @property
     def desired(self) -> Path:
-        """One file a component that should run."""
+        """The folder with one file for each component that should run."""
         return self.root / "desired"
 
     @property
@@ -49,7 +49,7 @@ class StateLayout:
 
     @property
     def control_plane(self) -> Path:
-        """The disk of the simulated control-plane machine: lost when that machine is terminated."""
+        """The disk of the simulated control-plane machine. It is deleted when that machine is terminated."""
         return self.root / "control-plane"
 
     @property
@@ -62,7 +62,7 @@ class StateLayout:
         return self.root / "workloads"
 
     def run_folder(self, component: str) -> Path:
-        """Working folder of a component: its HOME and temporary files."""
+        """The working folder of a component, which is also its HOME and TMPDIR."""
         return self.root / "run" / component
 
     def log(self, component: str) -> Path:

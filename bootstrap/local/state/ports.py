@@ -1,7 +1,7 @@
-"""Which loopback ports a platform uses: one block of neighbours, chosen once.
+"""Which loopback ports a platform uses: one block of consecutive ports, chosen once.
 
 Blocks lie below the kernel's range for outgoing connections (32768 and up on Linux), so nobody's client
-socket can take one in passing. The first candidate comes from the state folder's path: two platforms that
+socket takes one by chance. The first candidate depends on the state folder's path, so two platforms that
 choose at the same moment start looking in different places.
 """
 
@@ -50,9 +50,9 @@ Ports = Mapping[str, int]
 
 
 def locate(file: Path, free: Callable[[int], bool] | None = None) -> Ports:
-    """The ports kept in `file`, else a free block; nothing is written. Raises StuckError when all are taken.
+    """The ports saved in `file`, else a free block. Writes nothing. Raises StuckError if none is free.
 
-    `free` tells whether a port can be had.
+    `free` tells whether a port is free.
     """
     kept = read_json(file)
     if isinstance(kept, dict) and set(NAMES) <= set(kept):
@@ -63,7 +63,7 @@ def locate(file: Path, free: Callable[[int], bool] | None = None) -> Ports:
         if all(is_free(port) for port in block.values()):
             return block
     raise StuckError(
-        f"no {BLOCK} neighbouring ports of 127.0.0.1 are free between {FIRST} and {LAST}",
+        f"no {BLOCK} consecutive ports of 127.0.0.1 are free between {FIRST} and {LAST}",
         cure="stop another local platform: bootstrap down",
     )
 
@@ -73,7 +73,7 @@ def keep(file: Path, ports: Ports) -> None:
 
 
 def candidates(seed: str) -> Iterator[int]:
-    """First ports of every block, beginning at a place that depends on `seed`."""
+    """The first port of every block, beginning with a block that depends on `seed`."""
     blocks = (LAST - FIRST) // BLOCK
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4])
     return (FIRST + (start + index) % blocks * BLOCK for index in range(blocks))

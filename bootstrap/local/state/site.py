@@ -1,4 +1,4 @@
-"""What the processes of one platform know about it: written once when it is started, read by each of them."""
+"""What the processes of one platform know about it: saved when it starts, loaded by each of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bootstrap.local.state import ports as port_book
 from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.upstream import config as upstream
 
-# moto accepts any key; these are recognised at a glance as not being real ones.
+# moto accepts any key; nobody takes these for real ones.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """`tools` are the programs' paths by name, `share` the toolchain's folder of manifests and CRDs."""
+    """`tools` maps programs to their paths; `share` is the toolchain's folder of manifests and CRDs."""
 
     layout: StateLayout
     ports: Mapping[str, int]
@@ -35,7 +35,7 @@ class Site:
 
     @property
     def aws_environment(self) -> dict[str, str]:
-        """What points any AWS SDK at this platform's AWS, and nowhere else."""
+        """Environment variables that point any AWS SDK at this platform's AWS."""
         return {
             **CREDENTIALS,
             "AWS_REGION": self.region,
@@ -46,12 +46,12 @@ class Site:
 
     @property
     def upstream_environment(self) -> Mapping[str, str]:
-        """What sends helm, kustomize and git through the platform's way to the outside world."""
+        """Environment variables that send helm, kustomize and git through the platform's proxy."""
         return upstream.environment(self.ports["upstream"], self.layout.upstream)
 
     @property
     def search_path(self) -> str:
-        """PATH for programs that call others of the toolchain (Argo CD runs helm and kustomize), or git."""
+        """PATH for programs that call git or others of the toolchain: Argo CD runs helm and kustomize."""
         folders = dict.fromkeys(str(path.parent) for path in self.tools.values())
         return os.pathsep.join((*folders, os.environ.get("PATH", os.defpath)))
 
@@ -66,7 +66,7 @@ class Site:
 
     @classmethod
     def load(cls, root: Path) -> Site:
-        """Raises OSError, ValueError or KeyError when the platform at `root` was never started."""
+        """Raises OSError, ValueError or KeyError if the platform at `root` was never started."""
         layout = StateLayout(root)
         plain = json.loads(layout.settings.read_text())
         tools = {name: Path(path) for name, path in plain["tools"].items()}

@@ -1,8 +1,8 @@
-"""One daemon an environment keeps the components running that `desired/` asks for.
+"""The daemon that keeps the desired components of one environment running.
 
-decide.py    pure: what should be, what is → what to do next
-daemon.py    the loop: look, decide, act, tell
-process.py   the edge: start, adopt, signal, measure
-probe.py     the edge: does it serve?
-records.py   what runs, for others to read
+decide.py    pure: desired and actual state → next actions
+daemon.py    the loop: observe, decide, act, record
+process.py   the edge: start, adopt and signal processes
+probe.py     the edge: readiness probes
+records.py   the running processes, for others to read
 """

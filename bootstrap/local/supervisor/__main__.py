@@ -1,6 +1,6 @@
-"""`python -m bootstrap.local.supervisor --state FOLDER`: become the daemon of the platform at FOLDER.
+"""`python -m bootstrap.local.supervisor --state FOLDER`: start the daemon of the platform at FOLDER.
 
-Returns at once; a second supervisor of the same platform ends by itself. SIGTERM stops everything, in
+Returns at once. A second supervisor of the same platform exits. SIGTERM stops everything, in
 reverse order.
 """
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _detach(log: Path) -> None:
-    """Leave the caller's session and terminal: the classic double fork."""
+    """Leave the caller's session and terminal by forking twice."""
     for detach in (os.setsid, lambda: None):
         if os.fork():
             os._exit(0)

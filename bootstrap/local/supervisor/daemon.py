@@ -1,4 +1,4 @@
-"""The supervisor's loop: look, decide, act, tell."""
+"""The supervisor's loop: observe, decide, act, record."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bootstrap.local.supervisor.identity import Process, this_process
 from bootstrap.local.supervisor.process import Survivor
 from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
 
-BUSY, IDLE = 0.1, 0.5  # seconds between two looks: while something is about to change, and otherwise
-REPROBE = 5.0  # seconds between two probes of what is ready
-LOG_LIMIT = 20 << 20  # bytes; a log keeps its last part beyond this
+BUSY, IDLE = 0.1, 0.5  # seconds between two passes, while something is about to change and otherwise
+REPROBE = 5.0  # seconds between two probes of a ready component
+LOG_LIMIT = 20 << 20  # bytes; a larger log is rotated
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Launcher(Protocol):
 
 
 class Supervisor:
-    """Call `adopt` once, then `run` until `stop` is set: everything is stopped then, in reverse order."""
+    """`run` works until `stop` is set, then stops all components in reverse order."""
 
     def __init__(
         self, layout: StateLayout, launcher: Launcher, answers: Callable[[Probe], bool], clock: Clock
@@ -58,7 +58,7 @@ class Supervisor:
         self.adopt()
         while (
             not stop.is_set() and self._layout.lock.exists()
-        ):  # without its folder a platform has no purpose
+        ):  # no longer needed if the platform's folder is gone
             self._read()
             self.tick(self._wanted)
             self._trim_logs()
@@ -69,7 +69,7 @@ class Supervisor:
             self._clock.wait(BUSY, never)
 
     def adopt(self) -> None:
-        """Take over what survived an earlier supervisor; of twins only the first."""
+        """Take over the processes that survived an earlier supervisor; duplicates are killed."""
         self._read()
         now = self._clock.monotonic()
         for survivor in self._launcher.survivors():
@@ -84,7 +84,7 @@ class Supervisor:
             log.info("adopted %s (pid %d)", survivor.name, survivor.process.pid)
 
     def tick(self, wanted: Mapping[str, Component]) -> None:
-        """Look at everything once and take the next actions."""
+        """Observe all components once and take the next actions."""
         now = self._clock.monotonic()
         for name in list(self._parts):
             self._look(name, now, expected=name in wanted)
@@ -92,7 +92,7 @@ class Supervisor:
             self._act(action, wanted, now)
         self._tell(wanted)
 
-    # -- look ----------------------------------------------------------------------------------------
+    # -- observe -------------------------------------------------------------------------------------
 
     def _read(self) -> None:
         stamp = self._desired.stamp()
@@ -115,7 +115,7 @@ class Supervisor:
         failures, retry = (0, 0.0) if part.stopping is not None else died(part, now)
         if part.stopping is None:
             self._restarts[name] = self._restarts.get(name, 0) + 1
-            log.warning("%s died; next start in %.1f s", name, retry - now)
+            log.warning("%s exited; next start in %.1f s", name, retry - now)
         self._parts[name] = ComponentState(part.component, failures=failures, retry=retry)
 
     def _probe(self, name: str, part: ComponentState, now: float) -> ComponentState:
@@ -154,7 +154,7 @@ class Supervisor:
             part = ComponentState(component, failures=failures, retry=retry)
         self._parts[component.name] = part
 
-    # -- tell ----------------------------------------------------------------------------------------
+    # -- record --------------------------------------------------------------------------------------
 
     def _settled(self) -> bool:
         parts = self._parts.values()
@@ -170,7 +170,7 @@ class Supervisor:
             self._told = records
 
     def _record(self, name: str, wanted: bool) -> ProcessRecord:
-        """What is to end is not to be relied on any more, though it may answer yet."""
+        """An unwanted component does not count as ready, even if it still answers."""
         part = self._parts.get(name)
         probe = part.component.probe if part else None
         return ProcessRecord(
@@ -183,7 +183,7 @@ class Supervisor:
         )
 
     def _trim_logs(self) -> None:
-        """Logs are opened for appending, so cutting one off under its writer is safe."""
+        """Rotate large logs. They are opened for appending, so truncating one is safe for its writer."""
         for name in self._processes:
             file = self._layout.log(name)
             if file.is_file() and file.stat().st_size > LOG_LIMIT:

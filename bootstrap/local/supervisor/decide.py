@@ -8,9 +8,9 @@ from enum import Enum
 
 from bootstrap.local.components import Component
 
-FIRST_DELAY, LONGEST_DELAY = 0.2, 15.0  # seconds between a death and the next start
-PROVEN = 60.0  # seconds of life after which earlier deaths are forgotten
-HANGING = 60.0  # seconds without an answer after which a process that did serve counts as hanging
+FIRST_DELAY, LONGEST_DELAY = 0.2, 15.0  # seconds between an unexpected exit and the next start
+PROVEN = 60.0  # seconds of running after which earlier failures are forgotten
+HANGING = 60.0  # seconds without an answer after which a process that was ready counts as hanging
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ComponentState:
     component: Component
     alive: bool = False
     ready: bool = False
-    served: bool = False  # was ready at least once in this life
+    served: bool = False  # was ready at least once since its start
     since: float = 0.0
     answered: float = 0.0
     stopping: float | None = None
@@ -47,7 +47,7 @@ def actions(
 
 
 def died(part: ComponentState, now: float) -> tuple[int, float]:
-    """Failures in a row, and when to try again, after a death nobody asked for."""
+    """After an unexpected exit: the number of failures in a row, and when to try again."""
     failures = 1 if part.ready and now - part.since >= PROVEN else part.failures + 1
     return failures, now + min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)
 

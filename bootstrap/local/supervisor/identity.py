@@ -1,4 +1,4 @@
-"""Which process is meant: a pid alone is never trusted, it goes with the process's start time."""
+"""Identifies a process by pid and start time, because pids are reused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Process:
-    """`started` is Unix seconds, as the kernel tells it."""
+    """`started` is the start time in Unix seconds, as the kernel reports it."""
 
     pid: int
     started: float
@@ -22,7 +22,7 @@ def this_process() -> Process:
 
 
 def find(process: Process) -> psutil.Process | None:
-    """The living process, or None when it has ended or the pid belongs to another one by now."""
+    """The running process, or None if it has ended or another one has its pid now."""
     with suppress(psutil.NoSuchProcess):
         found = psutil.Process(process.pid)
         same = abs(found.create_time() - process.started) < 1.0

@@ -1,4 +1,4 @@
-"""Does a process serve? Asked of its port, never concluded from its being alive."""
+"""Readiness probes: ask a process's port whether it serves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _tcp(probe: Probe) -> bool:
 def _http(probe: Probe) -> bool:
     connection: http.client.HTTPConnection
     if probe.tls:
-        context = ssl._create_unverified_context()  # noqa: S323 - see Probe; carries nothing secret
+        context = ssl._create_unverified_context()  # noqa: S323 - see Probe; nothing secret is sent
         connection = http.client.HTTPSConnection("127.0.0.1", probe.port, timeout=PATIENCE, context=context)
     else:
         connection = http.client.HTTPConnection("127.0.0.1", probe.port, timeout=PATIENCE)

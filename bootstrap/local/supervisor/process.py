@@ -1,8 +1,7 @@
-"""Processes of one platform: started, found again, signalled.
+"""Starts, finds and signals the processes of one platform.
 
-They are noted down (`records.py`), and each carries its platform and its component in its environment. So a
-daemon that was killed between starting a process and noting it down finds it again, and nothing that a
-component started is left behind unseen.
+Besides being recorded (`records.py`), each process carries its platform and component in its environment. So
+a process is found even if the daemon was killed before recording it, and so are the children of components.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ class Survivor:
 
 
 class Processes:
-    """Those of the platform at `layout`."""
+    """The processes of the platform at `layout`."""
 
     def __init__(self, layout: StateLayout) -> None:
         self._layout = layout
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def spawn(self, component: Component) -> Process:
-        """Start in a session of its own, so that neither Ctrl-C nor our end ends it. Raises OSError."""
+        """Start it in its own session, so that it survives Ctrl-C and our exit. Raises OSError."""
         folder = self._layout.run_folder(component.name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._layout.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,7 +57,7 @@ class Processes:
 
     def alive(self, process: Process) -> bool:
         child = self._children.get(process.pid)
-        if child is not None and child.poll() is not None:  # reaps it
+        if child is not None and child.poll() is not None:  # poll() reaps it
             del self._children[process.pid]
             return False
         return find(process) is not None
@@ -71,7 +70,7 @@ class Processes:
                 found.resume()  # a stopped process would never see the signal
 
     def kill(self, process: Process) -> None:
-        """The process, if it still lives, and what it started and left behind."""
+        """Kill the process, if it still runs, and the children it left behind."""
         found = find(process)
         if found is not None:
             with suppress(psutil.NoSuchProcess):
@@ -82,7 +81,7 @@ class Processes:
                     member.kill()
 
     def survivors(self) -> tuple[Survivor, ...]:
-        """Components that run already, whoever started them."""
+        """The components that are running already, whoever started them."""
         recorded = tuple(_recorded(self._layout))
         known = {survivor.process.pid for survivor in recorded}
         return (*recorded, *_unrecorded(self._layout.root, known))
@@ -100,7 +99,7 @@ class Processes:
 
 
 def family(layout: StateLayout) -> tuple[psutil.Process, ...]:
-    """Every living process of the platform."""
+    """All running processes of the platform."""
     found = {process.pid: process for process, _ in marked(layout.root)}
     for survivor in _recorded(layout):
         process = find(survivor.process)
@@ -110,7 +109,7 @@ def family(layout: StateLayout) -> tuple[psutil.Process, ...]:
 
 
 def marked(root: Path) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
-    """Living processes that carry the mark of the platform at `root`, with their environment."""
+    """Running processes that the platform at `root` has marked, with their environment."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             environment = process.environ()

@@ -1,4 +1,4 @@
-"""What runs, as the supervisor last saw it: the only thing that others read from it."""
+"""The running processes as the supervisor last saw them, for other processes to read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bootstrap.local.supervisor.identity import Process
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A component; `process` is None while it is not running. `restarts` counts unasked-for deaths,
-    `fingerprint` is that of the component as it was started.
+    """A component; `process` is None while it is not running. `restarts` counts unexpected exits;
+    `fingerprint` is the component's when it was started.
     """
 
     name: str
@@ -34,7 +34,7 @@ class ProcessRecords:
 
     @classmethod
     def read(cls, file: Path) -> ProcessRecords | None:
-        """None when there are none, or they are not ours."""
+        """None if there are none or they cannot be read."""
         plain = read_json(file)
         try:
             return cls(

@@ -3,14 +3,14 @@
     config.py         Config (the process's JSON file), environment(): how programs are sent through the proxy
     __main__.py       the process: `python -m bootstrap.local.upstream --config FILE`; GET /_bootstrap/ready
     proxy.py          CONNECT, tunnels, TLS (pki/authority.py); body.py, message.py, forward.py: HTTP
-    services.py       READ FIRST: which service answers what
+    services.py       START HERE: which service answers what
     publication.py    the work tree as a Git repository; demand.py: what its manifests ask for; git_service.py
     helm_repository.py, oci_registry.py, remote_files.py    the services, over charts.py and origins.py:
     client.py, cache.py, toolchain_files.py, definitions.py + standin.py    where a chart can come from
     journal.py        served.jsonl: what came from where
 
-Of upstream nothing is assumed: each host is asked once whether it is there. What it has is served and kept;
-what it has not is an error, as it would be in production.
+Each upstream host is asked once whether it is reachable. If it is, what it serves is passed on and cached,
+and what it lacks is an error, as in production.
 
 Stand-in definitions (`standins/*.yaml`, one or more documents a file; keys as in definitions.py)
 ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 
 class Body(io.RawIOBase):
-    """Base and empty body. `finished`: it was read to its end, the connection can carry the next request."""
+    """An empty body, and the base class. `finished`: read to its end, so that the next request can follow."""
 
     finished = True
 
@@ -44,7 +44,7 @@ class Sized(Body):
 
 
 class Chunked(Body):
-    """A body in chunks (RFC 9112, section 7.1); trailers are read and dropped."""
+    """A chunked body (RFC 9112, section 7.1); trailers are dropped."""
 
     finished = False
 
@@ -69,7 +69,7 @@ class Chunked(Body):
         try:
             self._left = int(line, 16)
         except ValueError:
-            raise ConnectionError(f"not the size of a chunk: {line!r}") from None
+            raise ConnectionError(f"invalid chunk size: {line!r}") from None
         if self._left:
             return True
         while self._stream.readline(65536) not in {b"\r\n", b"\n", b""}:
@@ -79,10 +79,10 @@ class Chunked(Body):
 
 
 def open_body(stream: BinaryIO, headers: Mapping[str, str]) -> Body:
-    """`headers` by lower-case name. Raises ConnectionError when the framing is not to be understood."""
+    """`headers` have lower-case names. Raises ConnectionError if the length is invalid."""
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return Chunked(stream)
     length = headers.get("content-length", "0").strip()
     if not length.isdigit():
-        raise ConnectionError(f"not a length: {length!r}")
+        raise ConnectionError(f"invalid content length: {length!r}")
     return Sized(stream, int(length)) if int(length) else Body()

@@ -1,4 +1,4 @@
-"""Charts and files got from upstream once, kept in the user's cache under the URL they came from."""
+"""Keeps charts and files from upstream in the user's cache, by URL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bootstrap.core.files import write_private
 
 
 class Cache:
-    """A folder of files. A folder that cannot be written to keeps nothing; that is no error."""
+    """A folder of files. If it cannot be written to, nothing is kept; that is not an error."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -44,7 +44,7 @@ class Cache:
 
 
 def _segment(text: str) -> str:
-    """Safe as the name of a folder, and different for different texts."""
+    """A safe folder name, unique for each text."""
     name = quote(text, safe="+=@,")
     return re.sub(r"^\.+", lambda dots: "%2E" * len(dots[0]), name)
 

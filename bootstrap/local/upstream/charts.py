@@ -1,4 +1,4 @@
-"""Where a chart comes from: the real upstream, else cache, else the toolchain's share, else a stand-in."""
+"""Finds a chart: upstream, else in the cache, else among the toolchain's files, else a stand-in is made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ServedChart:
 
 
 class Charts:
-    """Answers for charts; safe to use from threads."""
+    """Finds charts. Safe to use from threads."""
 
     def __init__(self, origins: Origins, now: Callable[[], float] = time.monotonic) -> None:
         self._client, self._cache, self._share = origins.client, origins.cache, origins.share
@@ -40,9 +40,9 @@ class Charts:
         self._lock = threading.Lock()
 
     def upstream_entries(self, repository: str, chart: str, headers: Headers) -> list[dict[str, Any]] | None:
-        """The chart's entries in the index of the real Helm repository; None when that cannot be reached.
+        """The chart's entries in the index of the upstream repository; None if that cannot be reached.
 
-        Raises UpstreamRefused when the repository refuses.
+        Raises UpstreamRefused if the repository refuses.
         """
         if not self._client.reachable(repository):
             return None
@@ -55,7 +55,7 @@ class Charts:
         return found if isinstance(found, list) else []
 
     def local_versions(self, repository: str, chart: str, wanted: Iterable[str]) -> list[str]:
-        """For each version or range one that can be had here: the best kept, else one made up."""
+        """For each version or range one that is available here: the best one kept, else an invented one."""
         kept = (*self._cache.chart_versions(repository, chart), *self._share.chart_versions(chart))
         found = (best(one, kept) or inside(one) for one in wanted)
         return sorted({one for one in found if one})
@@ -71,7 +71,7 @@ class Charts:
         return self.local(repository, chart, version)
 
     def keep(self, repository: str, chart: str, version: str, content: bytes) -> None:
-        """Note a chart that came from upstream."""
+        """Cache a chart from upstream, and record it."""
         self._cache.keep_chart(repository, chart, version, content)
         self._journal.record(f"{repository}/{chart}", version, "upstream")
 
@@ -88,13 +88,13 @@ class Charts:
     def _download(
         self, repository: str, entries: list[dict[str, Any]], version: str, headers: Headers
     ) -> bytes | None:
-        """None when upstream fails half-way: then what is here has to do."""
+        """None if upstream fails: then a local chart has to do."""
         entry = next((one for one in entries if str(one.get("version")) == version), None)
         if entry is None or not entry.get("urls"):
             raise UpstreamRefused(404, f"{repository} has no version {version} of this chart")
         url = urljoin(f"{repository}/", str(entry["urls"][0]))
         if endpoint(url) != endpoint(repository):
-            headers = {}  # what opens this repository is no other host's business
+            headers = {}  # never send this repository's credentials to another host
         try:
             return get(self._client, url, headers)
         except UpstreamUnreachable as error:

@@ -1,4 +1,4 @@
-"""The way to the real upstream: through the user's own proxy; a host is asked once whether it is there."""
+"""Connects to the real upstream, through the user's proxy if there is one. Each host is probed once."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _READ_SECONDS = 60.0
 
 
 class UpstreamUnreachable(Exception):
-    """The upstream did not answer; the message says why."""
+    """The upstream did not answer. The message says why."""
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """A host that was asked; after `until` (monotonic seconds) no answer means no."""
+    """A probe of a host. Without an answer by `until` (monotonic seconds) it counts as unreachable."""
 
     until: float
     answer: Future[bool] = field(default_factory=Future)
 
 
 class UpstreamClient(Protocol):
-    """What lies behind the proxy: the network, or a fake of it in tests."""
+    """What is behind the proxy: the internet, or a fake in tests."""
 
     def expect(self, urls: Iterable[str]) -> None:
-        """Begin to ask these URLs' hosts, all at once, so that nobody has to wait for it one by one."""
+        """Start to probe the hosts of these URLs at the same time, so that nobody waits for each in turn."""
         ...
 
     def reachable(self, url: str) -> bool:
-        """Whether the URL's host answers at all. Tested once, remembered for the life of the process."""
+        """Whether the URL's host answers. It is probed once in the life of the process."""
         ...
 
     def open(
@@ -56,16 +56,16 @@ class UpstreamClient(Protocol):
         *,
         redirect: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """The answer, its body unread and undecoded. Raises UpstreamUnreachable."""
+        """Send a request; the response's body is not read yet. Raises UpstreamUnreachable."""
         ...
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A plain connection for a tunnel. Raises UpstreamUnreachable."""
+        """Open a connection for a tunnel. Raises UpstreamUnreachable."""
         ...
 
 
 class HttpClient:
-    """The real one. `bundle` is the PEM file of trusted certificates."""
+    """The real client. `bundle` is the PEM file of trusted certificates."""
 
     def __init__(self, bundle: str, *, offline: bool = False) -> None:
         self._offline = offline
@@ -96,7 +96,7 @@ class HttpClient:
         with self._lock:
             if origin not in self._probes:
                 asked = self._probes[origin] = _Probe(time.monotonic() + PROBE_SECONDS)
-                # A thread of its own: looking up a name has no time-out that could be set.
+                # In a thread of its own, because a name lookup has no time-out.
                 threading.Thread(target=self._probe, args=(origin, asked.answer), daemon=True).start()
             return self._probes[origin]
 
@@ -158,7 +158,7 @@ class HttpClient:
 
 
 def user_proxy(scheme: str, host: str) -> str | None:
-    """The proxy that the user's environment names for this host, none when NO_PROXY exempts it."""
+    """The proxy that the user's environment names for this host; None if NO_PROXY exempts it."""
     proxies = urllib.request.getproxies_environment()
     if urllib.request.proxy_bypass_environment(host, proxies):  # type: ignore[attr-defined]
         return None
@@ -184,7 +184,7 @@ def _through(proxy: str, host: str, port: int) -> socket.socket:
 
 
 def _head(connection: socket.socket) -> bytes:
-    """Up to the empty line and not a byte further: what follows belongs to the tunnel."""
+    """Read up to the empty line and no byte further: what follows belongs to the tunnel."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -203,5 +203,5 @@ def _proxy_authorization(proxy: str) -> str | None:
 
 
 def _settle(future: Future[bool], *, answer: bool) -> None:
-    with contextlib.suppress(Exception):  # the other side was faster: its answer holds
+    with contextlib.suppress(Exception):  # the other thread was faster, and its answer counts
         future.set_result(answer)

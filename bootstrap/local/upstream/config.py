@@ -1,4 +1,4 @@
-"""Where the proxy listens, keeps its things and what it serves; and how programs are told to use it. Pure."""
+"""The proxy's configuration, and the environment variables that make programs use it. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STANDINS = Path(__file__).with_name("standins")
 
 @dataclass(frozen=True)
 class Config:
-    """`state` is the proxy's own folder, `cache` that of charts and files, `share` the toolchain's files."""
+    """`state` is the proxy's own folder; `cache` keeps charts and files; `share` is the toolchain's."""
 
     port: int
     state: Path
@@ -30,18 +30,18 @@ class Config:
 
     @property
     def bundle(self) -> Path:
-        """PEM: our own CA and the system's."""
+        """A PEM file with our own CA and the system's."""
         return self.state / "bundle.pem"
 
     @property
     def served(self) -> Path:
-        """What was served, one JSON object a line (see `journal.py`)."""
+        """What was served, one JSON object per line (see `journal.py`)."""
         return self.state / "served.jsonl"
 
     @property
     def kind_of_answers(self) -> str:
-        """Changes when what is served without upstream does: the stand-ins, what makes them, and the
-        toolchain's files."""
+        """A hash of everything that decides what is served without upstream: stand-ins, their generator, and
+        the toolchain's files."""
         here = Path(__file__).parent
         makers = (here / "definitions.py", here / "standin.py", *(here / "skeleton").rglob("*.*"))
         files = sorted((*self.standins.glob("*.yaml"), *makers))
@@ -67,10 +67,10 @@ class Config:
 
 
 def environment(port: int, state: Path) -> Mapping[str, str]:
-    """What makes helm, kustomize, git and Argo CD's repo-server go through the proxy and trust its CA.
+    """Makes helm, kustomize, git and Argo CD's repo-server use the proxy and trust its CA.
 
-    Both spellings, as curl (git) prefers the lower and Go the upper one; and git's setting, as `http.proxy`
-    in the user's own git configuration outranks the environment.
+    In both spellings, because curl (git) prefers the lower-case and Go the upper-case one; and as a git
+    setting, because `http.proxy` in the user's git configuration overrides the environment.
     """
     proxy = f"http://127.0.0.1:{port}"
     bundle = str(state / "bundle.pem")

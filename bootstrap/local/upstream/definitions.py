@@ -1,4 +1,4 @@
-"""Stand-in definitions: read, checked, found by what they match. The package's docstring has the format."""
+"""Reads, validates and finds stand-in definitions. The package's docstring describes the format."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class Container(_Strict):
 
 
 class Right(_Strict):
-    """What a workload may write, cluster-wide."""
+    """A permission of a workload, cluster-wide."""
 
     group: str
     resources: tuple[str, ...] = Field(min_length=1)
 
 
 class StandInWorkload(_Strict):
-    """`values`: dotted path of this workload's settings in the values; the first one's is the top."""
+    """`values`: dotted path of its settings in the chart's values; the first workload's are at the top."""
 
     name: str = "{{fullname}}"
     kind: Literal["Deployment", "StatefulSet", "DaemonSet", "Job"] = "Deployment"
@@ -98,7 +98,7 @@ class Service(_Strict):
 
 
 class Account(_Strict):
-    """`values`: as with a workload; `serviceAccount` below it names, annotates or suppresses the account."""
+    """`values`: as for a workload; `serviceAccount` below it names, annotates or disables the account."""
 
     name: str
     namespace: str | None = None
@@ -130,18 +130,18 @@ class Definition(_Strict):
 
 @dataclass(frozen=True)
 class Definitions:
-    """All that is known: charts by name, files by the end of their URL, CRDs by `<group>_<plural>`."""
+    """All definitions: charts by name, files by the end of their URL, CRDs by `<group>_<plural>`."""
 
     charts: Mapping[str, Definition] = field(default_factory=dict)
     files: Mapping[str, Definition] = field(default_factory=dict)
     crds: Mapping[str, Crd] = field(default_factory=dict)
 
     def chart(self, name: str) -> Definition:
-        """The chart's definition; a Deployment with a ServiceAccount where nothing is known about it."""
+        """The chart's definition; a Deployment with a ServiceAccount if there is none."""
         return self.charts.get(name) or generic(name)
 
     def file(self, url: str) -> Definition | None:
-        """The longest suffix that fits; else the CRD that the file is named after, as controller-gen does."""
+        """The definition with the longest matching suffix, else the CRD that the file is named after."""
         suffix = max((suffix for suffix in self.files if url.endswith(suffix)), key=len, default=None)
         if suffix is not None:
             return self.files[suffix]
@@ -150,7 +150,7 @@ class Definitions:
 
 
 def generic(chart: str) -> Definition:
-    """What nearly every chart has."""
+    """A definition for an unknown chart: what nearly every chart has."""
     container = Container(name=chart[:63], image=f"stand-in.invalid/{chart}:{{{{version}}}}")
     workload = StandInWorkload(containers=(container,), service_account="{{fullname}}", labels=UNKNOWN)
     account = Account(name="{{fullname}}", labels=UNKNOWN)
@@ -158,7 +158,7 @@ def generic(chart: str) -> Definition:
 
 
 def load(folder: Path) -> Definitions:
-    """Every definition below `folder`. Raises ConfigError with all problems."""
+    """Read all definitions below `folder`. Raises ConfigError with all problems."""
     problems: list[Problem] = []
     found: list[Definition] = []
     for file in sorted(folder.rglob("*.yaml")):

@@ -1,6 +1,6 @@
-"""What the manifests ask the outside world for: charts, files, and revisions of their own repository. Pure.
+"""Finds what the manifests need from outside: charts, files, revisions of their own repository. Pure.
 
-Three shapes are known, wherever in a document they stand (so inside ApplicationSets and values files, too):
+It recognises these shapes anywhere in a document, so in ApplicationSets and values files, too:
 an Argo CD source (`repoURL`, `chart`, `targetRevision`), a chart's dependency (`name`, `repository`,
 `version`) and kustomize's `helmCharts` (`name`, `repo`, `version`); and remote files of a kustomization.
 """
@@ -21,7 +21,7 @@ _PORTS = {"https": 443, "http": 80, "oci": 443}
 
 @dataclass(frozen=True, order=True)
 class ChartDemand:
-    """`repository` is an http(s) or oci URL without a trailing slash; `version` may be a range."""
+    """`repository` is an http(s) or oci URL without trailing slash; `version` may be a range."""
 
     repository: str
     chart: str
@@ -34,7 +34,7 @@ class ChartDemand:
 
 @dataclass(frozen=True)
 class Demand:
-    """`revisions` are those asked of the GitOps repository itself; `registries` of repository Secrets."""
+    """`revisions` are of the GitOps repository itself; `registries` come from repository Secrets."""
 
     charts: tuple[ChartDemand, ...] = ()
     files: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Demand:
 
     @property
     def urls(self) -> Iterator[str]:
-        """Of everything that may be fetched from somewhere else."""
+        """The URLs of everything that may come from the internet."""
         yield from (chart.repository for chart in self.charts)
         yield from self.files
         yield from self.registries
@@ -62,7 +62,7 @@ class Demand:
 
 
 def collect(documents: Iterable[Any], repo_url: str) -> Demand:
-    """Everything that the documents of one tree ask for. `repo_url` is the tree's own repository."""
+    """Everything that the documents of one tree need. `repo_url` is the tree's own repository."""
     charts: set[ChartDemand] = set()
     files: set[str] = set()
     revisions: set[str] = set()
@@ -77,7 +77,7 @@ def collect(documents: Iterable[Any], repo_url: str) -> Demand:
 
 
 def endpoint(url: str) -> tuple[str, int]:
-    """Host (lower case) and port that a URL leads to."""
+    """The host (in lower case) and port of a URL."""
     parts = urlsplit(url)
     return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 443)
 
@@ -88,7 +88,7 @@ def same_repository(one: str, other: str) -> bool:
 
 
 def chart_repository(url: str) -> str:
-    """A chart repository's URL; without a scheme it is an OCI registry, as Argo CD has it."""
+    """The URL of a chart repository. Like in Argo CD, one without a scheme is an OCI registry."""
     url = url.rstrip("/")
     return url if "://" in url else f"oci://{url}"
 
@@ -114,7 +114,7 @@ def _charts(mapping: Mapping[str, Any]) -> Iterator[ChartDemand]:
     ):
         return
     if name_key == "name" and "://" not in repository:
-        return  # any mapping with a name, a repository and a version, such as a container image
+        return  # some other mapping with name, repository and version, such as an image
     repository = chart_repository(repository)
     if repository.startswith("oci://") and "/" in chart:  # Argo CD allows a path in the chart's name
         path, _, chart = chart.rpartition("/")
@@ -131,7 +131,7 @@ def _files(mapping: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_remote_file(entry: str) -> bool:
-    """Whether kustomize gets this by a plain download (anything else remote is a Git repository)."""
+    """Whether kustomize downloads this as a file; any other remote entry is a Git repository."""
     parts = urlsplit(entry)
     return parts.scheme in {"http", "https"} and parts.path.endswith((".yaml", ".yml", ".json"))
 
@@ -143,7 +143,7 @@ def _revisions(mapping: Mapping[str, Any], repo_url: str) -> Iterator[str]:
 
 
 def _registries(document: Any) -> Iterator[str]:
-    """Argo CD's repository Secrets that lead to charts."""
+    """The chart repositories in Argo CD's repository Secrets."""
     if not isinstance(document, dict) or document.get("kind") != "Secret":
         return
     data = document.get("stringData")
@@ -156,7 +156,7 @@ def _registries(document: Any) -> Iterator[str]:
 
 
 def _text(mapping: Mapping[str, Any], keys: Iterable[str]) -> str:
-    """The first of the keys that holds a literal: not empty and no template."""
+    """The value of the first key that has a literal: neither empty nor a template."""
     for key in keys:
         value = mapping.get(key)
         if isinstance(value, str | int | float) and not isinstance(value, bool):

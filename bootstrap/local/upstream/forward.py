@@ -1,4 +1,4 @@
-"""Pass a request on to the real upstream and stream its answer back."""
+"""Forwards a request to the real upstream and streams its response back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PIECE = 65536
 
 
 def forward(client: UpstreamClient, request: HttpRequest, *, redirect: bool = False) -> HttpResponse:
-    """The upstream's answer. Raises UpstreamUnreachable."""
+    """The upstream's response. Raises UpstreamUnreachable."""
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     body: BinaryIO | None = request.body if has_body else None
     response = client.open(
@@ -41,7 +41,7 @@ def forward(client: UpstreamClient, request: HttpRequest, *, redirect: bool = Fa
 
 
 def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers meant for the other end, not for this connection."""
+    """Drop the headers that concern only this connection."""
     return {name: value for name, value in headers if name.lower() not in _HOP_BY_HOP}
 
 

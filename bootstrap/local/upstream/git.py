@@ -1,4 +1,4 @@
-"""Run git on the user's repository without leaving a trace in it."""
+"""Runs git without changing anything in the user's repository."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from bootstrap.core.errors import ToolError
 
-# No hook, no file watcher and no shared index: each of them would write into the user's repository.
+# Hooks, file watchers and shared indexes would write into the user's repository.
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false")
 
 
 class Git:
-    """git in one folder. A call returns its output without the last newline; raises ToolError."""
+    """git in one folder. Calls return the output without the last newline. Raises ToolError."""
 
     def __init__(self, folder: Path, extra: Mapping[str, str] | None = None) -> None:
         self._folder = folder
-        # A hook or an alias that starts us carries GIT_DIR and GIT_INDEX_FILE of its own.
+        # If a hook or an alias started us, its GIT_DIR and GIT_INDEX_FILE are in the environment.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         self._environment = {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", **(extra or {})}
 

@@ -1,4 +1,4 @@
-"""git's smart HTTP protocol, spoken by git itself (`git http-backend`, a CGI program), for reading only."""
+"""Serves Git's smart HTTP protocol, read-only, by running the CGI program `git http-backend`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIECE = 65536
 
 
 class GitService:
-    """Serves one bare repository under `repo_url`, with and without `.git` at its end."""
+    """Serves one bare repository at `repo_url`, with or without the suffix `.git`."""
 
     def __init__(self, repo_url: str, repository: Path) -> None:
         self._base = _without_suffix(unquote(urlsplit(repo_url).path))
@@ -31,7 +31,7 @@ class GitService:
     def answer(self, request: HttpRequest) -> HttpResponse:
         inside = self._inside(request)
         if inside is None or not self._repository.is_dir():
-            return text(404, f"no repository here: {request.path}")
+            return text(404, f"there is no repository at {request.path}")
         with tempfile.TemporaryFile() as body:
             shutil.copyfileobj(request.body, body)
             length = body.tell()
@@ -47,7 +47,7 @@ class GitService:
         return HttpResponse(status, headers, _rest(process, process.stdout))
 
     def _inside(self, request: HttpRequest) -> str | None:
-        """The path below the repository; None when the request is for something else."""
+        """The path inside the repository; None if the request is for something else."""
         path = unquote(request.path)
         for base in (f"{self._base}.git/", f"{self._base}/"):
             if path.startswith(base):
@@ -55,7 +55,7 @@ class GitService:
         return None
 
     def _environment(self, request: HttpRequest, inside: str, length: int) -> dict[str, str]:
-        """CGI's variables (RFC 3875). Whatever git settings the caller has do not reach the server."""
+        """The variables of CGI (RFC 3875), without the caller's Git settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         given = {
             "CONTENT_TYPE": request.headers.get("content-type", ""),

@@ -1,4 +1,4 @@
-"""A classic Helm repository: `index.yaml` and chart archives."""
+"""Serves classic Helm repositories: `index.yaml` and chart archives."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ARCHIVES = "bootstrap-charts"
 
 
 class HelmRepositories:
-    """Answers for the http(s) repositories among the charts asked for."""
+    """Serves the http(s) repositories of the charts in demand."""
 
     def __init__(self, charts: Charts) -> None:
         self._charts = charts
 
     def answer(self, request: HttpRequest, demand: Iterable[ChartDemand]) -> HttpResponse | None:
-        """None when the request is for nothing that a repository among them has."""
+        """None if the request is for none of those repositories."""
         wanted = [one for one in demand if not one.oci and _covers(one.repository, request)]
         for repository in sorted({one.repository for one in wanted}, key=len, reverse=True):
             inside = unquote(request.path).removeprefix(_base(repository)).lstrip("/")
@@ -37,7 +37,7 @@ class HelmRepositories:
         return None
 
     def _index(self, repository: str, wanted: list[ChartDemand], headers: Headers) -> HttpResponse:
-        """An index of the charts asked for. JSON, which is YAML, and which Helm reads much faster."""
+        """An index of the charts in demand, as JSON: it is valid YAML, and Helm reads it much faster."""
         entries: dict[str, list[dict[str, Any]]] = {}
         for chart in sorted({one.chart for one in wanted}):
             upstream = self._charts.upstream_entries(repository, chart, headers)

@@ -1,4 +1,4 @@
-"""What was served and where it came from: `served.jsonl`, one JSON object a line, each fact once."""
+"""Records what was served and where it came from: `served.jsonl`, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Journal:
 
 
 def read(file: Path) -> tuple[Source, ...]:
-    """The last word on every source, in the order in which they were first served; none without the file."""
+    """The latest record of each source, in the order of first use; empty if there is no file."""
     try:
         lines = file.read_text().splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A request and its answer between the proxy and what answers behind it."""
+"""HTTP requests and responses between the proxy and its services."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """`url` is absolute; header names are lower case; `body` ends where the request's body ends."""
+    """`url` is absolute, header names are in lower case."""
 
     method: str
     url: str
@@ -32,7 +32,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """Bytes are sent with their length, pieces chunked unless their length is given. None: no body (HEAD)."""
+    """Pieces of a body are sent chunked unless a header gives the length. None: no body (HEAD)."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""Charts in an OCI registry (OCI distribution specification, pulling only).
+"""Serves charts of OCI registries, for pulling (OCI distribution specification).
 
-A reachable registry answers itself; a chart that passes by on the way is kept. Else the answer is made here
-from the chart's archive, without tokens.
+Requests to a reachable registry are forwarded, and the charts in its responses cached. Otherwise the response
+is made from the chart's archive, without tokens.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PATH = re.compile(r"^/v2/(?P<name>.+)/(?P<what>manifests|blobs|tags)/(?P<refere
 
 
 class OciRegistries:
-    """Answers for every registry asked for. Blobs made here stay in memory: a chart is small."""
+    """Serves the registries in demand. Blobs made here stay in memory: charts are small."""
 
     def __init__(self, client: UpstreamClient, charts: Charts) -> None:
         self._client, self._charts = client, charts
@@ -43,7 +43,7 @@ class OciRegistries:
         if self._client.reachable(request.url):
             return self._upstream(request, found)
         if request.method not in {"GET", "HEAD"}:
-            return text(405, "this registry is for reading only")
+            return text(405, "this registry is read-only")
         if not found:
             return (
                 content(b"{}", "application/json") if request.path.rstrip("/") == "/v2" else _unknown(request)
@@ -127,7 +127,7 @@ def _chart(request: HttpRequest, name: str) -> tuple[str, str]:
 
 
 def _version(tag: str) -> str:
-    """Helm writes `_` for `+`, which a tag cannot hold."""
+    """Helm writes `_` instead of `+`, which tags do not allow."""
     return tag.replace("_", "+")
 
 
@@ -140,7 +140,7 @@ def _layer_digest(manifest: bytes) -> str | None:
 
 
 def _metadata(archive: bytes) -> Any:
-    """Chart.yaml out of an archive."""
+    """The content of Chart.yaml in an archive."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         member = next(one for one in tar if one.name.count("/") == 1 and one.name.endswith("/Chart.yaml"))
         file = tar.extractfile(member)
@@ -148,5 +148,5 @@ def _metadata(archive: bytes) -> Any:
 
 
 def _unknown(request: HttpRequest) -> HttpResponse:
-    errors = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"not known here: {request.path}"}]}
+    errors = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"unknown: {request.path}"}]}
     return HttpResponse(404, {"Content-Type": "application/json"}, json.dumps(errors).encode())

@@ -1,4 +1,4 @@
-"""The way outside while manifests are rendered without a platform: the same proxy, in this process."""
+"""Runs the proxy in this process, to render manifests without a platform."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from bootstrap.targets.base import Outside
 
 @contextmanager
 def serve(like: Config, gitops: Gitops, hidden: Iterable[Path] = ()) -> Iterator[Outside]:
-    """A proxy for the work tree as it is now, on a free port, with a folder of its own: a platform that runs
-    goes on following what it was given. `hidden` files are not served.
+    """Serve the work tree as it is now, on a free port and from a temporary folder.
 
-    Raises ConfigError and ToolError when the work tree cannot be read.
+    A running platform does not notice. `hidden` files are not served.
+    Raises ConfigError and ToolError if the work tree cannot be read.
     """
     with scratch("upstream") as folder:
         config = replace(like, port=0, state=folder)

@@ -1,4 +1,4 @@
-"""What can answer for a chart or a file, best first: upstream, cache, the toolchain's share, stand-ins."""
+"""Where a chart or file can come from, best first: upstream, cache, toolchain, stand-ins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Headers = Mapping[str, str]
 
 
 class UpstreamRefused(Exception):
-    """The real upstream was asked and refused or does not have it: `status` is its answer."""
+    """The real upstream refused the request or lacks the file: `status` is its response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class UpstreamRefused(Exception):
 
 @dataclass(frozen=True)
 class Origins:
-    """All of them, and the journal in which their use is noted."""
+    """All of them, and the journal that records their use."""
 
     client: UpstreamClient
     cache: Cache
@@ -46,5 +46,5 @@ def get(client: UpstreamClient, url: str, headers: Headers | None = None) -> byt
 
 
 def credentials(request: HttpRequest) -> Headers:
-    """What the client shows to prove who it is: upstream wants to see it, too."""
+    """The client's credentials, for upstream."""
     return {name: value for name, value in request.headers.items() if name == "authorization"}

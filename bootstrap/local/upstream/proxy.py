@@ -1,7 +1,7 @@
-"""The HTTP(S) proxy: hosts that are served are answered here, all others pass through unchanged.
+"""The HTTP(S) proxy: answers for the hosts that are served here, and tunnels to all others.
 
-A program opens `CONNECT host:443`. For a served host the proxy then speaks TLS itself, with a certificate
-of its own authority, and hands every request to `services`; for any other it copies bytes both ways.
+After `CONNECT host:443` for a served host, the proxy terminates TLS with a certificate of its own authority
+and passes the requests to `services`. For any other host it copies bytes both ways.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_BODY = frozenset({204, 304})
 
 
 class Services(Protocol):
-    """What answers for the hosts it serves."""
+    """Answers requests for the hosts that it serves."""
 
     def serves(self, host: str, port: int) -> bool: ...
 
@@ -38,7 +38,7 @@ class Services(Protocol):
 
 
 class ProxyServer(socketserver.ThreadingTCPServer):
-    """Listens on loopback; one thread a connection. Raises OSError when the port is taken."""
+    """Listens on loopback, one thread per connection. Raises OSError if the port is in use."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -58,25 +58,25 @@ class _Connection(BaseHTTPRequestHandler):
     timeout = IDLE
     wbufsize = _PIECE
     server: ProxyServer
-    _origin: str | None = None  # https://host[:port] once TLS ends here
+    _origin: str | None = None  # https://host[:port] once TLS is terminated here
 
     def do_CONNECT(self) -> None:
         host, _, port = self.path.rpartition(":")
         host = host.strip("[]")
         if not host or not port.isdigit():
-            self._send(text(400, f"not a host and port: {self.path}"))
+            self._send(text(400, f"not HOST:PORT: {self.path}"))
         elif self.server.services.serves(host, int(port)):
             self._terminate(host, int(port))
         else:
             self._tunnel(host, int(port))
 
     def _terminate(self, host: str, port: int) -> None:
-        """Become the server of that host, on this very connection."""
+        """Become the server of that host on this connection."""
         self._established()
         try:
             secure = self.server.authority.context(host).wrap_socket(self.connection, server_side=True)
         except (OSError, ssl.SSLError) as error:
-            log.info("%s: the client broke off before TLS was agreed on: %s", host, error)
+            log.info("%s: TLS handshake failed: %s", host, error)
             self.close_connection = True
             return
         self.connection = secure
@@ -153,7 +153,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def handle_expect_100(self) -> bool:
         proceed = super().handle_expect_100()
-        self.wfile.flush()  # the client waits for it
+        self.wfile.flush()  # the client waits for this
         return proceed
 
     def handle(self) -> None:
@@ -171,7 +171,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _drained(body: Body) -> bool:
-    """Read what the answer did not need: it would be taken for the next request. Too much is given up."""
+    """Read the rest of the body, which would be taken for the next request. False if it is too long."""
     for _ in range(16):
         if body.finished or not body.read(_PIECE):
             break

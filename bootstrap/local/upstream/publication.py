@@ -1,9 +1,9 @@
-"""The work tree as a Git repository that the cluster can follow, uncommitted changes included.
+"""Publishes the work tree, including uncommitted changes, as a Git repository that the cluster can follow.
 
-`snapshot` writes a bare repository whose branches and tags point at one commit. A clean work tree is its own
-HEAD; else the commit is made with a parent of HEAD, from a copy of the index and into an object folder of our
-own, so the user's index, refs and objects stay as they are. Same content on the same HEAD, same commit id.
-An overlay adds files that are in nobody's work tree (a rehearsed fault) or puts others in their place.
+`publish` writes a bare repository whose branches and tags point at one commit: HEAD if the work tree is
+clean, else a new commit on top of HEAD. That is made with a copy of the index and an object folder of our
+own, so the user's index, refs and objects do not change. Same content on the same HEAD, same commit id.
+An overlay adds or replaces files that are not in the work tree, such as a fault.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bootstrap.local.upstream.versions import inside
 REPOSITORY = "repository.git"
 DEMAND = "demand.json"
 
-# Our own state must never be published, whether the user ignores it or not: it holds a kubeconfig.
+# Never publish our own state, even if the user does not ignore it: it contains a kubeconfig.
 _EXCLUDE = ":(exclude,glob)**/.bootstrap/**"
 _AUTHOR = {
     f"GIT_{role}_{key}": value
@@ -44,8 +44,7 @@ _TELLTALES = (b"repoURL", b"repository", b"helmCharts", b"http://", b"https://",
 
 @dataclass(frozen=True)
 class Publication:
-    """`commit` stands for every revision asked for; `changed` are the user's paths (from the root) that are
-    unlike HEAD."""
+    """All revisions in demand point at `commit`; `changed` are the user's paths that differ from HEAD."""
 
     commit: str
     changed: tuple[str, ...]
@@ -61,17 +60,17 @@ def publish(
     *,
     hidden: Iterable[Path] = (),
 ) -> Publication:
-    """Publish the Git work tree around `checkout` in the folder `into`; a running proxy follows at once.
+    """Publish the Git work tree around `checkout` in the folder `into`. A running proxy serves it at once.
 
-    `overlay` are texts by path from the root. What they ask for (charts, revisions) is not provided.
-    `hidden` are files that are not to be published, such as those with secrets, though nothing ignores them.
+    `overlay` maps paths from the root to texts; charts and revisions that only these need are not served.
+    `hidden` files, such as those with secrets, are not published, even if Git does not ignore them.
 
-    Raises ConfigError when `checkout` is not inside a Git work tree or `repo_url` cannot be served, ToolError
-    when git fails.
+    Raises ConfigError if `checkout` is not inside a Git work tree or `repo_url` cannot be served, ToolError
+    if git fails.
     """
     if urlsplit(repo_url).scheme not in {"http", "https"}:
-        what = f"{repo_url} cannot be served here: only http and https can"
-        cure = "name the repository by its https URL, in the manifests, too"
+        what = f"{repo_url} cannot be served locally: only http and https URLs can"
+        cure = "use the https URL of the repository, in the manifests as well"
         raise ConfigError(
             "the GitOps repository cannot be published", [Problem("gitops.repo_url", what, cure)]
         )
@@ -90,7 +89,7 @@ def publish(
 
 
 def current(into: Path) -> str | None:
-    """The commit published last; None before the first snapshot."""
+    """The commit published last; None before the first one."""
     repository = into / REPOSITORY
     arguments = ("rev-parse", "--verify", "--quiet", "HEAD")
     if not repository.is_dir() or not Git(repository).succeeds(*arguments):
@@ -99,10 +98,10 @@ def current(into: Path) -> str | None:
 
 
 def _initialise(source: Git, repository: Path, objects: Path) -> None:
-    """A bare repository that borrows the user's objects: copies none of them, adds none to them.
+    """Create a bare repository that borrows the user's objects without copying or changing them.
 
-    A run may be killed at any moment: the repository comes to be at once, and the locks of a git that was
-    killed are removed. Nobody else writes here, and one run at a time.
+    A run may be killed at any moment, so the repository appears as a whole, and stale locks are removed:
+    only one run writes here at a time.
     """
     if not repository.exists():
         half = repository.with_name(f".{repository.name}.new")
@@ -120,7 +119,7 @@ def _initialise(source: Git, repository: Path, objects: Path) -> None:
 
 
 def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path]) -> str:
-    """The tree of all that is not ignored or hidden. A copy of the index tells fast what has not changed."""
+    """Write the tree of all files that are not ignored or hidden. A copy of the index makes this fast."""
     with tempfile.TemporaryDirectory(dir=repository) as folder:
         index = Path(folder) / "index"
         users = Path(source("rev-parse", "--path-format=absolute", "--git-path", "index"))
@@ -134,7 +133,7 @@ def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path
 
 
 def _with_overlay(target: Git, tree: str, overlay: Mapping[str, str]) -> str:
-    """The tree with these files added or replaced."""
+    """Write the tree with these files added or replaced."""
     if not overlay:
         return tree
     with scratch("index") as folder:
@@ -155,7 +154,7 @@ def _commit(source: Git, target: Git, tree: str) -> tuple[str, tuple[str, ...]]:
     head = source("rev-parse", "HEAD")
     date = source("show", "--no-patch", "--format=%cd", "--date=raw", "HEAD")
     changed = _paths(target.raw("diff-tree", "-r", "-z", "--name-only", "--no-renames", head, tree))
-    # A shallow clone cannot be fetched from in full; its commits are left out then.
+    # A shallow clone cannot serve its history, so the commit gets no parent.
     shallow = source("rev-parse", "--is-shallow-repository") == "true"
     if changed or shallow:
         return _commit_tree(target, tree, date, *([] if shallow else ["-p", head])), changed
@@ -172,7 +171,7 @@ def _paths(listing: bytes) -> tuple[str, ...]:
 
 
 def _documents(target: Git, tree: str) -> Iterator[Any]:
-    """Every YAML document of the tree that may ask for something; what is no YAML is a template."""
+    """The YAML documents of the tree that may need something; files that cannot be parsed are skipped."""
     listing = target.raw("ls-tree", "-r", "-z", tree).split(b"\0")
     blobs = [
         entry.split()[2] for entry in listing if b" blob " in entry and entry.endswith((b".yaml", b".yml"))
@@ -194,10 +193,10 @@ def _tolerant(text: bytes) -> list[Any]:
 
 
 def _point(target: Git, commit: str, revision: str, asked: tuple[str, ...]) -> None:
-    """One ref for each revision, all at once; none for those that nobody asks for any more."""
+    """Point one ref for each revision at the commit; delete the refs that are not in demand any more."""
     refs = {f"refs/heads/{revision}"} | {ref for name in asked if (ref := _ref(target, name, commit))}
     old = set(target("for-each-ref", "--format=%(refname)").split())
-    # Two steps, as `a` has to go before there can be an `a/b`.
+    # In two steps, because `a` must be deleted before `a/b` can exist.
     target("update-ref", "--stdin", stdin=b"".join(f"delete {ref}\n".encode() for ref in sorted(old - refs)))
     target(
         "update-ref", "--stdin", stdin=b"".join(f"update {ref} {commit}\n".encode() for ref in sorted(refs))
@@ -206,7 +205,7 @@ def _point(target: Git, commit: str, revision: str, asked: tuple[str, ...]) -> N
 
 
 def _ref(target: Git, name: str, commit: str) -> str | None:
-    """A branch for a name, a tag for a range of versions, nothing for a commit id."""
+    """A branch for a name, a tag for a version range, None for a commit id."""
     if len(name) == len(commit) and set(name.lower()) <= set("0123456789abcdef"):
         return None
     if target.succeeds("check-ref-format", f"refs/heads/{name}"):

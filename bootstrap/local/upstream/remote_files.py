@@ -1,4 +1,4 @@
-"""RemoteFiles that kustomize downloads: upstream, else cache, else the toolchain's share, else a stand-in."""
+"""Serves files that kustomize downloads: from upstream, cache or toolchain, else a stand-in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class RemoteFiles:
-    """Answers for single files."""
+    """Serves single files."""
 
     def __init__(self, origins: Origins) -> None:
         self._client, self._cache, self._share = origins.client, origins.cache, origins.share
@@ -26,7 +26,7 @@ class RemoteFiles:
         except UpstreamRefused as error:
             return text(error.status, str(error))
         if found is None:
-            return text(404, f"{url} cannot be reached, was never downloaded before and has no stand-in")
+            return text(404, f"{url} cannot be reached, is not in the cache and has no stand-in")
         body, origin = found
         self._journal.record(url, "", origin)
         return content(body, "text/plain; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Which service answers a request: GitOps repository, chart repository, registry, file, or upstream."""
+"""Routes a request to its service: GitOps repository, chart repository, registry, file, or upstream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bootstrap.local.upstream.toolchain_files import ToolchainFiles
 
 
 class PublishedDemand:
-    """What the last snapshot asks for; read again, and told to `news`, when that was written anew."""
+    """The demand of the work tree published last. `news` is called with it whenever it has changed."""
 
     def __init__(self, file: Path, news: Callable[[Demand], None] = lambda _: None) -> None:
         self._file, self._news = file, news
@@ -47,7 +47,7 @@ class PublishedDemand:
 
 
 class UpstreamRouter:
-    """The proxy's services put together."""
+    """All services of the proxy."""
 
     def __init__(self, config: Config, client: UpstreamClient) -> None:
         origins = Origins(
@@ -84,7 +84,7 @@ class UpstreamRouter:
                 return self._files.answer(request)
         if self._client.reachable(request.url):
             return forward(self._client, request)
-        return text(404, f"{request.url} cannot be reached and is nothing that the manifests ask for")
+        return text(404, f"{request.url} cannot be reached, and the manifests do not name it")
 
 
 def _is_registry(request: HttpRequest, demand: Demand) -> bool:

@@ -1,7 +1,7 @@
-"""Make a stand-in from its definition: a chart of ordinary Helm templates, or a single file of YAML. Pure.
+"""Makes a stand-in from its definition: a chart of ordinary Helm templates, or a single YAML file. Pure.
 
-What a definition says becomes Kubernetes objects once, here. In a chart they are data (`standin.json`) with
-Helm expressions in place of the holes, and the templates of `skeleton/` apply the user's values to them.
+A definition is turned into Kubernetes objects here. In a chart they are data (`standin.json`) in which Helm
+expressions replace the placeholders; the templates of `skeleton/` apply the user's values to them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bootstrap.local.upstream.definitions import (
 
 _SKELETON = Path(__file__).with_name("skeleton")
 _HOLE = re.compile(r"\{\{\s*(fullname|namespace|release|chart|version)\s*\}\}")
-# In backquotes, as these stand inside JSON strings.
+# In backquotes, because they are inside JSON strings.
 _EXPRESSIONS = {
     "fullname": "{{ include `standin.fullname` . }}",
     "namespace": "{{ include `standin.namespace` . }}",
@@ -42,7 +42,7 @@ MARK = {"bootstrap.local/stand-in": "true"}
 
 
 def build_chart(definition: Definition, name: str, version: str) -> bytes:
-    """A chart archive (.tgz), the same bytes for the same input."""
+    """A chart archive (.tgz). The same input gives the same bytes."""
     chart = {
         "apiVersion": "v2",
         "name": name,
@@ -79,7 +79,7 @@ def build_chart(definition: Definition, name: str, version: str) -> bytes:
 
 
 def build_file(definition: Definition, name: str = "stand-in", namespace: str = "default") -> bytes:
-    """The YAML of everything that a definition names."""
+    """The YAML of all objects of a definition."""
     objects = [
         *(custom_resource(crd) for crd in definition.crds),
         *(account(entry) for entry in definition.service_accounts),
@@ -95,7 +95,7 @@ def build_file(definition: Definition, name: str = "stand-in", namespace: str = 
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """A .tgz whose bytes depend on names and contents alone."""
+    """A .tgz whose bytes depend only on names and contents."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for path, content in files.items():
@@ -106,7 +106,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def custom_resource(crd: Crd) -> Json:
-    """A CustomResourceDefinition that takes anything. The last version named is the stored one."""
+    """A CustomResourceDefinition that accepts anything. The last version is the stored one."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     names: Json = {
         "kind": crd.kind,
@@ -169,7 +169,7 @@ def workload(entry: StandInWorkload) -> Json:
 
 
 def rights(entry: StandInWorkload, definition: Definition) -> Iterator[Json]:
-    """The ClusterRole of a workload and its binding; none for a workload without rights."""
+    """The ClusterRole of a workload and its binding; none for a workload without permissions."""
     if not entry.rights or not entry.service_account:
         return
     home = next(
@@ -272,7 +272,7 @@ def _is_main(entry: Account) -> bool:
 
 
 def _own(entry: Account | StandInWorkload, item: Json, *, first: bool) -> Json:
-    """The object and where in the values its settings are; `own` when it has any."""
+    """The object, and the path of its settings in the values; `own` if it has any."""
     path = entry.values.split(".") if entry.values else []
     return {"object": item, "values": path, "own": first or bool(path)}
 

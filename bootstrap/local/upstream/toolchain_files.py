@@ -1,4 +1,4 @@
-"""RemoteFiles of the toolchain's own Go modules, which are the real thing for exactly those versions."""
+"""Serves files of the toolchain's Go modules: for exactly those versions they are the originals."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BRACES = re.compile(r"\{\{|\}\}")
 
 
 class ToolchainFiles:
-    """`folder` is the toolchain's share folder; parts that are missing there are simply not to be had."""
+    """`folder` is the toolchain's share folder. Whatever is missing there is not served."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def file(self, url: str) -> bytes | None:
-        """The file behind a pinned URL of the upstream repository."""
+        """The file at a pinned URL of the upstream repository."""
         if (found := _ARGOCD_FILE.search(url)) and found["version"] == self._argocd_version:
             return self._read(f"argocd/{found['path']}")
         if (found := _ESO_BUNDLE.search(url)) and found["version"].removeprefix("v") == self._eso_version:
@@ -33,7 +33,7 @@ class ToolchainFiles:
         return None
 
     def chart(self, chart: str, version: str) -> bytes | None:
-        """The chart as an archive. ESO's releases have their CRDs in the chart, its repository beside it."""
+        """The chart as an archive. ESO's repository keeps the CRDs beside the chart, its releases inside."""
         if chart != _ESO_CHART or version.removeprefix("v") != self._eso_version:
             return None
         root = self._folder / "external-secrets" / "chart"
@@ -67,6 +67,6 @@ class ToolchainFiles:
 
 
 def _on_demand(bundle: bytes) -> bytes:
-    """CRDs as a template that obeys `installCRDs`; braces in their descriptions are no expressions."""
+    """Turn CRDs into a template that obeys `installCRDs`, and escape the braces in their descriptions."""
     escaped = _BRACES.sub(lambda braces: f"{{{{ `{braces[0]}` }}}}", bundle.decode())
     return f"{{{{- if .Values.installCRDs }}}}\n{escaped}\n{{{{- end }}}}\n".encode()

@@ -1,7 +1,6 @@
 """Chart versions and the ranges that Helm accepts for them (Masterminds/semver). Pure.
 
-Only what is needed to answer "which of these?" and "name one inside": comparisons, `^`, `~`, wildcards,
-hyphen ranges, `,` or blank for and, `||` for or.
+Supports comparisons, `^`, `~`, wildcards, hyphen ranges, `,` or blank for "and", `||` for "or".
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
 
 @total_ordering
 class Version:
-    """A semantic version; missing parts are 0. Build metadata does not count. Raises ValueError."""
+    """A semantic version. Missing parts are 0, build metadata is ignored. Raises ValueError."""
 
     def __init__(self, text: str) -> None:
         found = _VERSION.match(text.strip())
@@ -29,7 +28,7 @@ class Version:
 
     @property
     def _order(self) -> tuple[object, ...]:
-        """A pre-release comes before its release; numbers in it before words."""
+        """A pre-release precedes its release; in a pre-release, numbers precede words."""
         parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre.split("."))
         return (self.numbers, not self.pre, parts)
 
@@ -47,13 +46,13 @@ class Version:
 
 
 def is_exact(wanted: str) -> bool:
-    """Whether this names one version: all three numbers, no operator."""
+    """Whether this is a single version: three numbers and no operator."""
     found = _VERSION.match(wanted)
     return bool(found and found[3] is not None)
 
 
 def matches(wanted: str, version: str) -> bool:
-    """Whether `wanted` (a version or a range) allows `version`. False when either cannot be understood."""
+    """Whether `wanted` (a version or a range) allows `version`. False if either is invalid."""
     try:
         candidate = Version(version)
         return any(all(test(candidate) for test in tests) for tests in _alternatives(wanted))
@@ -62,13 +61,13 @@ def matches(wanted: str, version: str) -> bool:
 
 
 def best(wanted: str, versions: Iterable[str]) -> str | None:
-    """The highest version allowed, spelt as given; a version named exactly wins over an equal one."""
+    """The highest version allowed. One that is spelt exactly like `wanted` is preferred."""
     allowed = [version for version in versions if version == wanted or matches(wanted, version)]
     return wanted if wanted in allowed else max(allowed, key=Version, default=None)
 
 
 def inside(wanted: str) -> str | None:
-    """One version that `wanted` allows, None when it allows none that can be guessed."""
+    """Guess a version that `wanted` allows; None if no guess fits."""
     if is_exact(wanted):
         return wanted
     return next((version for version in _guesses(wanted) if matches(wanted, version)), None)
@@ -103,9 +102,9 @@ def _all(part: str) -> list[_Test]:
     rest = _TERM.sub("", part).replace(",", "").strip()
     terms = _TERM.findall(part)
     if rest or not terms:
-        raise ValueError(f"not a range of versions: {part!r}")
+        raise ValueError(f"not a version range: {part!r}")
     tests = [_test(operator, text) for operator, text in terms]
-    # A pre-release is only meant where the range itself names one.
+    # A range allows pre-releases only if it names one itself.
     return tests if any("-" in text for _, text in terms) else [lambda version: not version.pre, *tests]
 
 
@@ -138,12 +137,12 @@ def _test(operator: str, text: str) -> _Test:  # noqa: PLR0911 - one line an ope
 
 
 def _caret(numbers: tuple[int, int, int], given: int) -> int:
-    """Which number may not change: the first that is not 0, as far as given."""
+    """The place of the number that must not change: the first given one that is not 0."""
     return next((place for place in range(given) if numbers[place]), given - 1)
 
 
 def _parts(text: str) -> tuple[tuple[int, int, int], int, str]:
-    """Numbers with 0 for what is open, how many are given, and the pre-release."""
+    """The numbers (0 if open), how many of them are given, and the pre-release."""
     core, _, pre = text.removeprefix("v").partition("+")[0].partition("-")
     numbers: list[int] = []
     for part in core.split(".")[:3]:
@@ -156,6 +155,6 @@ def _parts(text: str) -> tuple[tuple[int, int, int], int, str]:
 
 
 def _next(numbers: tuple[int, int, int], place: int) -> str:
-    """The first version past all that agree up to `place`."""
+    """The first version after all those that are equal up to `place`."""
     raised = [*numbers[:place], numbers[place] + 1, 0, 0, 0][:3]
     return ".".join(str(number) for number in raised)

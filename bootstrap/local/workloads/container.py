@@ -1,4 +1,4 @@
-"""What a kubelet makes of a container in a pod spec: words, environment, files. Pure but for `Lookup`."""
+"""What a kubelet derives from a container in a pod spec. Pure except for `Lookup`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Lookup = Callable[[Kind, str], Json | None]
 
 
 class MissingReference(Exception):
-    """Something the container cannot start without; a kubelet would say CreateContainerConfigError."""
+    """The container cannot start without it; a kubelet would report CreateContainerConfigError."""
 
 
 def repository(image: str) -> str:
@@ -30,7 +30,7 @@ def words(container: Json) -> list[str]:
 
 
 def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
-    """Raises MissingReference for a reference that is neither optional nor there."""
+    """Raises MissingReference for a missing reference that is not optional."""
     found: dict[str, str] = {}
     for source in container.get("envFrom") or ():
         for kind, key in ((CONFIG_MAP, "configMapRef"), (SECRET, "secretRef")):
@@ -46,7 +46,7 @@ def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """`$(NAME)` by its value; unknown names stay, `$$(NAME)` is an escaped `$(NAME)`."""
+    """Replace `$(NAME)` by its value. Unknown names stay; `$$(NAME)` is an escaped `$(NAME)`."""
 
     def replaced(match: re.Match[str]) -> str:
         if match[0].startswith("$$"):
@@ -57,7 +57,7 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 
 def data(kind: Kind, reference: Json, lookup: Lookup) -> dict[str, bytes]:
-    """The decoded content of a ConfigMap or Secret; nothing when it is missing and optional."""
+    """The decoded content of a ConfigMap or Secret; empty if it is missing and optional."""
     item = lookup(kind, reference.get("name") or reference.get("secretName") or "")
     if item is None:
         if reference.get("optional"):
@@ -70,7 +70,7 @@ def data(kind: Kind, reference: Json, lookup: Lookup) -> dict[str, bytes]:
 
 
 def mounts(container: Json, pod: Json, lookup: Lookup) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Where volumes are mounted, and the files in them (names → content): none for other kinds of volumes."""
+    """The mount paths, with their files (name → content); volumes of other kinds have none."""
     volumes = {volume["name"]: volume for volume in dig(pod, "spec", "volumes") or ()}
     for mount in container.get("volumeMounts") or ():
         volume = volumes.get(mount["name"], {})
@@ -78,7 +78,7 @@ def mounts(container: Json, pod: Json, lookup: Lookup) -> Iterator[tuple[str, di
 
 
 def relocate(text: str, paths: Sequence[str], root: Path) -> str:
-    """`text` with mounted paths (alone or after `=`) below `root`, where the files really are."""
+    """Replace a mount path in `text` (at its start or after `=`) by the real path below `root`."""
     for path in sorted(paths, key=len, reverse=True):
         head, mounted, tail = _split_path(text, path)
         if mounted:
@@ -87,7 +87,7 @@ def relocate(text: str, paths: Sequence[str], root: Path) -> str:
 
 
 def _split_path(text: str, path: str) -> tuple[str, str, str]:
-    """Before `path`, `path` itself and what follows; `path` is empty where `text` does not name it."""
+    """Split `text` into what precedes `path`, `path`, and the rest; `path` is empty if it is not found."""
     found = re.search(rf"(?:^|(?<==)){re.escape(path)}(?=/|$)", text)
     return (text[: found.start()], path, text[found.end() :]) if found else (text, "", "")
 
@@ -114,7 +114,7 @@ def _value(entry: Json, pod: Json, lookup: Lookup) -> str | None:
             return _key(kind, reference, lookup)
     if reference := source.get("fieldRef"):
         return str(dig(pod, *reference["fieldPath"].split(".")) or "")
-    return None  # resourceFieldRef: limits mean nothing here
+    return None  # resourceFieldRef: there are no limits here
 
 
 def _key(kind: Kind, reference: Json, lookup: Lookup) -> str | None:

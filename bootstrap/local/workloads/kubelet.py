@@ -1,8 +1,8 @@
-"""The loop: pods that are Ready and whose program we can run → components, one a program.
+"""The loop: runs the programs of Ready pods as components, one process for each program.
 
-It keeps a kubelet's habits. A program starts with the environment as it is at that moment, a new pod is a new
-process, mounted files follow their ConfigMap or Secret, and everything runs with the rights of its own
-ServiceAccount: a token bound to the pod, so what RBAC denies is denied.
+It behaves like a kubelet. A program starts with the environment of that moment, a new pod means a new
+process, mounted files follow their ConfigMap or Secret, and each program uses a token of its ServiceAccount
+that is bound to the pod, so that RBAC applies.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from bootstrap.local.state.site import Site
 from bootstrap.local.workloads import container as containers
 from bootstrap.local.workloads.programs import INIT_PROGRAMS, PROGRAMS, Program
 
-TICK = 2.0  # seconds between two looks at mounted ConfigMaps and Secrets
+TICK = 2.0  # seconds between two checks of mounted ConfigMaps and Secrets
 TOKEN_LIFE = 365 * 86400  # seconds
 INIT_PATIENCE = 60  # seconds
 
@@ -61,7 +61,7 @@ class Kubelet:
                     self._reconcile(cache.items(POD))
 
     def serving(self, space: str, selector: Mapping[str, str]) -> int | None:
-        """The local port of the program behind a Service, if that is a real one; it need not listen yet."""
+        """The local port of the real program behind a Service, if there is one. It may not listen yet."""
         wanted = ",".join(f"{label}={value}" for label, value in selector.items())
         pods = self._cluster.list(POD, space, labels=wanted) if wanted else ()
         programs = filter(None, map(program_of, pods))
@@ -85,7 +85,7 @@ class Kubelet:
 
     def _end(self, program: Program) -> None:
         if self._desired.get(program.name):
-            log.info("%s ends with its pod", program.name)
+            log.info("stopping %s: its pod is gone", program.name)
             self._desired.forget(program.name)
             shutil.rmtree(self._site.layout.workloads / program.name, ignore_errors=True)
 
@@ -127,7 +127,7 @@ class Kubelet:
 
 
 class _Runner:
-    """One pod's container made to run here; `root` stands for the container's file system."""
+    """Runs one container of a pod here, with `root` as its file system."""
 
     def __init__(self, cluster: Cluster, site: Site, pod: Json, folder: Path) -> None:
         self._cluster, self._site, self._pod, self._root = cluster, site, pod, folder / "root"
@@ -135,7 +135,7 @@ class _Runner:
         self._seen: dict[tuple[Kind, str], Json | None] = {}
 
     def mount(self, main: Json) -> list[str]:
-        """Write the files of all volumes; the paths of those that have none."""
+        """Write the files of all volumes. Returns the mount paths that have none."""
         empty = []
         for path, files in containers.mounts(main, self._pod, self._lookup):
             folder = self._below(path)
@@ -160,7 +160,7 @@ class _Runner:
         )
 
     def initialise(self, program: Program, init: Json) -> None:
-        """Run it to its end. Raises subprocess.SubprocessError when it fails."""
+        """Run an init container to its end. Raises subprocess.SubprocessError if it fails."""
         environment = {**self._environment(program, init), "HOME": str(self._root)}
         argv = [str(self._site.tools[program.tool]), *self._arguments(program, init, environment)]
         subprocess.run(
@@ -186,7 +186,7 @@ class _Runner:
             **{key: self._fill(value, {}) for key, value in program.environment.items()},
             "KUBECONFIG": str(self.kubeconfig),
             "GOMEMLIMIT": f"{program.memory}MiB",
-            "GOGC": "40",  # little garbage is worth more here than little collecting
+            "GOGC": "40",  # memory is scarcer here than CPU
         }
 
     def _arguments(self, program: Program, main: Json, environment: Mapping[str, str]) -> list[str]:
@@ -194,7 +194,7 @@ class _Runner:
             return [self._fill(text, environment) for text in program.arguments]
         given = containers.words(main)
         if (program.word and "/" in given[0]) or program.word == program.tool:
-            given = given[1:]  # the program itself; else its first word is a sub-command
+            given = given[1:]  # the program itself; otherwise the first word is a subcommand
         paths = self._paths(main)
         own = [containers.relocate(containers.expand(text, environment), paths, self._root) for text in given]
         return own + [self._fill(text, environment) for text in program.flags]
@@ -215,7 +215,7 @@ class _Runner:
 
 
 def choose(pods: Iterable[Json], running: Mapping[str, str]) -> dict[str, Json]:
-    """One pod a program: that of UID `running[program]` while it is Ready, else the oldest that is."""
+    """One Ready pod for each program: that with UID `running[program]`, else the oldest."""
     able = sorted(
         (pod for pod in pods if is_true(pod, "Ready") and not terminating(pod)),
         key=lambda pod: (created(pod), name(pod)),
@@ -230,7 +230,7 @@ def choose(pods: Iterable[Json], running: Mapping[str, str]) -> dict[str, Json]:
 
 
 def program_of(pod: Json) -> Program | None:
-    """The first program that fits one of the pod's containers."""
+    """The first program that matches one of the pod's containers."""
     app = labels_of(pod).get("app.kubernetes.io/name", "")
     for program in PROGRAMS:
         if program.app in ("", app) and any(

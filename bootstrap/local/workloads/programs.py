@@ -1,4 +1,4 @@
-"""Which containers we can really run, and what differs from running them in one. Data."""
+"""Which containers can really run here, and what they need to run without a container. Data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Program:
     """Matches containers of an image (the end of its repository) whose first word has that base name, in pods
     with that `app.kubernetes.io/name`; an empty `word` or `app` matches any.
 
-    Texts have holes: {p[name]} is a port of the platform, {root} the folder that is the container's `/`.
-    `flags` come after the pod's own arguments and so win over them. `environment` wins over the pod's,
-    `defaults` do not. `serves` names the port that the pod's Services lead to.
-    `secrets_first` lets it start only when no Secret mounted into it is empty.
-    `port`, `path`: how to see that it serves (see `Probe`). `arguments` replace the pod's where given.
+    Texts may contain {p[name]}, a port of the platform, and {root}, the folder that is the container's `/`.
+    `flags` follow the pod's own arguments and so override them. `environment` overrides the pod's, `defaults`
+    do not. `serves` names the port that the pod's Services lead to. `secrets_first`: do not start while a
+    mounted Secret is empty. `port` and `path` are its readiness probe. `arguments`, if given, replace the
+    pod's.
     """
 
     name: str
@@ -87,10 +87,10 @@ PROGRAMS = (
         tool="redis-server",
         port="argocd-redis",
         arguments=("{root}/etc/redis.conf",),
-        # Its password belongs in a file: arguments are seen by everybody on the machine.
+        # The password goes into a file: everybody on the machine can read arguments.
         files={
             "etc/redis.conf": 'bind 127.0.0.1\nport {p[argocd-redis]}\nsave ""\nappendonly no\n'
-            "set-proc-title no\n"  # a title would be written over the environment by which we know it
+            "set-proc-title no\n"  # a title would overwrite the environment that identifies the process
             "maxmemory 96mb\nmaxmemory-policy allkeys-lru\nrequirepass {env[REDIS_PASSWORD]}\n"
         },
     ),
@@ -148,7 +148,7 @@ PROGRAMS = (
         tool="external-secrets",
         port="external-secrets-webhook-metrics",
         path="/metrics",
-        secrets_first=True,  # without its certificate it looks again only every 10 s
+        secrets_first=True,  # it retries a missing certificate only every 10 s
         flags=(
             "--port={p[external-secrets-webhook]}",
             "--metrics-addr=127.0.0.1:{p[external-secrets-webhook-metrics]}",
@@ -192,7 +192,7 @@ PROGRAMS = (
     ),
 )
 
-# Init containers that do something the real programs rely on; all others have nothing to do here.
+# Init containers whose work the real programs need; all others are skipped.
 INIT_PROGRAMS = (
     Program(
         name="argocd-redis-secret-init",

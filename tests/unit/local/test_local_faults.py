@@ -131,9 +131,9 @@ def test_its_application_and_project_may_differ(config: Environment) -> None:
 def test_choosing() -> None:
     assert choose("crash-loop").wave is None
     assert choose("crash-loop@-3").wave == -3
-    with pytest.raises(UsageError, match="there is no fault crash"):
+    with pytest.raises(UsageError, match="crash"):
         choose("crash")
-    with pytest.raises(UsageError, match="is no wave"):
+    with pytest.raises(UsageError, match="'soon'"):
         choose("crash-loop@soon")
 
 
@@ -157,7 +157,7 @@ def test_a_merge_patch(base: Any, patch: Any, merged: Any) -> None:
     assert json.dumps(base) == before
 
 
-# -- faults of the cluster -----------------------------------------------------------------------------------------
+# -- faults of the cluster ---------------------------------------------------------------------------
 
 
 def test_an_order_is_kept_and_none_is_read_where_there_is_none(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from bootstrap.config.model import Taint
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import NODE, Json, Key, labels_of, name, spec
 from bootstrap.local.components.desired import Desired
@@ -21,7 +22,7 @@ from bootstrap.local.machines import parameters
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.control_plane import ControlPlane
 from bootstrap.local.machines.controller import MachineController, changes, control_plane_machine
-from bootstrap.local.machines.instances import Instance, Taint, parse
+from bootstrap.local.machines.instances import Instance, parse
 from bootstrap.local.machines.node import CONTROL_PLANE, Capacity, node
 from bootstrap.local.machines.parameters import SsmParameter
 from bootstrap.local.platform import PROGRAMS

@@ -95,7 +95,7 @@ stringData: {url: https://git.example.com/x.git, type: git}
 
 
 def test_hosts_are_told_apart_by_port_and_not_by_case() -> None:
-    demand = Demand(files=("https://RemoteFiles.Example.com:8443/a.yaml",))
+    demand = Demand(files=("https://Files.Example.com:8443/a.yaml",))
     assert demand.serves("files.example.COM", 8443)
     assert not demand.serves("files.example.com", 443)
     assert endpoint("oci://r.example.com/x") == ("r.example.com", 443)

@@ -1,4 +1,4 @@
-"""The proxy on a loopback port, real HTTP and TLS, in front of a fake client."""
+"""The proxy on a loopback port, real HTTP and TLS, in front of a fake upstream."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A Deny whose Condition is not met denies nothing.
+"""A Deny statement denies nothing unless its Condition is met.
 
-moto does not know `Bool`, and denies when a condition is not met, whatever the effect: a bucket that
-refuses requests without TLS is shut for all. Requests count as made over TLS, although nobody encrypts the
-loopback interface.
+moto does not know the operator `Bool`, and denies whenever a condition is not met, whatever the effect: a
+bucket that refuses requests without TLS refuses all. With this patch all requests count as made over TLS,
+although loopback traffic is not encrypted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""SendCommand runs on the instances it names.
+"""SendCommand runs on the instances that it names.
 
-moto adds the instances that match its targets; without targets that are all of them, stopped and foreign ones
-included.
+moto adds those that match its targets. Without targets that is every instance, even stopped and foreign ones.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""A subnet or security group that an interface is in cannot be deleted, nor a group that another one names,
-nor a VPC with a security group or gateway in it. With a VPC goes its default network ACL.
+"""AWS refuses to delete what others depend on: a subnet or security group with an interface, a security group
+that another one's rules name, a VPC with a security group or internet gateway. With a VPC, AWS deletes its
+default network ACL.
 
-moto lets them go, so nobody would see what a forgotten interface, rule or group blocks on AWS; and it keeps
-the ACL for ever.
+moto deletes all of them, so nobody would see what a forgotten interface, rule or group blocks on AWS; and it
+keeps the ACL.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _unused_only(original: Any) -> Any:
 
 
 def _named(backend: Any, group_id: str) -> set[str]:
-    """The groups that rules of any other group name."""
+    """The ids of the groups that the rules of other groups name."""
     others = (
         other for groups in backend.groups.values() for other in groups.values() if other.id != group_id
     )

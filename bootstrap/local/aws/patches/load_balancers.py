@@ -1,9 +1,9 @@
-"""A load balancer holds an interface in each of its subnets, without tags; it goes with the load balancer.
+"""A load balancer has an untagged network interface in each of its subnets until it is deleted.
 
-The service manages them: they are in use until it lets go of them, and nobody else can delete them.
+The service manages these interfaces: they are in use, and nobody else can delete them.
 
-moto makes none. They are what blocks the end of a VPC on AWS: an interface of a forgotten load balancer keeps
-its subnet, its security group and its address (faults of teardown are about nothing else).
+moto creates none. On AWS, an interface of a forgotten load balancer keeps its subnet, its security group and
+its address from being deleted, which is how most teardowns fail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def apply(patch: Setter) -> None:
 
 
 def description(arn: str) -> str:
-    """`ELB app/name/id`, by which AWS tells whose interface it is."""
+    """`ELB app/name/id`: AWS's description of an interface names the load balancer."""
     return f"ELB {arn.partition(':loadbalancer/')[2]}"
 
 

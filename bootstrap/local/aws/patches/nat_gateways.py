@@ -1,8 +1,8 @@
-"""A NAT gateway's interface says whose it is, and goes with it, like its address; an unknown one is an error.
+"""With a NAT gateway, AWS deletes its interface, whose description names the gateway, and frees its address.
 
-moto keeps both, so the address cannot be released, and the interface looks like one that somebody forgot. It
-answers an unknown id with an empty list, on which the provider panics, and its deletion with an internal
-error.
+moto keeps both, so the address cannot be released, and the interface looks forgotten. It also answers an
+unknown id with an empty list instead of an error, on which the provider panics, and the deletion of an
+unknown id with an internal error.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Which instance types a region offers is loaded when somebody asks.
+"""Load the instance types that a region offers only when they are asked for.
 
-moto loads it for all 30 regions at start and keeps it: 45 MB.
+moto loads those of all 30 regions at start: 45 MB.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""There is one partition, `aws`.
+"""Use one partition, `aws`.
 
-moto looks up each request's access key in the IAM of all six, and so makes six times AWS's 1,400 policies: 70
-MB and most of the time of the first request.
+moto looks up the access key of each request in the IAM of all six partitions, and so creates AWS's 1,400
+managed policies six times: 70 MB, and most of the time of the first request.
 """
 
 from __future__ import annotations

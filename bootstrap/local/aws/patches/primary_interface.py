@@ -1,8 +1,8 @@
-"""An instance's groups are those of its primary interface; one without public IP has no Association.
+"""An instance has the security groups of its primary interface, and no Association without a public IP.
 
 moto keeps them apart: groups given on the primary interface are missing from the instance, so Terraform adds
-them at every run. And it answers an empty Association, which the provider takes for a public IP that must go:
-it replaces the instance at every run.
+them in every run. And it returns an empty Association, which the provider takes for a public IP that has to
+be removed: it replaces the instance in every run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _primary(instance: Instance) -> Any:
 
 
 def _groups(instance: Instance) -> list[Any]:
-    """While the instance is being made it has no interface yet, only what was asked for."""
+    """A new instance has no interface yet; until then the requested groups count."""
     primary = _primary(instance)
     return list(primary._group_set) if primary else list(instance.__dict__.get("requested_groups", ()))
 

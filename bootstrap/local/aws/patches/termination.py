@@ -1,8 +1,7 @@
-"""With an instance go the interfaces made for it, and addresses are let go.
+"""Terminating an instance deletes the interfaces made for it and disassociates its Elastic IPs.
 
-moto keeps an interface unless DeleteOnTermination was sent, although true is AWS's default for those made at
-launch: they pile up, and block subnets and groups for whoever looks. It also leaves Elastic IPs associated
-with the dead.
+moto keeps an interface unless DeleteOnTermination was sent, although AWS defaults to true for interfaces made
+at launch: they pile up and block subnets and security groups. It also leaves Elastic IPs associated.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def apply(patch: Setter) -> None:
 def _with_default(original: Any) -> Any:
     def prep_nics(self: Instance, nic_spec: list[dict[str, Any]], *args: Any, **kwargs: Any) -> None:
         original(self, nic_spec, *args, **kwargs)
-        # One that existed before stays; one made here goes, unless the request says otherwise.
+        # An interface that existed before stays; one made here is deleted, unless the request says otherwise.
         spare = {int(nic["DeviceIndex"]) for nic in nic_spec if _is_to_stay(nic)}
         for index, interface in self.nics.items():
             if index not in spare:

@@ -1,7 +1,7 @@
-"""What is deleted is forgotten.
+"""Free the memory of deleted objects.
 
-moto keeps every object ever made in a list of its class, for its own dashboard and reset: each version of
-Terraform's state and of a node's marker would stay in memory for ever.
+moto keeps every object in a list of its class, for its dashboard and reset: each version of Terraform's state
+and of a node's status would stay in memory.
 """
 
 from __future__ import annotations

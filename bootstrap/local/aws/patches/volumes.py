@@ -1,7 +1,7 @@
-"""An instance's volumes get the IOPS and throughput asked for, and gp3 its default of 125 MiB/s.
+"""An instance's volumes get the requested IOPS and throughput; the default throughput of gp3 is 125 MiB/s.
 
-moto drops both from the block device mappings of RunInstances and knows no default throughput: Terraform
-would set them again at every run.
+moto ignores both in the block device mappings of RunInstances and knows no default throughput: Terraform
+would set them again in every run.
 """
 
 from __future__ import annotations
