@@ -53,7 +53,7 @@ def serve(port: int, folder: Path) -> None:
 
     from bootstrap.local.aws import persistence  # noqa: PLC0415 - as above
     from bootstrap.local.aws.application import Application  # noqa: PLC0415 - as above
-    from bootstrap.local.aws.keeper import Autosave  # noqa: PLC0415 - as above
+    from bootstrap.local.aws.changes import Autosave  # noqa: PLC0415 - as above
 
     patches.apply()
     if file.exists():

@@ -2,7 +2,7 @@
 
     config.py         Config (the process's JSON file), environment(): how programs are sent through the proxy
     __main__.py       the process: `python -m bootstrap.local.upstream --config FILE`; GET /_bootstrap/ready
-    proxy.py          CONNECT, tunnels, TLS (pki/authority.py); body.py, message.py, forward.py: HTTP
+    proxy.py          CONNECT, tunnels, TLS (pki/authority.py); message.py, forward.py: HTTP
     services.py       START HERE: which service answers what
     publication.py    the work tree as a Git repository; demand.py: what its manifests ask for; git_service.py
     helm_repository.py, oci_registry.py, remote_files.py    the services, over charts.py and origins.py:

@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 
 from bootstrap.core.tunnel import IDLE, copy_both_ways
 from bootstrap.local.pki.authority import Authority
-from bootstrap.local.upstream.body import Body, open_body
 from bootstrap.local.upstream.client import UpstreamClient, UpstreamUnreachable
 from bootstrap.local.upstream.forward import forward
-from bootstrap.local.upstream.message import HttpRequest, HttpResponse, text
+from bootstrap.local.upstream.message import Body, HttpRequest, HttpResponse, open_body, text
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.local.upstream.body import open_body
+from bootstrap.local.upstream.message import open_body
 
 CHUNKED = {"transfer-encoding": "chunked"}
 

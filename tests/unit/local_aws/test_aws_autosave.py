@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from bootstrap.local.aws.changes import ChangeCounter
-from bootstrap.local.aws.keeper import Autosave
+from bootstrap.local.aws.changes import Autosave, ChangeCounter
 
 
 def test_nothing_is_written_without_a_change() -> None:
