@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from bootstrap.core.files import write_private, write_private_if_changed
 from bootstrap.local.components.base import BASE
 from bootstrap.local.components.control_plane import build_all, build_kwok, egress_config, egress_file
 from bootstrap.local.components.desired import Desired
+from bootstrap.local.pki.certificates import public_key_hash
 from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.records import ProcessRecords
@@ -80,11 +77,7 @@ class ControlPlane:
     @property
     def authority_hash(self) -> str:
         """The value for `kubeadm join --discovery-token-ca-cert-hash`."""
-        certificate = x509.load_pem_x509_certificate(self.pki.certificate("ca").read_bytes())
-        public = certificate.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return f"sha256:{hashlib.sha256(public).hexdigest()}"
+        return f"sha256:{public_key_hash(self.pki.certificate('ca').read_bytes())}"
 
     def _file(self, name: str) -> str:
         try:

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from cryptography import x509
-
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import (
     ENDPOINT_SLICE,
@@ -26,7 +24,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.local.pki.authority import Authority
-from bootstrap.local.pki.certificates import server_context
+from bootstrap.local.pki.certificates import dns_names, server_context
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,6 @@ def certificate_for(secret: Json, host: str) -> tuple[bytes, bytes] | None:
     content = secret.get("data") or {}
     try:
         certificate, key = b64decode(content["tls.crt"]), b64decode(content["tls.key"])
-        names = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except (KeyError, ValueError, x509.ExtensionNotFound):
+        return (certificate, key) if host in dns_names(certificate) else None
+    except (KeyError, ValueError):
         return None
-    return (certificate, key) if host in names.value.get_values_for_type(x509.DNSName) else None

@@ -7,6 +7,7 @@ SSM parameter.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import ssl
 import tempfile
@@ -33,7 +34,7 @@ class KeyPair:
 
     @classmethod
     def parse(cls, certificate: bytes, key: bytes) -> Self:
-        """Raises ValueError when one of them is no PEM, or the key is another certificate's."""
+        """Raises ValueError if one of them is not PEM, or the key belongs to another certificate."""
         pair = cls(x509.load_pem_x509_certificate(certificate), _parse_key(key))
         if pair.key.public_key() != pair.certificate.public_key():
             raise ValueError("the key does not belong to the certificate")
@@ -79,7 +80,7 @@ def sign(
     hosts: Sequence[str] = (),
     client: bool = True,
 ) -> KeyPair:
-    """A new certificate: a server's for `hosts` (DNS names and IP addresses), a client's where `client`.
+    """A new certificate: a server's for `hosts` (DNS names and IP addresses), a client's if `client`.
 
     Kubernetes reads a client's user from `common_name` and its groups from the organisations.
     """
@@ -94,6 +95,23 @@ def sign(
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName(map(_alternative, hosts)), critical=False)
     return KeyPair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def dns_names(certificate: bytes) -> list[str]:
+    """The DNS names that a certificate (PEM) is for. Raises ValueError when it is not a certificate."""
+    extensions = x509.load_pem_x509_certificate(certificate).extensions
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return names.value.get_values_for_type(x509.DNSName)
+
+
+def public_key_hash(certificate: bytes) -> str:
+    """The SHA-256 of a certificate's (PEM) public key, in hex."""
+    public = x509.load_pem_x509_certificate(certificate).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
 def server_context(certificate: bytes, key: bytes) -> ssl.SSLContext:
