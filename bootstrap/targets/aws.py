@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REMOTE_TIMEOUT = 30.0  # seconds
 TERRAFORM = doctor.Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile
-HELM = doctor.Range((3, 14), (4,))
+HELM = doctor.Range((3, 14), (5,))
 KUSTOMIZE = doctor.Range((5,), (6,))
 
 
@@ -41,7 +41,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         revision=lambda: remote_commit(config.gitops),
         probes=(
             doctor.program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10"),
-            doctor.program("helm", "helm", ("version", "--short"), HELM, "install Helm 3.14 or later"),
+            doctor.program("helm", "helm", ("version", "--short"), HELM, "install Helm 4"),
             doctor.program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
             doctor.credentials(client, config.account, config.profile),
         ),

@@ -51,8 +51,9 @@ class Site:
 
     @property
     def search_path(self) -> str:
-        """PATH for programs that call git or others of the toolchain: Argo CD runs helm and kustomize."""
+        """PATH for programs that call others: Argo CD runs helm, kustomize, git and a script of its image."""
         folders = dict.fromkeys(str(path.parent) for path in self.tools.values())
+        folders[str(self.share / "argocd" / "bin")] = None
         return os.pathsep.join((*folders, os.environ.get("PATH", os.defpath)))
 
     def save(self) -> None:

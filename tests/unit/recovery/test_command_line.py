@@ -39,7 +39,7 @@ def test_a_list_tells_also_of_what_cannot_be_read(tmp_path: Path, capsys: pytest
     target = world(config, backup_copy=tmp_path).context.target
     backup._list(BackupOptions(), config, target)
     first, second = capsys.readouterr().out.splitlines()
-    assert first == f"{ABOUT.id}  0.0 MiB, Kubernetes 1.34.2, commit cccccccccc, 1 seeds, etcd revision 100"
+    assert first == f"{ABOUT.id}  0.0 MiB, Kubernetes 1.37.2, commit cccccccccc, 1 seeds, etcd revision 100"
     assert "20260102T000000Z" in second
     assert "damaged" in second
     backup._list(BackupOptions(output="json"), config, target)

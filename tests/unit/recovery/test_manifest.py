@@ -24,7 +24,7 @@ ABOUT = Manifest(
     region=REGION,
     created_at="2026-01-01T00:00:00Z",
     product="1.0",
-    kubernetes="1.34.2",
+    kubernetes="1.37.2",
     commit="c" * 40,
     etcd=EtcdStatus(100, 7, 90),
     key={"kind": "file", "data_key": "abc"},
@@ -102,7 +102,7 @@ def test_a_backup_of_here_is_not_strange(tmp_path: Path) -> None:
         ({"environment": "prod"}, "it is of environment prod, this is dev", "--environment prod"),
         ({"account": "999999999999"}, "it is of account 999999999999", "--other-account"),
         ({"region": "eu-west-1"}, "it is of region eu-west-1", "--other-region"),
-        ({"kubernetes": "1.35.0"}, "it is of Kubernetes 1.35.0, this is 1.34", "does not go back"),
+        ({"kubernetes": "1.38.0"}, "it is of Kubernetes 1.38.0, this is 1.37", "does not go back"),
     ],
 )
 def test_a_backup_of_elsewhere_is_refused(
@@ -122,4 +122,4 @@ def test_all_that_is_strange_is_told_at_once_and_consent_is_for_one_thing(tmp_pa
 
 
 def test_an_older_kubernetes_may_be_restored_into_a_newer_one(tmp_path: Path) -> None:
-    assert problems(tmp_path, kubernetes="1.33.9") == ""
+    assert problems(tmp_path, kubernetes="1.36.9") == ""

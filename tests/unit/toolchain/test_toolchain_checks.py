@@ -18,7 +18,7 @@ def test_only_the_platform_of_the_wheels_will_do() -> None:
 
 
 def test_a_missing_part_is_told_but_no_fault(tmp_path: Path) -> None:
-    tool = GoTool("one", "helm", "example.org/one", "helm.sh/helm/v3", (), 0, 0)
+    tool = GoTool("one", "programs", "example.org/one", "helm.sh/helm/v4", (), 0, 0)
     toolchain = Toolchain(tmp_path, (tool,), {"terraform": Path("/usr/bin/terraform")})
     check = checks.judge_missing(toolchain)
     assert check.ok

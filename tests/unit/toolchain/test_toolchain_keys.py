@@ -69,4 +69,4 @@ def test_no_two_recipes_share_a_key() -> None:
 
 def test_a_source_that_is_not_required_is_a_defect() -> None:
     with pytest.raises(ValueError, match="does not require"):
-        keys.module_version("helm", "example.org/unknown")
+        keys.module_version("programs", "example.org/unknown")

