@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bootstrap.checks.probes import dotted
 from bootstrap.core.errors import ToolError
-from bootstrap.local.toolchain import failures, golang, lock, process, provider, share, wheels
+from bootstrap.local.toolchain import failures, golang, lock, prebuilt, process, provider, share, wheels
 from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps
 from bootstrap.local.toolchain.recipes import (
     GO,
@@ -130,6 +130,26 @@ def _make_in(folder: Path, recipe: Recipe, shop: Workshop) -> None:
 
 
 def _build(folder: Path, tool: GoTool, shop: Workshop) -> None:
+    """Take the release where it can be had, else compile."""
+    release = prebuilt.find(tool.name, module_version(tool.module, tool.source))
+    if release is None or not _take(folder / "bin" / tool.name, release, shop):
+        _compile(folder, tool, shop)
+
+
+def _take(program: Path, release: prebuilt.Release, shop: Workshop) -> bool:
+    shop.work.say(f"fetching {release.url}")
+    try:
+        content = release.fetch()
+    except prebuilt.Unusable as error:
+        shop.work.say(f"building it instead: {error}")
+        return False
+    program.parent.mkdir()
+    program.write_bytes(content)
+    program.chmod(0o755)
+    return True
+
+
+def _compile(folder: Path, tool: GoTool, shop: Workshop) -> None:
     shop.work.say("compiling")
     go = find_go(shop)
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps(tool))])
