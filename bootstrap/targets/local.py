@@ -33,7 +33,7 @@ BUILD_DEADLINE = 3600.0  # seconds; about 12 min on 2 cores
 
 
 def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
-    """Raises UsageError for a fault that is not known or that the configuration has no node for."""
+    """Raises UsageError if a fault is unknown, or needs a node that the configuration lacks."""
     toolchain = Toolchain.locate(config.home)
     platform = Platform.locate(config, toolchain)
     stay = _Stay(config, toolchain, platform, faults=tuple(map(choose, faults)))
@@ -56,7 +56,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
             Step("platform", "Start the local platform", stay.platform_step, ("toolchain",), attempts=1),
         ),
         tools_from=("toolchain",),
-        wake=(Step("platform", "Wake the local platform", stay.wake_step, attempts=1),),
+        wake=(Step("platform", "Restart the local platform", stay.wake_step, attempts=1),),
         exists=platform.site.layout.root.exists,
         after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
         during=(
@@ -89,7 +89,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
 
 @dataclass
 class _Stay:
-    """A platform while a command uses it. `changed`: paths whose uncommitted content is rehearsed."""
+    """A platform while a command uses it. `changed` are the paths with uncommitted changes."""
 
     config: Environment
     toolchain: Toolchain
@@ -109,9 +109,8 @@ class _Stay:
         from bootstrap.local.upstream.publication import publish  # noqa: PLC0415 - only `up` needs it
 
         platform = replace(self.platform, clock=context.clock)
-        platform.site.layout.injected_faults.unlink(
-            missing_ok=True
-        )  # all is well until the root Application is there
+        # Faults are injected only once the root Application exists.
+        platform.site.layout.injected_faults.unlink(missing_ok=True)
         started = platform.start(context.progress, context.cancel)
         client = _clients(platform.site.url("aws"), self.config.region)
         account.furnish(client("route53"), self.config.domain)
@@ -135,13 +134,12 @@ class _Stay:
     def inject_step(self, _context: Context) -> Done:
         """Hand the faults that manifests cannot cause to the simulator."""
         injected_faults(self.faults, self.config).write(self.platform.site.layout.injected_faults)
-        return Done("ordered")
+        return Done("injected")
 
     def wake_step(self, context: Context) -> Done:
-        """What a restart of the machine put to sleep: AWS has to answer before it can be emptied."""
-        self.platform.site.layout.injected_faults.unlink(
-            missing_ok=True
-        )  # Argo CD needs its rights to remove things
+        """Restart the platform; down needs its AWS API."""
+        # Argo CD needs its permissions to delete things.
+        self.platform.site.layout.injected_faults.unlink(missing_ok=True)
         started = replace(self.platform, clock=context.clock).start(context.progress, context.cancel)
         return Done(f"{self.platform.site.url('aws')} is AWS", changed=started)
 
@@ -150,7 +148,7 @@ class _Stay:
         replace(self.platform, clock=context.clock).stop(context.progress)
         if self.config.teardown.backups == REMOVE:
             shutil.rmtree(account.folder_of(self.config), ignore_errors=True)
-        return Done("nothing of it is left", changed=there)
+        return Done("its processes and files are gone", changed=there)
 
     def keep_backups_step(self, context: Context) -> Done:
         backups = account.Backups(self.config, context.target.client("s3"), context.target.client("sts"))
@@ -165,7 +163,7 @@ class _Stay:
         )
 
     def revision(self) -> str:
-        """Raises PermanentError before the first snapshot."""
+        """The commit that the cluster follows. Raises PermanentError before the first `up`."""
         from bootstrap.local.upstream.git import Git  # noqa: PLC0415 - as above
         from bootstrap.local.upstream.publication import REPOSITORY  # noqa: PLC0415 - as above
 
@@ -176,14 +174,14 @@ class _Stay:
 
     def notices(self) -> tuple[str, ...]:
         rehearsed = tuple(
-            f"fault {one.fault.name} is rehearsed: {one.fault.summary}; `up` without it takes it away"
+            f"fault {one.fault.name} is injected: {one.fault.summary}; `up` without --fault removes it"
             for one in self.faults
         )
         return rehearsed + (self._uncommitted() if self.changed else ())
 
     def _uncommitted(self) -> tuple[str, ...]:
         shown = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
-        return (f"uncommitted changes are rehearsed ({len(self.changed)}): {shown}",)
+        return (f"uncommitted changes are deployed ({len(self.changed)}): {shown}",)
 
     def parts(self) -> tuple[Part, ...]:
         return tuple(
@@ -210,12 +208,12 @@ class _Stay:
 
 
 def _secret_files(config: Environment) -> tuple[Path, ...]:
-    """They may lie in the work tree, and must not be published with it."""
+    """Files with secrets. They may be in the work tree, but must not be published."""
     return tuple(seed.from_file for seed in config.seeds if seed.from_file)
 
 
 def _rendering(config: Environment, platform: Platform) -> Rendering:
-    """Without a platform, and beside one that runs."""
+    """Renders manifests with a proxy of its own, so a running platform is not needed and not disturbed."""
 
     @contextmanager
     def outside() -> Iterator[Outside]:
@@ -228,7 +226,7 @@ def _rendering(config: Environment, platform: Platform) -> Rendering:
 
 
 def _clients(url: str, region: str) -> Callable[[str], Any]:
-    """Clients of a session that knows nothing of the user's profiles, whatever AWS_PROFILE says."""
+    """Clients of a session that ignores the user's AWS profiles and AWS_PROFILE."""
     sessions: list[Any] = []
 
     def client(service: str) -> Any:
