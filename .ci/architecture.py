@@ -3,7 +3,7 @@
     .venv/bin/python .ci/architecture.py            write the picture
     .venv/bin/python .ci/architecture.py --check    say whether the picture is current; exit code 1 if not
 
-A room is a module or package directly below `bootstrap`. An arrow from A to B means that A imports B; an arrow that
+A room is a module or package directly below `bootstrap`. An arrow from A to B means that A imports B; one that
 follows from others is left out. Imports in functions and for type checking count.
 """
 
@@ -30,8 +30,8 @@ def rooms() -> Imports:
     for module in graph.modules:
         if room := _room(module):
             used = found.setdefault(room, set())
-            used |= {other for name in graph.find_modules_directly_imported_by(module) if (other := _room(name))}
-    return {room: frozenset(used - {room}) for room, used in found.items()}
+            used |= {_room(name) for name in graph.find_modules_directly_imported_by(module)}
+    return {room: frozenset(used - {room, ""}) for room, used in found.items()}
 
 
 def _room(module: str) -> str:
@@ -45,9 +45,7 @@ def reduced(imports: Imports) -> Imports:
     for room in TopologicalSorter(imports).static_order():
         reach[room] = imports[room].union(*(reach[used] for used in imports[room]))
     return {
-        room: frozenset(
-            used for used in direct if not any(used in reach[other] for other in direct - {used})
-        )
+        room: frozenset(used for used in direct if not any(used in reach[other] for other in direct - {used}))
         for room, direct in imports.items()
     }
 
