@@ -3,8 +3,8 @@
     .venv/bin/python .ci/architecture.py            write the picture
     .venv/bin/python .ci/architecture.py --check    say whether the picture is current; exit code 1 if not
 
-A room is a module or package directly below `bootstrap`. An arrow from A to B means that A imports B; one that
-follows from others is left out. Imports in functions and for type checking count.
+A room is a module or package directly below `bootstrap`. An arrow from A to B means that A imports B; one
+that follows from others is left out. Imports in functions and for type checking count.
 """
 
 from __future__ import annotations
