@@ -9,10 +9,10 @@ from bootstrap.aws.seeds import dependents, source_of
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import RotateOptions
-from bootstrap.config.decode import suggest
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, Seed
 from bootstrap.core.errors import PreflightError, Problem, UsageError
+from bootstrap.core.suggest import suggest
 from bootstrap.steps.rotate import Rotation
 
 

@@ -11,19 +11,22 @@ Relative paths start from the file's folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bootstrap.config import files
 from bootstrap.config.checks import RULES
-from bootstrap.config.decode import BAD, Decoder, suggest
+from bootstrap.config.extends import extended
 from bootstrap.config.model import Environment, Network, TerraformConfig
-from bootstrap.config.tree import Branch, merge, parse
+from bootstrap.config.places import Finding, line_of
+from bootstrap.config.problems import ConfigProblem
+from bootstrap.config.read import Reading, read_environment, read_top
+from bootstrap.config.tree import Branch, parse
 from bootstrap.core.errors import ConfigError, Problem
 
-_ENVIRONMENTS = "environments"
-_GIVEN = frozenset({"name", "project", "home"})  # fields of Environment that are no keys below it
+LARGEST = 1 << 20  # bytes of a configuration file
 
 
 def load(path: Path, environment: str, *, values: bool = True, made: bool = True) -> Environment:
@@ -35,18 +38,41 @@ def load(path: Path, environment: str, *, values: bool = True, made: bool = True
     checked for being good YAML.
     """
     file, home = str(path), path.resolve().parent
-    top = _top(path, file)
-    decoder = Decoder(file, home)
-    parts = _parts(top, environment, decoder, {} if made else _unmade(home))
-    if "root" in parts:
-        for rule in (*RULES, files.terraform, files.gitops, *([files.eso] if made else [])):
-            decoder.problems += rule(parts, decoder)
-        if values:
-            decoder.problems += files.seed_values(parts, os.environ)
-    if decoder.problems:
-        raise _error(file, decoder.problems)
-    del parts["root"]
-    return Environment(**{**({} if made else _unmade(home)), **parts}, home=home)
+    tree = _tree(path, file)
+    top, unmade = read_top(tree), {} if made else _unmade(home)
+    root = _environment(tree, environment)
+    problems: list[Problem] = [each.problem(file, tree) for each in top.findings]
+    if isinstance(root, Branch):
+        read = _named(read_environment(root, home, unmade), file)
+        problems += (each.problem(file, root) for each in read.findings)
+        problems += (each.problem(file, read.tree) for each in _look(read, made=made))
+        problems += files.seed_values(read, os.environ) if values else ()
+    elif root:
+        problems.append(root.problem(file, tree))
+    if problems or not isinstance(root, Branch):
+        raise _error(file, problems)
+    given = {"name": environment, "project": top.values["project"], "home": home}
+    return Environment(**{**unmade, **read.values, **given})
+
+
+def _named(read: Reading, file: str) -> Reading:
+    """With the line of each seed, which others tell later."""
+    seeds = tuple(
+        replace(seed, where=f"{file}:{line_of(read.tree, ('seeds', index))}")
+        for index, seed in enumerate(read.values.get("seeds", ()))
+    )
+    return replace(read, values={**read.values, "seeds": seeds}) if seeds else read
+
+
+def _environment(tree: Branch, name: str) -> Branch | Finding | None:
+    """None where there is no mapping of environments, of which pydantic has told."""
+    environments = tree.items.get("environments")
+    return extended(environments, name) if isinstance(environments, Branch) else None
+
+
+def _look(read: Reading, *, made: bool) -> Iterator[Finding]:
+    for rule in (*RULES, files.terraform, files.gitops, *([files.eso] if made else [])):
+        yield from rule(read)
 
 
 def _unmade(home: Path) -> dict[str, Any]:
@@ -61,7 +87,7 @@ def _unmade(home: Path) -> dict[str, Any]:
     }
 
 
-def _error(file: str, problems: list[Problem]) -> ConfigError:
+def _error(file: str, problems: Iterable[Problem]) -> ConfigError:
     """Problems in the order of lines, each once."""
 
     def line(problem: Problem) -> int:
@@ -71,79 +97,31 @@ def _error(file: str, problems: list[Problem]) -> ConfigError:
     return ConfigError(f"{file} cannot be used", sorted(dict.fromkeys(problems), key=line))
 
 
-def _top(path: Path, file: str) -> Branch:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        cure = "name it with --config FILE, or go to the folder it lies in"
-        raise ConfigError(f"{file} cannot be used", [Problem(file, "there is no such file", cure)]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        problem = Problem(file, f"cannot be read: {why}", "name a YAML file that you may read: --config FILE")
-        raise ConfigError(f"{file} cannot be used", [problem]) from None
-    tree, problems = parse(text, file)
+def _tree(path: Path, file: str) -> Branch:
+    """The file as a tree. Raises ConfigError."""
+    tree, problems = parse(_text(path, file), file)
     if not problems and not isinstance(tree, Branch):
-        problems = [Problem(f"{file}:1", "must be a mapping", "begin with `project:` and `environments:`")]
+        what, cure = "must be a mapping", "begin with `project:` and `environments:`"
+        problems = [ConfigProblem(f"{file}:1", what, cure)]
     if problems or not isinstance(tree, Branch):
         raise _error(file, problems)
     return tree
 
 
-def _parts(top: Branch, name: str, decoder: Decoder, optional: Mapping[str, Any]) -> dict[str, Any]:
-    """Whatever could be read of the environment, by field name; `root` is its mapping in the file."""
-    decoder.unknown_keys(top, ["project", _ENVIRONMENTS])
-    parts: dict[str, Any] = {"name": name}
-    for key in ("project", _ENVIRONMENTS):
-        if key not in top.items:
-            decoder.problem(1, f"'{key}' is missing", f"add `{key}:` at the top")
-    if "project" in top.items:
-        parts["project"] = decoder.value(str, top.items["project"], "project")
-    environments = top.items.get(_ENVIRONMENTS)
-    if isinstance(environments, Branch):
-        root = _extended(environments, name, decoder)
-        if root is not None:
-            parts |= decoder.parts(Environment, root, _GIVEN, frozenset(optional)) | {"root": root}
-    elif environments is not None:
-        what = f"'{_ENVIRONMENTS}' must be a mapping, found {environments.kind}"
-        decoder.problem(environments.line, what, "name each environment below it, with its fields")
-    return {key: value for key, value in parts.items() if value is not BAD}
-
-
-def _extended(environments: Branch, name: str, decoder: Decoder) -> Branch | None:
-    """The environment laid upon those it extends, None when a link of the chain is bad."""
-    chain: list[str] = []
-    line, said_in = environments.line, ""
-    root: Branch | None = None
-    link: str | None = name
-    while link is not None:
-        if link in chain:
-            cycle = " → ".join((*chain, link))
-            decoder.problem(line, f"environments extend each other in a circle: {cycle}", "break the circle")
-            return None
-        if link not in environments.items:
-            known = list(environments.items)
-            cure = suggest(link, known) or f"environments of this file: {', '.join(known)}"
-            decoder.problem(line, f"{said_in}there is no environment '{link}'", cure)
-            return None
-        tree = environments.items[link]
-        if not isinstance(tree, Branch):
-            what = f"environment '{link}' must be a mapping, found {tree.kind}"
-            decoder.problem(tree.line, what, f"write the fields of {link} below it")
-            return None
-        chain.append(link)
-        root = merge(tree, root) if root is not None else tree
-        line, said_in = tree.key_lines.get("extends", tree.line), f"extends of '{link}': "
-        link = _base(tree, decoder)
-    return _without_extends(root) if root is not None else None
-
-
-def _base(tree: Branch, decoder: Decoder) -> str | None:
-    if "extends" not in tree.items:
-        return None
-    base = decoder.value(str, tree.items["extends"], "extends")
-    return base if isinstance(base, str) else None
-
-
-def _without_extends(root: Branch) -> Branch:
-    items = {key: tree for key, tree in root.items.items() if key != "extends"}
-    return Branch(root.line, items, root.key_lines)
+def _text(path: Path, file: str) -> str:
+    cure = "name a YAML file that you may read: --config FILE"
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            raise _error(file, [ConfigProblem(file, f"is larger than {LARGEST >> 20} MiB", cure)])
+        return raw.decode("utf-8")
+    except FileNotFoundError:
+        cure = "name it with --config FILE, or go to the folder it lies in"
+        problem = ConfigProblem(file, "there is no such file", cure)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        problem = ConfigProblem(f"{file}:{line}", "cannot be read: it is not UTF-8 text", "save it as UTF-8")
+    except OSError as error:
+        problem = ConfigProblem(file, f"cannot be read: {error.strerror}", cure)
+    raise _error(file, [problem]) from None

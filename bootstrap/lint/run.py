@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bootstrap import gitops
-from bootstrap.config.decode import suggest
 from bootstrap.config.model import Environment
 from bootstrap.core import cachefolder
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import UsageError
+from bootstrap.core.suggest import suggest
 from bootstrap.gitops.model import STAND_IN, Tree
 from bootstrap.lint import graph, merge, rules, suppress
 from bootstrap.lint.graph import Graph

@@ -25,13 +25,18 @@ LOCAL = "bootstrap.local"
 # The composition root of the local platform, and the platform itself.
 KNOW_LOCAL = ("bootstrap.local", "bootstrap.targets.local")
 
+_ROOMS = tuple(name for name in MODULES if name.count(".") and name not in {"bootstrap.config", "bootstrap.core"})
+
 # What a layer must not import, besides the local platform.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "bootstrap.core.errors": ("bootstrap",),
     "bootstrap.core.clock": ("bootstrap",),
     "bootstrap.run.events": ("bootstrap",),
     "bootstrap.core.redact": ("bootstrap",),
-    "bootstrap.config.model": ("bootstrap",),
+    "bootstrap.core.duration": ("bootstrap",),
+    # The model knows the types of its fields, and they the spelling of durations.
+    "bootstrap.config.model": tuple(each for each in _ROOMS if each not in {"bootstrap.config.fields"}),
+    "bootstrap.config.fields": tuple(each for each in _ROOMS if each not in {"bootstrap.core.duration"}),
     "bootstrap.kubernetes": (
         *("bootstrap.steps", "bootstrap.plan", "bootstrap.run.runner", "bootstrap.targets", "bootstrap.aws"),
         *("bootstrap.render", "bootstrap.commands", "bootstrap.cli", "bootstrap.render.report"),

@@ -178,6 +178,8 @@ def test_bad_configuration_in_words_and_json(home: Path) -> None:
         "where": "bootstrap.yaml:2",
         "what": "unknown key 'regio'",
         "cure": "did you mean 'region'?",
+        "key": "regio",
+        "kind": "unknown",
     } in error["problems"]
     assert not (home / ".bootstrap").exists()
 
