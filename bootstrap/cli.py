@@ -25,6 +25,7 @@ from bootstrap.commands.options import (
     Options,
     ReapOptions,
     RotateOptions,
+    SchemaOptions,
     UpOptions,
 )
 
@@ -321,6 +322,28 @@ def lint(config: Path, /, **options: Any) -> int:
     named as not checked.
     """
     return _run("lint", LintOptions(config, **options))
+
+
+@cli.command()
+@click.option(
+    "--output",
+    "form",
+    type=click.Choice(("json", "markdown")),
+    default="json",
+    show_default=True,
+    help="The schema, or the configuration reference made from it.",
+)
+@click.pass_obj
+def schema(config: Path, /, **options: Any) -> int:
+    """Print the JSON schema of the configuration file, for editors.
+
+    Save it beside the file, and name it in the file's first line:
+
+    \b
+        bootstrap schema > bootstrap.schema.json
+        # yaml-language-server: $schema=bootstrap.schema.json
+    """
+    return _run("schema", SchemaOptions(config, **options))
 
 
 def _run(module: str, options: Options) -> int:

@@ -125,3 +125,10 @@ class DrillOptions(Options):
 
     junit: Path | None = None
     keep: bool = False
+
+
+@dataclass(frozen=True)
+class SchemaOptions(Options):
+    """`form` is json or markdown."""
+
+    form: str = "json"

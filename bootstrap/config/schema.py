@@ -96,17 +96,20 @@ def _inside(node: Schema, step: str | int) -> Schema:
 
 
 def _tidy(node: Any, *, names: bool = False) -> Any:
-    """Without titles made from names, defaults of null, and fractions of whole numbers; a mapping whose keys
-    match a pattern has no others. `names`: the keys of this mapping are the user's, not JSON schema's."""
+    """Texts on one line; no titles made from names, defaults of null, fractions of whole numbers; a mapping
+    whose keys match a pattern has no others. `names`: the keys of this mapping are the user's.
+    """
     if isinstance(node, list):
         return [_tidy(item) for item in node]
     if isinstance(node, float) and node.is_integer():
         return int(node)
+    if isinstance(node, str):
+        return " ".join(node.split())
     if not isinstance(node, dict):
         return node
     tidy = {
         key: _tidy(value, names=key in {"properties", "$defs", "patternProperties"})
         for key, value in node.items()
-        if names or (key not in {"title"} and (key, value) != ("default", None))
+        if names or (key != "title" and (key, value) != ("default", None))
     }
     return tidy if names or "patternProperties" not in tidy else {**tidy, "additionalProperties": False}

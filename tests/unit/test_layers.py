@@ -25,7 +25,9 @@ LOCAL = "bootstrap.local"
 # The composition root of the local platform, and the platform itself.
 KNOW_LOCAL = ("bootstrap.local", "bootstrap.targets.local")
 
-_ROOMS = tuple(name for name in MODULES if name.count(".") and name not in {"bootstrap.config", "bootstrap.core"})
+_ROOMS = tuple(
+    name for name in MODULES if name.count(".") and name not in {"bootstrap.config", "bootstrap.core"}
+)
 
 # What a layer must not import, besides the local platform.
 FORBIDDEN: dict[str, tuple[str, ...]] = {

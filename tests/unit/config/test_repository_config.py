@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config.checks import STEPS
 from bootstrap.config.load import load
+from bootstrap.config.steps import STEPS
 
 ROOT = Path(__file__).parents[3]
 
