@@ -18,9 +18,9 @@ from bootstrap.core.errors import LintError
 from bootstrap.gitops.model import App, AppSet, Location, Tree
 from bootstrap.kubernetes.argo import WAVE
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
+from bootstrap.lint.children import Child, Children, WaveAnnotation
 from bootstrap.lint.edit import CannotEdit, Splice, apply, line_of, scalars, set_wave, splice
 from bootstrap.lint.order import Before, Cycle, NoRoom, renumber
-from bootstrap.lint.units import Place, Unit, Units
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -30,9 +30,9 @@ _NUMBERED = re.compile(r"(-?\d+)([-_.].*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Move:
-    """A unit's number, before and after."""
+    """A child's number, before and after."""
 
-    unit: Unit
+    child: Child
     old: int
     new: int
     where: Location
@@ -75,27 +75,27 @@ def plan(
 
     What has to be in order depends on the order: a webhook is asked only by what comes after it. So `orders`
     is asked again for the tree as it would be, until nothing new comes up.
-    Raises LintError when no numbers can do it: a cycle, or units whose numbers cannot be edited here.
+    Raises LintError when no numbers can do it: a cycle, or children whose numbers cannot be edited here.
     """
-    units = Units(tree)
-    fixed = _fixed(tree, units.places)
-    wanted: dict[Before[Unit], None] = {}
+    children = Children(tree)
+    fixed = _fixed(tree, children.annotations)
+    wanted: dict[Before[Child], None] = {}
     moves: tuple[Move, ...] = ()
-    while more := [one for one in units.lift(orders(moved(tree, units, moves))) if one not in wanted]:
+    while more := [one for one in children.lift(orders(moved(tree, children, moves))) if one not in wanted]:
         wanted.update(dict.fromkeys(more))
-        moves = _moves(tree, units.places, wanted, fixed)
-    return _Fixer(tree, units, moves, settings).fix()
+        moves = _moves(tree, children.annotations, wanted, fixed)
+    return _Fixer(tree, children, moves, settings).fix()
 
 
-def moved(tree: Tree, units: Units, moves: Iterable[Move]) -> Tree:
+def moved(tree: Tree, children: Children, moves: Iterable[Move]) -> Tree:
     """The tree as it would be with these numbers."""
-    new = {move.unit: move.new for move in moves}
+    new = {move.child: move.new for move in moves}
     if not new:
         return tree
-    named = {(unit.kind, unit.name): wave for unit, wave in new.items()}
+    named = {(child.kind, child.name): wave for child, wave in new.items()}
 
-    def place(position: tuple[int, ...], way: tuple[Unit, ...]) -> tuple[int, ...]:
-        changed = (new.get(unit, wave) for unit, wave in zip(way, position, strict=False))
+    def placed(position: tuple[int, ...], way: tuple[Child, ...]) -> tuple[int, ...]:
+        changed = (new.get(child, wave) for child, wave in zip(way, position, strict=False))
         return (*changed, *position[len(way) :])
 
     def renumbered(item: Json) -> Json:
@@ -107,66 +107,77 @@ def moved(tree: Tree, units: Units, moves: Iterable[Move]) -> Tree:
 
     def of_app(app: App) -> App:
         manifests = tuple(replace(one, item=renumbered(one.item)) for one in app.manifests)
-        position = place(app.position, units.way(app.name))
+        position = placed(app.position, children.way(app.name))
         return replace(app, item=renumbered(app.item), position=position, manifests=manifests)
 
     def of_set(one: AppSet) -> AppSet:
-        way = (*units.way(one.parent), Unit("ApplicationSet", one.name, one.parent))
-        return replace(one, item=renumbered(one.item), position=place(one.position, way))
+        way = (*children.way(one.parent), Child("ApplicationSet", one.name, one.parent))
+        return replace(one, item=renumbered(one.item), position=placed(one.position, way))
 
     apps = sorted(map(of_app, tree.apps), key=lambda app: (app.position, app.name))
     return replace(tree, apps=tuple(apps), sets=tuple(map(of_set, tree.sets)))
 
 
-def _fixed(tree: Tree, places: Mapping[Unit, Place]) -> dict[Unit, str]:
-    """The units whose numbers cannot be edited where they stand, and why: those that a chart renders."""
+def _fixed(tree: Tree, annotations: Mapping[Child, WaveAnnotation]) -> dict[Child, str]:
+    """The children whose numbers cannot be edited where they stand, and why: those that a chart renders."""
     found = {}
-    standing = Counter((place.where.file, unit.kind, unit.name) for unit, place in places.items())
-    for unit, place in places.items():
+    standing = Counter(
+        (annotation.where.file, child.kind, child.name) for child, annotation in annotations.items()
+    )
+    for child, annotation in annotations.items():
         try:
-            if standing[place.where.file, unit.kind, unit.name] > 1:
+            if standing[annotation.where.file, child.kind, child.name] > 1:
                 raise CannotEdit("more than one Application contains it")
-            set_wave(_text(tree, place), unit.kind, unit.name, place.wave, place.wave)
+            set_wave(_text(tree, annotation), child.kind, child.name, annotation.wave, annotation.wave)
         except CannotEdit as error:
-            found[unit] = str(error)
+            found[child] = str(error)
     return found
 
 
-def _text(tree: Tree, place: Place) -> str:
-    if place.where.file not in tree.files:
+def _text(tree: Tree, annotation: WaveAnnotation) -> str:
+    if annotation.where.file not in tree.files:
         raise CannotEdit("it is not in a file of the repository")
-    return tree.files[place.where.file]
+    return tree.files[annotation.where.file]
 
 
 def _moves(
-    tree: Tree, places: Mapping[Unit, Place], orders: Iterable[Before[Unit]], fixed: Mapping[Unit, str]
+    tree: Tree,
+    annotations: Mapping[Child, WaveAnnotation],
+    orders: Iterable[Before[Child]],
+    fixed: Mapping[Child, str],
 ) -> tuple[Move, ...]:
-    waves = {unit: place.wave for unit, place in places.items()}
+    waves = {child: annotation.wave for child, annotation in annotations.items()}
     try:
         moved = renumber(waves, orders, fixed.keys())
     except Cycle as error:
-        chain = " → ".join(str(unit) for unit in error.units)
+        chain = " → ".join(str(child) for child in error.units)
         raise LintError(
             "no wave numbers can satisfy these dependencies; nothing was changed",
             f"each of these needs the one before it: {chain}",
             "split one of them, so that what the others need is in an Application of its own",
         ) from error
     except NoRoom as error:
-        made = {unit: _made_at(tree, unit, place.where) for unit, place in places.items() if unit in fixed}
-        raise _by_hand(places, renumber(waves, orders), fixed, made) from error
-    return tuple(Move(unit, waves[unit], wave, places[unit].where) for unit, wave in sorted(moved.items()))
+        made = {
+            child: _made_at(tree, child, annotation.where)
+            for child, annotation in annotations.items()
+            if child in fixed
+        }
+        raise _by_hand(annotations, renumber(waves, orders), fixed, made) from error
+    return tuple(
+        Move(child, waves[child], wave, annotations[child].where) for child, wave in sorted(moved.items())
+    )
 
 
 def _by_hand(
-    places: Mapping[Unit, Place],
-    moved: Mapping[Unit, int],
-    fixed: Mapping[Unit, str],
-    made: Mapping[Unit, Location],
+    annotations: Mapping[Child, WaveAnnotation],
+    moved: Mapping[Child, int],
+    fixed: Mapping[Child, str],
+    made: Mapping[Child, Location],
 ) -> LintError:
     lines = [
-        f"{made.get(unit, places[unit].where)}: {unit} from wave {places[unit].wave} to {wave}"
-        + (f" ({fixed[unit]})" if unit in fixed else "")
-        for unit, wave in sorted(moved.items())
+        f"{made.get(child, annotations[child].where)}: {child} from wave {annotations[child].wave} to {wave}"
+        + (f" ({fixed[child]})" if child in fixed else "")
+        for child, wave in sorted(moved.items())
     ]
     return LintError(
         "not all of these wave numbers can be edited automatically; nothing was changed",
@@ -175,14 +186,14 @@ def _by_hand(
     )
 
 
-def _made_at(tree: Tree, unit: Unit, where: Location) -> Location:
-    """Where a chart's values name what its template makes; else the place in the template."""
+def _made_at(tree: Tree, child: Child, where: Location) -> Location:
+    """Where a chart's values name what its template makes; else the line in the template."""
     chart, template, _ = where.file.partition("/templates/")
     for path, text in tree.files.items():
         if template and dirname(path) == chart and basename(path) != "Chart.yaml":
             with suppress(yaml.YAMLError):
                 for _, node, _ in scalars(text):
-                    if node.value == unit.name:
+                    if node.value == child.name:
                         return Location(path, line_of(node))
     return where
 
@@ -190,9 +201,11 @@ def _made_at(tree: Tree, unit: Unit, where: Location) -> Location:
 class _Fixer:
     """Moves → a Fix."""
 
-    def __init__(self, tree: Tree, units: Units, moves: tuple[Move, ...], settings: Settings | None) -> None:
-        self._files, self._units, self._moves, self._settings = tree.files, units, moves, settings
-        self._new = {move.unit: move.new for move in moves}
+    def __init__(
+        self, tree: Tree, children: Children, moves: tuple[Move, ...], settings: Settings | None
+    ) -> None:
+        self._files, self._children, self._moves, self._settings = tree.files, children, moves, settings
+        self._new = {move.child: move.new for move in moves}
         self._by_hand: list[str] = []
 
     def fix(self) -> Fix:
@@ -220,18 +233,18 @@ class _Fixer:
         for move in self._moves:
             file = move.where.file
             text = texts.get(file, self._files[file])
-            texts[file] = set_wave(text, move.unit.kind, move.unit.name, move.old, move.new)
+            texts[file] = set_wave(text, move.child.kind, move.child.name, move.old, move.new)
         return texts
 
     def _renamed(self) -> Iterator[tuple[str, str]]:
         """Files whose leading number is the wave of all that stands in them."""
-        inside: defaultdict[str, list[Unit]] = defaultdict(list)
-        for unit, place in self._units.places.items():
-            inside[place.where.file].append(unit)
+        inside: defaultdict[str, list[Child]] = defaultdict(list)
+        for child, annotation in self._children.annotations.items():
+            inside[annotation.where.file].append(child)
         for file in sorted({move.where.file for move in self._moves}):
             found = _NUMBERED.fullmatch(basename(file))
-            old = {self._units.places[unit].wave for unit in inside[file]}
-            new = {self._wave(unit) for unit in inside[file]}
+            old = {self._children.annotations[child].wave for child in inside[file]}
+            new = {self._wave(child) for child in inside[file]}
             if not found or int(found[1]) not in old:
                 continue
             if self._meant_by_default(splitext(basename(file))[0]):
@@ -255,8 +268,8 @@ class _Fixer:
         }
         return stem not in said
 
-    def _wave(self, unit: Unit) -> int:
-        return self._new.get(unit, self._units.places[unit].wave)
+    def _wave(self, child: Child) -> int:
+        return self._new.get(child, self._children.annotations[child].wave)
 
     def _check(self, names: Mapping[str, str]) -> None:
         """A file that stays must not be written over, nor two be given one name."""
@@ -309,7 +322,7 @@ class _Fixer:
     def _rekeyed(self, text: str, nodes: Mapping[int, yaml.ScalarNode], label: str) -> Iterator[Splice]:
         """The keys of a mapping by wave, where a wave as a whole has another number now."""
         whole = dict(self._whole_waves())
-        moved = {move.old for move in self._moves if self._units.top(move.unit)}
+        moved = {move.old for move in self._moves if self._children.top(move.child)}
         for wave, node in nodes.items():
             free = whole.get(wave) not in nodes.keys() - whole.keys()
             if wave in whole and free:
@@ -321,12 +334,12 @@ class _Fixer:
 
     def _whole_waves(self) -> Iterator[tuple[int, int]]:
         """Waves whose Applications all moved to one number that nobody else has."""
-        before: defaultdict[int, set[Unit]] = defaultdict(set)
-        after: defaultdict[int, set[Unit]] = defaultdict(set)
-        for unit, place in self._units.places.items():
-            if self._units.top(unit):
-                before[place.wave].add(unit)
-                after[self._wave(unit)].add(unit)
+        before: defaultdict[int, set[Child]] = defaultdict(set)
+        after: defaultdict[int, set[Child]] = defaultdict(set)
+        for child, annotation in self._children.annotations.items():
+            if self._children.top(child):
+                before[annotation.wave].add(child)
+                after[self._wave(child)].add(child)
         for wave, members in before.items():
             new = self._wave(next(iter(members)))
             if new != wave and after[new] == members:
@@ -334,7 +347,7 @@ class _Fixer:
 
     def _told(self, wave: int) -> str:
         moved = (move for move in self._moves if move.old == wave)
-        return ", ".join(f"{move.unit.name} moves to {move.new}" for move in moved)
+        return ", ".join(f"{move.child.name} moves to {move.new}" for move in moved)
 
     def _mentions(self, names: Mapping[str, str], changed: set[str]) -> Iterator[str]:
         """Other files that name a renamed one: a README, a script, a glob."""

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bootstrap.gitops.model import STAND_IN, Tree
+from bootstrap.lint.children import Child, Children
 from bootstrap.lint.order import Before
-from bootstrap.lint.units import Unit, Units
 from bootstrap.render.text import duration, plural
 from bootstrap.run.history import Learnt
 
@@ -36,8 +36,8 @@ class Merge:
 
 def advice(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> tuple[str, ...]:
     """A line each, and one about what cannot be told here."""
-    units = Units(tree)
-    dark = {units.places[unit].wave for unit in _unknown(tree, units) if units.top(unit)}
+    children = Children(tree)
+    dark = {children.annotations[child].wave for child in _unknown(tree, children) if children.top(child)}
     lines = [_line(merge, learnt) for merge in merges(tree, orders, learnt)]
     if dark:
         shown = ", ".join(map(str, sorted(dark)))
@@ -47,24 +47,24 @@ def advice(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> tuple[s
 
 def merges(tree: Tree, orders: Iterable[Before[str]], learnt: Learnt) -> Iterator[Merge]:
     """The largest groups, from the first wave on. `orders` are between Applications, by name."""
-    units = Units(tree)
-    waves: defaultdict[int, set[Unit]] = defaultdict(set)
-    for unit, place in units.places.items():
-        if units.top(unit):
-            waves[place.wave].add(unit)
-    ordered = {(order.first, order.then) for order in units.lift(orders)}
-    unknown = _unknown(tree, units)
+    children = Children(tree)
+    waves: defaultdict[int, set[Child]] = defaultdict(set)
+    for child, annotation in children.annotations.items():
+        if children.top(child):
+            waves[annotation.wave].add(child)
+    ordered = {(order.first, order.then) for order in children.lift(orders)}
+    unknown = _unknown(tree, children)
     for group in _groups(waves, ordered, unknown):
         if len(group) > 1:
             yield Merge(tuple(group), *_saving(group, learnt))
 
 
 def _groups(
-    waves: Mapping[int, set[Unit]], ordered: set[tuple[Unit, Unit]], unknown: set[Unit]
+    waves: Mapping[int, set[Child]], ordered: set[tuple[Child, Child]], unknown: set[Child]
 ) -> Iterator[list[int]]:
     """Neighbours as long as nothing orders any two of them."""
     group: list[int] = []
-    members: set[Unit] = set()
+    members: set[Child] = set()
     for wave in sorted(waves):
         apart = (
             any((one, other) in ordered for one in members for other in waves[wave])
@@ -79,8 +79,8 @@ def _groups(
     yield group
 
 
-def _unknown(tree: Tree, units: Units) -> set[Unit]:
-    """Units of which not everything could be rendered: they may need what nobody has seen, and a stand-in
+def _unknown(tree: Tree, children: Children) -> set[Child]:
+    """Children of which not everything could be rendered: they may need what nobody has seen, and a stand-in
     needs less than the chart that it is for."""
     told = (*(one.what for one in tree.unchecked), *(one.what for one in tree.broken))
     words = {word for what in told for word in what.split()}
@@ -93,7 +93,7 @@ def _unknown(tree: Tree, units: Units) -> set[Unit]:
         or app.name in words
         or any(item.via.endswith(STAND_IN) for item in app.manifests)
     )
-    return {unit for app in dark for unit in units.way(app.name)[:1]}
+    return {child for app in dark for child in children.way(app.name)[:1]}
 
 
 def _saving(group: list[int], learnt: Learnt) -> tuple[float, bool]:

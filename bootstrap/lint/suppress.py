@@ -50,14 +50,14 @@ class Comment:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FilteredFindings:
     """`kept` holds the findings that are left, with those about the comments themselves."""
 
     kept: tuple[Finding, ...]
     suppressed: tuple[Suppressed, ...]
 
 
-def apply(findings: Iterable[Finding], files: Mapping[str, str], known: Collection[str]) -> Outcome:
+def apply(findings: Iterable[Finding], files: Mapping[str, str], known: Collection[str]) -> FilteredFindings:
     """Take out what comments silence. `files` is Tree.files, `known` the ids of all rules there are."""
     comments: list[Comment] = []
     wrong: list[Finding] = []
@@ -77,7 +77,7 @@ def apply(findings: Iterable[Finding], files: Mapping[str, str], known: Collecti
             kept.append(finding)
     wrong += [_unused(one, rule) for one in comments for rule in one.rules if (one, rule) not in used]
     order = sorted([*kept, *wrong], key=lambda one: (one.where, one.rule, one.subject, one.other))
-    return Outcome(tuple(order), tuple(suppressed))
+    return FilteredFindings(tuple(order), tuple(suppressed))
 
 
 def _comments(file: str, text: str, known: Collection[str]) -> Iterator[Comment | Finding]:

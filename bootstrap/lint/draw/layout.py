@@ -23,7 +23,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Spot:
+class Position:
     """The middle of a box or of a waypoint, and its width."""
 
     x: float
@@ -35,7 +35,7 @@ class Spot:
 class Layout:
     """`boxes` by name; for each arrow of the drawing the points it goes through, boxes' edges included."""
 
-    boxes: Mapping[str, Spot]
+    boxes: Mapping[str, Position]
     ways: tuple[tuple[Point, ...], ...]
     width: float
     height: float
@@ -57,10 +57,10 @@ def lay_out(drawing: Drawing) -> Layout:
     for sweep in range(SWEEPS):
         _sort(rows if sweep % 2 == 0 else rows[::-1], links)
     places = _places(rows, links, _width(drawing))
-    spots = {cell.name: spot for cell, spot in places.items() if cell.arrow < 0}
+    positions = {cell.name: position for cell, position in places.items() if cell.arrow < 0}
     ways = tuple(_way([places[cell] for cell in chain]) for chain in chains)
-    right = max((spot.x + spot.width / 2 for spot in places.values()), default=0)
-    return Layout(spots, ways, right, max(len(rows) * ROW - (ROW - BOX_HEIGHT), 0))
+    right = max((position.x + position.width / 2 for position in places.values()), default=0)
+    return Layout(positions, ways, right, max(len(rows) * ROW - (ROW - BOX_HEIGHT), 0))
 
 
 def _chain(drawing: Drawing, number: int) -> list[_Cell]:
@@ -111,7 +111,7 @@ def _width(drawing: Drawing) -> Callable[[_Cell], float]:
 
 def _places(
     rows: Sequence[list[_Cell]], links: Mapping[_Cell, list[_Cell]], width: Callable[[_Cell], float]
-) -> dict[_Cell, Spot]:
+) -> dict[_Cell, Position]:
     """Rows side by side first, then each cell drawn towards its neighbours, as far as its row lets it."""
     x: dict[_Cell, float] = {}
     for row in rows:
@@ -126,7 +126,7 @@ def _places(
             x.update(_packed(row, wanted, width))
     left = min((x[cell] - width(cell) / 2 for row in rows for cell in row), default=0)
     return {
-        cell: Spot(x[cell] - left, number * ROW + BOX_HEIGHT / 2, width(cell))
+        cell: Position(x[cell] - left, number * ROW + BOX_HEIGHT / 2, width(cell))
         for number, row in enumerate(rows)
         for cell in row
     }
@@ -155,10 +155,10 @@ def _packed(
     return {cell: offset + shift for members, shift in blocks for cell, offset in members}
 
 
-def _way(spots: Sequence[Spot]) -> tuple[Point, ...]:
+def _way(positions: Sequence[Position]) -> tuple[Point, ...]:
     """From edge to edge; within a row from top to top."""
     half = BOX_HEIGHT / 2
-    first, last = spots[0], spots[-1]
+    first, last = positions[0], positions[-1]
     if first.y == last.y:
         return (
             (first.x, first.y - half),
@@ -166,5 +166,5 @@ def _way(spots: Sequence[Spot]) -> tuple[Point, ...]:
             (last.x, last.y - half),
         )
     down = 1 if last.y > first.y else -1
-    inner = [(spot.x, spot.y) for spot in spots[1:-1]]
+    inner = [(position.x, position.y) for position in positions[1:-1]]
     return ((first.x, first.y + down * half), *inner, (last.x, last.y - down * half))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bootstrap.gitops.model import App, Tree
-from bootstrap.lint.graph import Graph, Order, Timeline
+from bootstrap.lint.graph import Graph, Ordering, Timeline
 from bootstrap.lint.order import Before
 
 MOST_REASONS = 12  # in a tool tip
@@ -107,8 +107,8 @@ def _arrows(tree: Tree, graph: Graph, apart: Collection[tuple[str, str]]) -> Ite
         if need.user.app in owners or "" in owners:
             continue  # its own, or there before the first wave
         early = {
-            one.app: (order := timeline.order(one, need.user)) is not Order.AFTER
-            and (order is not Order.RACE or (one.app, need.user.app) not in apart)
+            one.app: (order := timeline.order(one, need.user)) is not Ordering.AFTER
+            and (order is not Ordering.RACE or (one.app, need.user.app) not in apart)
             for one in need.providers
         }
         for owner, in_time in early.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bootstrap.core.xml import escaped
-from bootstrap.lint.draw.layout import BOX_HEIGHT, LETTER, ROW, Layout, Point, Spot, lay_out
+from bootstrap.lint.draw.layout import BOX_HEIGHT, LETTER, ROW, Layout, Point, Position, lay_out
 from bootstrap.lint.draw.model import Arrow, Box, Drawing
 
 MARGIN = 24.0
@@ -97,11 +97,12 @@ def _path(way: Sequence[Point]) -> str:
     return "".join(parts)
 
 
-def _box(box: Box, spot: Spot) -> str:
-    left, top = spot.x - spot.width / 2, spot.y - BOX_HEIGHT / 2
+def _box(box: Box, position: Position) -> str:
+    left, top = position.x - position.width / 2, position.y - BOX_HEIGHT / 2
     told = escaped("\n".join([f"{box.name}, wave {box.wave}", *box.notes]))
     return (
         f'<g class="box"><title>{told}</title>'
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{spot.width:.1f}" height="{BOX_HEIGHT:.0f}" rx="5"/>'
-        f'<text x="{spot.x:.1f}" y="{spot.y + 4:.1f}" text-anchor="middle">{escaped(box.name)}</text></g>'
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{position.width:.1f}" height="{BOX_HEIGHT:.0f}" rx="5"/>'
+        f'<text x="{position.x:.1f}" y="{position.y + 4:.1f}" text-anchor="middle">'
+        f"{escaped(box.name)}</text></g>"
     )

@@ -5,6 +5,7 @@ phases.py    an object's phase and wave inside its sync
 timeline.py  which of two objects is there first
 cluster.py   what every cluster has by itself
 index.py     look-ups in a tree that the needs share
+producers.py what creates which Secret, Service and pod
 needs/       Index → Needs, one module a family, all listed in needs/__init__.py
 """
 
@@ -14,9 +15,9 @@ from bootstrap.gitops.model import Tree
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Graph, Need, Topic
 from bootstrap.lint.graph.needs import COLLECTORS
-from bootstrap.lint.graph.timeline import Order, Timeline
+from bootstrap.lint.graph.timeline import Ordering, Timeline
 
-__all__ = ["Graph", "Need", "Order", "Timeline", "Topic", "build"]
+__all__ = ["Graph", "Need", "Ordering", "Timeline", "Topic", "build"]
 
 
 def build(tree: Tree) -> Graph:

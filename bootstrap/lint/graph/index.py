@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bootstrap.gitops.model import BY_ESO, App, Manifest, Tree
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, dig, labels_of, name, spec
 from bootstrap.lint.graph import cluster
-from bootstrap.lint.graph.made import makes_service
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import Workload, workload
+from bootstrap.lint.graph.producers import SecretProducers, makes_service
 from bootstrap.lint.graph.rbac import Access, acts_on
-from bootstrap.lint.graph.secrets import Secrets
 from bootstrap.lint.graph.selectors import matches
 from bootstrap.lint.graph.timeline import Timeline
 
@@ -85,8 +84,14 @@ class Index:
         return Access(self.by_kind)
 
     @cached_property
-    def secrets(self) -> Secrets:
-        return Secrets(self)
+    def secrets(self) -> SecretProducers:
+        return SecretProducers(
+            self.all,
+            in_namespace=self.in_namespace,
+            workloads_in=self.workloads_in,
+            access=self.access,
+            namespaces=self.namespaces,
+        )
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -148,6 +153,19 @@ class Index:
 def str_of(key: Key) -> str:
     """As people name it: `Secret auth/db`."""
     return f"{key.kind.name} {f'{key.namespace}/' if key.namespace else ''}{key.name}"
+
+
+def values(item: Any, key: str, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of that key at any depth, with the path to it."""
+    if isinstance(item, dict):
+        for name, inner in item.items():
+            here = f"{path}.{name}" if path else str(name)
+            if name == key:
+                yield here, inner
+            yield from values(inner, key, here)
+    elif isinstance(item, list):
+        for number, inner in enumerate(item):
+            yield from values(inner, key, f"{path}[{number}]")
 
 
 def namespace_made_by(app: App) -> Manifest | None:

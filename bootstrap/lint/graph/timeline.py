@@ -14,7 +14,7 @@ from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.lint.graph.phases import Phase, phase, wave
 
 
-class Order(Enum):
+class Ordering(Enum):
     """Of a first object to a second one."""
 
     BEFORE = "before"  # there, and Healthy, before the second one is applied
@@ -24,7 +24,7 @@ class Order(Enum):
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Level:
     """One level of the way from the root: what it is, and when it starts among its siblings."""
 
     what: tuple[str, str]
@@ -32,7 +32,7 @@ class _Step:
 
 
 @dataclass(frozen=True)
-class Unit:
+class Sibling:
     """What carries the wave that decides between two objects. `of_set` is the ApplicationSet that makes it:
     then not its wave counts, but its step."""
 
@@ -54,11 +54,11 @@ class Timeline:
     def __init__(self, tree: Tree) -> None:
         self._apps = tree.by_name
         self._sets = {one.name: one for one in tree.sets}
-        self._ways: dict[str, tuple[_Step, ...]] = {}
-        self._orders: dict[tuple[tuple[_Step, ...], tuple[_Step, ...]], Order] = {}
+        self._ways: dict[str, tuple[_Level, ...]] = {}
+        self._orders: dict[tuple[tuple[_Level, ...], tuple[_Level, ...]], Ordering] = {}
         self._whens: dict[int, tuple[int, int]] = {}  # by id(): the tree keeps its manifests alive
 
-    def order(self, first: Manifest, second: Manifest) -> Order:
+    def order(self, first: Manifest, second: Manifest) -> Ordering:
         """When `first` is there, seen from `second`. What is installed before the root comes before all."""
         if not first.app or not second.app:
             return _installed(bool(first.app), bool(second.app))
@@ -68,25 +68,25 @@ class Timeline:
         if ways not in self._orders:
             self._orders[ways] = _compare(*ways)
         found = self._orders[ways]
-        if found is not Order.TOGETHER:
+        if found is not Ordering.TOGETHER:
             return found
         return _compare(self._of(first), self._of(second))  # one Application holds the other
 
-    def apps(self, first: App, second: App) -> Order:
+    def apps(self, first: App, second: App) -> Ordering:
         """The same of whole Applications; a parent and its child go TOGETHER."""
         return _compare(self._way(first.name), self._way(second.name))
 
-    def siblings(self, first: Manifest, second: Manifest) -> tuple[Unit, Unit]:
+    def siblings(self, first: Manifest, second: Manifest) -> tuple[Sibling, Sibling]:
         """The two under one parent whose waves decide which of two objects comes first."""
         above = ""
         for one, other in zip(self._of(first), self._of(second), strict=False):
             if one.what != other.what:
-                return _unit(one, above), _unit(other, above)
+                return _sibling(one, above), _sibling(other, above)
             above = one.what[1] if one.what[0] == "set" else ""
-        return _unit(self._of(first)[-1], above), _unit(self._of(second)[-1], above)
+        return _sibling(self._of(first)[-1], above), _sibling(self._of(second)[-1], above)
 
-    def _of(self, manifest: Manifest) -> tuple[_Step, ...]:
-        own = _Step(("object", str(manifest.key)), self._when(manifest))
+    def _of(self, manifest: Manifest) -> tuple[_Level, ...]:
+        own = _Level(("object", str(manifest.key)), self._when(manifest))
         return (*self._way(manifest.app), own)
 
     def _when(self, manifest: Manifest) -> tuple[int, int]:
@@ -96,49 +96,49 @@ class Timeline:
             found = self._whens[id(manifest)] = phase(manifest), wave(manifest.item)
         return found
 
-    def _within(self, first: Manifest, second: Manifest) -> Order:
+    def _within(self, first: Manifest, second: Manifest) -> Ordering:
         one, other = self._when(first), self._when(second)
-        return Order.TOGETHER if one == other else Order.BEFORE if one < other else Order.AFTER
+        return Ordering.TOGETHER if one == other else Ordering.BEFORE if one < other else Ordering.AFTER
 
-    def _way(self, name: str) -> tuple[_Step, ...]:
+    def _way(self, name: str) -> tuple[_Level, ...]:
         if name not in self._ways:
             self._ways[name] = ()  # an Application that holds itself has no way to it
             self._ways[name] = self._make(name)
         return self._ways[name]
 
-    def _make(self, name: str) -> tuple[_Step, ...]:
+    def _make(self, name: str) -> tuple[_Level, ...]:
         app = self._apps.get(name)
         if app is None or not app.position:
-            return (_Step(("app", name), (Phase.SYNC, 0)),)
+            return (_Level(("app", name), (Phase.SYNC, 0)),)
         above = self._way(app.parent) if app.parent else ()
         if not app.set:
-            return (*above, _Step(("app", name), (Phase.SYNC, app.wave)))
+            return (*above, _Level(("app", name), (Phase.SYNC, app.wave)))
         # Waves of what a set makes mean nothing to Argo CD: only the steps of a RollingSync do.
         one = self._sets.get(app.set)
         there = one.position[-1] if one and one.position else 0
         steps = (
-            _Step(("set", app.set), (Phase.SYNC, there)),
-            _Step(("app", name), (Phase.SYNC, app.step or 0)),
+            _Level(("set", app.set), (Phase.SYNC, there)),
+            _Level(("app", name), (Phase.SYNC, app.step or 0)),
         )
         return (*above, *steps)
 
 
-def _installed(first: bool, second: bool) -> Order:
+def _installed(first: bool, second: bool) -> Ordering:
     if first == second:
-        return Order.TOGETHER
-    return Order.BEFORE if second else Order.AFTER
+        return Ordering.TOGETHER
+    return Ordering.BEFORE if second else Ordering.AFTER
 
 
-def _compare(first: tuple[_Step, ...], second: tuple[_Step, ...]) -> Order:
+def _compare(first: tuple[_Level, ...], second: tuple[_Level, ...]) -> Ordering:
     for one, other in zip(first, second, strict=False):
         if one.what == other.what:
             continue
         if one.when == other.when:
-            return Order.RACE
-        return Order.BEFORE if one.when < other.when else Order.AFTER
-    return Order.TOGETHER
+            return Ordering.RACE
+        return Ordering.BEFORE if one.when < other.when else Ordering.AFTER
+    return Ordering.TOGETHER
 
 
-def _unit(step: _Step, of_set: str) -> Unit:
+def _sibling(step: _Level, of_set: str) -> Sibling:
     kind, called = step.what
-    return Unit(_KINDS[kind], called, step.when[1], of_set)
+    return Sibling(_KINDS[kind], called, step.when[1], of_set)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.kubernetes.objects import CLAIM, Json, Kind, annotations_of, name, spec
-from bootstrap.lint.graph import Graph, Order, Timeline, Topic
+from bootstrap.lint.graph import Graph, Ordering, Timeline, Topic
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import everything, finding, of_manifest
 from bootstrap.lint.rules.rule import Rule
@@ -49,7 +49,7 @@ def _judge(tree: Tree, claim: Manifest, users: list[Manifest]) -> Iterator[Findi
             yield _unused(claim, users)
         return
     timeline = Timeline(tree)
-    if any(timeline.order(claim, user) is not Order.BEFORE for user in starting):
+    if any(timeline.order(claim, user) is not Ordering.BEFORE for user in starting):
         return
     yield finding(
         DEADLOCK,

@@ -145,13 +145,13 @@ def test_boxes_keep_apart_and_arrows_start_and_end_at_them(found: Drawing) -> No
     rows = defaultdict(list)
     for box in found.boxes:
         rows[box.row].append(layout.boxes[box.name])
-    for spots in rows.values():
-        assert len({spot.y for spot in spots}) == 1
-        for left, right in pairwise(sorted(spots, key=lambda spot: spot.x)):
+    for positions in rows.values():
+        assert len({position.y for position in positions}) == 1
+        for left, right in pairwise(sorted(positions, key=lambda position: position.x)):
             assert right.x - right.width / 2 - left.x - left.width / 2 >= GAP - 0.01
-    for spot in layout.boxes.values():
-        assert spot.x - spot.width / 2 >= -0.01
-        assert spot.x + spot.width / 2 <= layout.width + 0.01
+    for position in layout.boxes.values():
+        assert position.x - position.width / 2 >= -0.01
+        assert position.x + position.width / 2 <= layout.width + 0.01
     for arrow, way in zip(found.arrows, layout.ways, strict=True):
         for name, (x, y) in ((arrow.provider, way[0]), (arrow.user, way[-1])):
             assert x == layout.boxes[name].x

@@ -16,10 +16,10 @@ from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.documents import located
 from bootstrap.kubernetes.objects import name
 from bootstrap.lint import fix
+from bootstrap.lint.children import Child, Children
 from bootstrap.lint.files import diff, read, write
 from bootstrap.lint.fix import Change, Fix, Settings, environments_of
 from bootstrap.lint.order import Before
-from bootstrap.lint.units import Unit, Units
 from tests.conftest import Golden
 from tests.unit.lint.trees import application, tree
 
@@ -80,7 +80,7 @@ def waves(files: Mapping[str, str]) -> dict[str, int]:
 
 def test_a_number_its_file_and_all_that_names_it(golden: Golden) -> None:
     done = plan(tree(FILES), ORDERS, settings())
-    assert [(str(move.unit), move.old, move.new) for move in done.moves] == [("Application secrets", 9, 11)]
+    assert [(str(move.child), move.old, move.new) for move in done.moves] == [("Application secrets", 9, 11)]
     golden("fix.diff", diff(done.changes))
     (note,) = done.by_hand
     assert all(word in note for word in ("docs/x.yaml:1", "09-secrets.yaml", "11-secrets.yaml"))
@@ -145,7 +145,7 @@ def test_orders_that_come_up_on_the_way_hold_too() -> None:
         return [Before("hook", "x", 1 if waves["x"] >= waves["hook"] else 0)]
 
     done = fix.plan(tree(files), orders)
-    assert [(move.unit.name, move.new) for move in done.moves] == [("x", 13)]
+    assert [(move.child.name, move.new) for move in done.moves] == [("x", 13)]
 
 
 def test_the_tree_as_it_would_be() -> None:
@@ -155,8 +155,8 @@ def test_the_tree_as_it_would_be() -> None:
         "s.yaml": application("s", 2, "ApplicationSet"),
     }
     found = tree(files, parents={"px": "p", "s": "p"})
-    moves = (fix.Move(Unit("Application", "p", "root"), 1, 9, Location("p.yaml")),)
-    after_it = fix.moved(found, Units(found), moves)
+    moves = (fix.Move(Child("Application", "p", "root"), 1, 9, Location("p.yaml")),)
+    after_it = fix.moved(found, Children(found), moves)
     assert {app.name: app.position for app in after_it.apps} == {
         "root": (),
         "p": (9,),
@@ -172,7 +172,7 @@ def test_the_tree_as_it_would_be() -> None:
 def test_a_set_moves_as_one() -> None:
     files = {"apps.yaml": application("apis", 5, "ApplicationSet"), "db.yaml": application("db", 35)}
     done = plan(tree(files), [("db", "apis-one"), ("apis-one", "apis-two")])
-    assert [(str(move.unit), move.new) for move in done.moves] == [("ApplicationSet apis", 36)]
+    assert [(str(move.child), move.new) for move in done.moves] == [("ApplicationSet apis", 36)]
 
 
 def test_only_siblings_are_compared() -> None:
@@ -185,7 +185,7 @@ def test_only_siblings_are_compared() -> None:
     }
     found = tree(files, parents={"px": "p", "qx": "q"})
     done = plan(found, [("px", "qx"), ("p", "px")])
-    assert [(str(move.unit), move.new) for move in done.moves] == [("Application q", 21)]
+    assert [(str(move.child), move.new) for move in done.moves] == [("Application q", 21)]
 
 
 def test_a_cycle_changes_nothing() -> None:
@@ -203,7 +203,7 @@ def test_what_a_chart_renders_stays_and_the_others_move() -> None:
         found.apps, files={path: text for path, text in files.items() if path != "chart.yaml"}
     )
     done = plan(found, [("eso", "secrets")])
-    assert [(move.unit.name, move.new) for move in done.moves] == [("secrets", 11)]
+    assert [(move.child.name, move.new) for move in done.moves] == [("secrets", 11)]
 
 
 def test_what_only_a_chart_can_change_is_said_with_its_place() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from bootstrap.core.errors import LintError
 from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.lint import fix, graph, rules
+from bootstrap.lint.children import Children
 from bootstrap.lint.model import Finding
 from bootstrap.lint.order import Before
 from bootstrap.lint.rules import order
-from bootstrap.lint.units import Units
 from tests.unit.lint.trees import application, manifest, tree
 
 NAMES = "abcde"
@@ -67,7 +67,7 @@ def test_after_a_fix_no_rule_of_order_finds_anything(found: Tree) -> None:
         assert " → " in error.why, "it names the cycle"
         assert before
         return
-    fixed = fix.moved(found, Units(found), done.moves)
+    fixed = fix.moved(found, Children(found), done.moves)
     assert late(fixed) == []
     assert fix.plan(found, orders) == done
     if not before:

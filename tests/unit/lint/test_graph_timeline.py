@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.gitops.model import Manifest, Tree
-from bootstrap.lint.graph import Order, Timeline
+from bootstrap.lint.graph import Ordering, Timeline
 from tests.lint_objects import tree
 
 APP = (
@@ -31,7 +31,7 @@ def of(found: Tree, called: str) -> Manifest:
     return next(one for one in everything if one.item["metadata"]["name"] == called)
 
 
-def order(text: str, first: str = "a", second: str = "b") -> Order:
+def order(text: str, first: str = "a", second: str = "b") -> Ordering:
     found = tree(text)
     return Timeline(found).order(of(found, first), of(found, second))
 
@@ -54,39 +54,39 @@ ONE_APP = APP.format("one", 1)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (APP.format("one", 1) + config("a") + APP.format("two", 2) + config("b"), Order.BEFORE),
-        (APP.format("one", 2) + config("a") + APP.format("two", 1) + config("b"), Order.AFTER),
-        (APP.format("one", 1) + config("a") + APP.format("two", 1) + config("b"), Order.RACE),
+        (APP.format("one", 1) + config("a") + APP.format("two", 2) + config("b"), Ordering.BEFORE),
+        (APP.format("one", 2) + config("a") + APP.format("two", 1) + config("b"), Ordering.AFTER),
+        (APP.format("one", 1) + config("a") + APP.format("two", 1) + config("b"), Ordering.RACE),
         # waves inside two Applications of one wave mean nothing to each other
         (
             APP.format("one", 1) + config("a", wave(-5)) + APP.format("two", 1) + config("b", wave(5)),
-            Order.RACE,
+            Ordering.RACE,
         ),
-        (ONE_APP + config("a") + config("b"), Order.TOGETHER),
-        (ONE_APP + config("a", wave(-1)) + config("b"), Order.BEFORE),
-        (ONE_APP + config("a", wave(9)) + config("b", hook("PostSync")), Order.BEFORE),
-        (ONE_APP + config("a", hook("PreSync")) + config("b", wave(-9)), Order.BEFORE),
-        (ONE_APP + config("a") + config("b", hook("PreSync")), Order.AFTER),
-        (ONE_APP + config("a", "helm.sh/hook: pre-install") + config("b"), Order.BEFORE),
-        (ONE_APP + config("a", "helm.sh/hook-weight: '3'") + config("b", wave(4)), Order.BEFORE),
-        (ONE_APP + config("a") + config("b", hook("SyncFail")), Order.BEFORE),
+        (ONE_APP + config("a") + config("b"), Ordering.TOGETHER),
+        (ONE_APP + config("a", wave(-1)) + config("b"), Ordering.BEFORE),
+        (ONE_APP + config("a", wave(9)) + config("b", hook("PostSync")), Ordering.BEFORE),
+        (ONE_APP + config("a", hook("PreSync")) + config("b", wave(-9)), Ordering.BEFORE),
+        (ONE_APP + config("a") + config("b", hook("PreSync")), Ordering.AFTER),
+        (ONE_APP + config("a", "helm.sh/hook: pre-install") + config("b"), Ordering.BEFORE),
+        (ONE_APP + config("a", "helm.sh/hook-weight: '3'") + config("b", wave(4)), Ordering.BEFORE),
+        (ONE_APP + config("a") + config("b", hook("SyncFail")), Ordering.BEFORE),
         # installed before the root
-        (config("a") + ONE_APP + config("b"), Order.BEFORE),
-        (config("b") + ONE_APP + config("a"), Order.AFTER),
+        (config("a") + ONE_APP + config("b"), Ordering.BEFORE),
+        (config("b") + ONE_APP + config("a"), Ordering.AFTER),
         # what one set makes goes together, whatever waves it writes there, unless a RollingSync has steps
-        (SET + MADE.format("x", 1, "") + config("a") + MADE.format("y", 2, "") + config("b"), Order.RACE),
+        (SET + MADE.format("x", 1, "") + config("a") + MADE.format("y", 2, "") + config("b"), Ordering.RACE),
         (
             SET
             + MADE.format("x", 9, ", example/rolling-sync-step: '0'")
             + config("a")
             + MADE.format("y", 1, ", example/rolling-sync-step: '1'")
             + config("b"),
-            Order.BEFORE,
+            Ordering.BEFORE,
         ),
-        (APP.format("one", 59) + config("a") + SET + MADE.format("x", 1, "") + config("b"), Order.BEFORE),
+        (APP.format("one", 59) + config("a") + SET + MADE.format("x", 1, "") + config("b"), Ordering.BEFORE),
     ],
 )
-def test_order(text: str, expected: Order) -> None:
+def test_order(text: str, expected: Ordering) -> None:
     assert order(text) is expected
 
 
@@ -106,14 +106,14 @@ def test_children_are_as_early_as_their_parents() -> None:
         + nested("early", -99, "q")
         + config("b")
     )
-    assert order(text) is Order.BEFORE
+    assert order(text) is Ordering.BEFORE
 
 
 def test_a_parents_own_objects_are_ordered_with_its_children() -> None:
     text = APP.format("p", 1) + config("a", wave(3)) + nested("child", 4, "p") + config("b", wave(-7))
-    assert order(text) is Order.BEFORE
-    assert order(text.replace('"4"', '"3"')) is Order.RACE
-    assert order(text.replace('"4"', '"2"')) is Order.AFTER
+    assert order(text) is Ordering.BEFORE
+    assert order(text.replace('"4"', '"3"')) is Ordering.RACE
+    assert order(text.replace('"4"', '"2"')) is Ordering.AFTER
 
 
 _APPS = st.lists(
@@ -121,7 +121,7 @@ _APPS = st.lists(
     min_size=2,
     max_size=6,
 )
-_OPPOSITE = {Order.BEFORE: Order.AFTER, Order.AFTER: Order.BEFORE}
+_OPPOSITE = {Ordering.BEFORE: Ordering.AFTER, Ordering.AFTER: Ordering.BEFORE}
 
 
 def _many(drawn: list[tuple[int, int, str]]) -> tuple[Timeline, tuple[Manifest, ...]]:
@@ -149,10 +149,10 @@ def test_seen_from_the_other_one_it_is_the_other_way_round(drawn: list[tuple[int
 def test_before_is_transitive(drawn: list[tuple[int, int, str]]) -> None:
     timeline, items = _many(drawn)
     for one in items:
-        later = [item for item in items if timeline.order(one, item) is Order.BEFORE]
+        later = [item for item in items if timeline.order(one, item) is Ordering.BEFORE]
         for two in later:
             for three in items:
-                if timeline.order(two, three) is Order.BEFORE:
+                if timeline.order(two, three) is Ordering.BEFORE:
                     assert three in later
 
 
@@ -160,4 +160,4 @@ def test_an_application_that_holds_itself_ends() -> None:
     found = tree(APP.format("one", 1) + config("a") + APP.format("two", 1) + config("b"))
     apps = tuple(replace(app, parent="one") for app in found.apps)
     circular = replace(found, apps=apps)
-    assert Timeline(circular).order(of(circular, "a"), of(circular, "b")) in set(Order)
+    assert Timeline(circular).order(of(circular, "a"), of(circular, "b")) in set(Ordering)

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.gitops.model import Location
 from bootstrap.lint.model import Finding, Severity
-from bootstrap.lint.suppress import Outcome, apply
+from bootstrap.lint.suppress import FilteredFindings, apply
 
 KNOWN = {"rule-a", "rule-b"}
 TWO = """\
@@ -27,7 +27,7 @@ def finding(line: int, rule: str = "rule-a", file: str = "a.yaml") -> Finding:
     return Finding(rule, Severity.ERROR, Location(file, line), "subject", "", "why", "cure")
 
 
-def judged(text: str, *found: Finding) -> Outcome:
+def judged(text: str, *found: Finding) -> FilteredFindings:
     return apply(found, {"a.yaml": text}, KNOWN)
 
 

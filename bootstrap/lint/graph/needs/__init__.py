@@ -1,7 +1,6 @@
 """Index → Needs. A collector is a pure function; all are listed here.
 
-api.py        Namespace, CRD, admission webhooks, aggregated APIs
-operators.py  custom resource → operator → the CRDs it watches
+api.py        Namespace, CRD, admission webhooks, aggregated APIs; custom resource → operator → CRDs
 pods.py       ServiceAccount, ConfigMap, Secret, claim, classes, Services by host name
 storage.py    claim → StorageClass → driver
 secrets.py    ExternalSecret → store → parameter; Secrets of custom resources
@@ -16,13 +15,12 @@ from collections.abc import Callable, Iterator
 
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Need
-from bootstrap.lint.graph.needs import api, experience, network, operators, pods, runtime, secrets, storage
+from bootstrap.lint.graph.needs import api, experience, network, pods, runtime, secrets, storage
 
 Collector = Callable[[Index], Iterator[Need]]
 
 COLLECTORS: tuple[Collector, ...] = (
     *api.COLLECTORS,
-    *operators.COLLECTORS,
     *pods.COLLECTORS,
     *storage.COLLECTORS,
     *secrets.COLLECTORS,

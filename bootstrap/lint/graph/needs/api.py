@@ -1,5 +1,5 @@
-"""What the API server asks for before it takes an object: its Namespace, its kind's CRD, and the webhooks
-that have a say. Pure."""
+"""What the API server needs before it accepts an object (its Namespace, the CRD of its kind, admission
+webhooks), and what a custom resource needs to be acted on: its operator, which needs the CRDs. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import (
     API_SERVICE,
+    CRD,
     MUTATING_WEBHOOKS,
     NAMESPACE,
     SERVICE,
     VALIDATING_WEBHOOKS,
     Json,
     Key,
+    Kind,
     dig,
     labels_of,
     name,
@@ -24,8 +26,9 @@ from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index, str_of
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.pods import workload
+from bootstrap.lint.graph.rbac import statuses
 from bootstrap.lint.graph.selectors import contains, matches
-from bootstrap.lint.graph.timeline import Order
+from bootstrap.lint.graph.timeline import Ordering
 
 
 def namespaces(index: Index) -> Iterator[Need]:
@@ -76,7 +79,7 @@ def _intercepted(index: Index, configuration: Manifest, hook: Json) -> Iterator[
     for item in index.users:
         if item.app == configuration.app or item in pods or not _sees(index, hook, item):
             continue
-        if index.timeline.order(configuration, item) is not Order.AFTER:
+        if index.timeline.order(configuration, item) is not Ordering.AFTER:
             wanted = f"webhook {hook.get('name')} of {str_of(configuration.key)}"
             yield Need(Topic.WEBHOOK, item, wanted, f"{configuration.key.kind.name} rules", pods, True)
 
@@ -146,4 +149,31 @@ def api_services(index: Index) -> Iterator[Need]:
             yield from index.need(Topic.API_SERVICE, item, key, "spec.service")
 
 
-COLLECTORS = (namespaces, definitions, webhooks, api_services)
+def instances(index: Index) -> Iterator[Need]:
+    """A custom resource does nothing until its operator runs."""
+    for item in index.users:
+        kind = item.key.kind
+        if cluster.serves(kind) or cluster.passive(kind) or not index.crds.get(kind):
+            continue
+        wanted = f"an operator for {index.plural(kind)}.{kind.group}"
+        yield Need(Topic.OPERATOR, item, wanted, "apiVersion, kind", index.operators(kind))
+
+
+def watched(index: Index) -> Iterator[Need]:
+    """An operator that starts before the CRDs it watches crashes: its caches cannot be filled."""
+    known: dict[tuple[str, str], list[Manifest]] = {}
+    for item in index.by_kind.get(CRD, ()):
+        content = spec(item.item)
+        known.setdefault((str(content.get("group")), str(dig(content, "names", "plural"))), []).append(item)
+    groups = {group for group, _ in known}
+    for one, rules in index.rights:
+        if not one.manifest.app:
+            continue
+        for group, plural in dict.fromkeys(statuses(rules)):
+            if group in groups and plural != "*" and not cluster.serves(Kind(group, "")):
+                providers = tuple(known.get((group, plural), ()))
+                wanted = f"CustomResourceDefinition {plural}.{group}"
+                yield Need(Topic.OPERATOR_CRD, one.manifest, wanted, f"RBAC: {plural}/status", providers)
+
+
+COLLECTORS = (namespaces, definitions, webhooks, api_services, instances, watched)

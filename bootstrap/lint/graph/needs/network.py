@@ -21,10 +21,10 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.lint.graph.index import Index, str_of
-from bootstrap.lint.graph.made import makes_pods
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.api import backends
 from bootstrap.lint.graph.needs.pods import secret
+from bootstrap.lint.graph.producers import makes_pods
 from bootstrap.lint.graph.rbac import acts_on
 
 NETWORK_POLICY = Kind("networking.k8s.io", "NetworkPolicy")

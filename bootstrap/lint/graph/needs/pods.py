@@ -100,10 +100,10 @@ def content(
 
 def secret(index: Index, user: Manifest, key: Key, reason: str, keys: Sequence[str] = ()) -> Iterator[Need]:
     """A Secret, whoever makes it."""
-    sources = index.secrets.sources(key.namespace, key.name)
-    yield Need(Topic.SECRET, user, str_of(key), reason, tuple(one.manifest for one in sources))
+    producers = index.secrets.of(key.namespace, key.name)
+    yield Need(Topic.SECRET, user, str_of(key), reason, tuple(one.manifest for one in producers))
     for wanted in keys:
-        if sources and all(one.keys is not None and wanted not in one.keys for one in sources):
+        if producers and all(one.keys is not None and wanted not in one.keys for one in producers):
             yield Need(Topic.SECRET_KEY, user, f"key {wanted} of {str_of(key)}", reason, ())
 
 

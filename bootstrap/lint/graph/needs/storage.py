@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import CLAIM, STATEFUL_SET, Key, Kind, annotations_of, name, spec
 from bootstrap.lint.graph import cluster
-from bootstrap.lint.graph.index import Index
+from bootstrap.lint.graph.index import Index, values
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.pods import workload
-from bootstrap.lint.graph.walk import values
 
 STORAGE_CLASS = Kind("storage.k8s.io", "StorageClass")
 CSI_DRIVER = Kind("storage.k8s.io", "CSIDriver")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bootstrap.gitops.model import Manifest, Tree
-from bootstrap.lint.graph import Graph, Need, Order, Timeline, Topic
+from bootstrap.lint.graph import Graph, Need, Ordering, Timeline, Topic
 from bootstrap.lint.graph.model import EXPERIENCE
 from bootstrap.lint.graph.phases import is_hook, wave
 from bootstrap.lint.model import Finding, Severity
@@ -19,12 +19,12 @@ from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import counted, thing
 from bootstrap.lint.rules.rule import Rule
 
-_RANK = {Order.BEFORE: 0, Order.TOGETHER: 1, Order.RACE: 2, Order.AFTER: 3}
+_RANK = {Ordering.BEFORE: 0, Ordering.TOGETHER: 1, Ordering.RACE: 2, Ordering.AFTER: 3}
 WAVE = "argocd.argoproj.io/sync-wave"
 
 
 @dataclass(frozen=True)
-class Policy:
+class OrderPolicy:
     """How needs of a topic are judged.
 
     `missing`, `late`: the rules for a need that nobody fulfils, or only later. `race`, `together`: how bad it
@@ -52,13 +52,13 @@ class Late:
 
     need: Need
     provider: Manifest
-    order: Order
+    order: Ordering
 
 
 class Judge:
     """Judges the needs of one tree by policies."""
 
-    def __init__(self, tree: Tree, graph: Graph, policies: Iterable[Policy]) -> None:
+    def __init__(self, tree: Tree, graph: Graph, policies: Iterable[OrderPolicy]) -> None:
         self._tree, self.timeline = tree, Timeline(tree)
         chosen = tuple(policies)
         fitting = ((_fitting(chosen, need), need) for need in graph.needs)
@@ -81,18 +81,18 @@ class Judge:
             return found.rule, (app.set or app.name) if app else "", found.severity
         return found.rule, need.user.app, found.other
 
-    def late(self, policy: Policy, need: Need) -> Late | None:
+    def late(self, policy: OrderPolicy, need: Need) -> Late | None:
         """What of the need comes too late, however bad that is; None when nothing does."""
         if need.missing:
             return None
         order, provider = self._earliest[id(need)]
         if need.hard and provider.app == need.user.app:
             return None  # Argo CD applies Namespaces and CRDs of a sync before what needs them
-        if order is Order.BEFORE and self._far(policy, need, provider):
+        if order is Ordering.BEFORE and self._far(policy, need, provider):
             return None
         return Late(need, provider, order)
 
-    def _find_earliest(self, need: Need) -> tuple[Order, Manifest]:
+    def _find_earliest(self, need: Need) -> tuple[Ordering, Manifest]:
         orders = ((self.timeline.order(one, need.user), one) for one in need.providers)
         return min(orders, key=lambda pair: _RANK[pair[0]])
 
@@ -108,7 +108,7 @@ class Judge:
         """Hooks that need what comes later."""
         for policy, need in self._needs:
             found = self.late(policy, need) if policy.late and is_hook(need.user) else None
-            if found and found.order is Order.AFTER:
+            if found and found.order is Ordering.AFTER:
                 yield found
 
     def doubtful(self) -> Iterator[Need]:
@@ -118,7 +118,7 @@ class Judge:
     def _doubted(self, need: Need) -> bool:
         return need.missing and bool(doubt.possible(self._tree, need.topic, need.wanted))
 
-    def _missing(self, policy: Policy, need: Need) -> Iterator[Finding]:
+    def _missing(self, policy: OrderPolicy, need: Need) -> Iterator[Finding]:
         if need.missing and policy.missing and not self._doubted(need):
             yield Finding(
                 policy.missing.id,
@@ -130,13 +130,13 @@ class Judge:
                 policy.cure.format(wanted=need.wanted, user=thing(need.user.item, need.user.namespace)),
             )
 
-    def _late(self, policy: Policy, need: Need) -> Iterator[Finding]:
+    def _late(self, policy: OrderPolicy, need: Need) -> Iterator[Finding]:
         found = self.late(policy, need) if policy.late else None
-        if not found or not policy.late or (found.order is Order.AFTER and is_hook(need.user)):
+        if not found or not policy.late or (found.order is Ordering.AFTER and is_hook(need.user)):
             return
         severity = self._severity(policy, found.order)
         if severity:
-            words = policy.why_race if found.order is Order.RACE and policy.why_race else policy.why_late
+            words = policy.why_race if found.order is Ordering.RACE and policy.why_race else policy.why_late
             yield Finding(
                 policy.late.id,
                 severity,
@@ -148,17 +148,17 @@ class Judge:
             )
 
     @staticmethod
-    def _severity(policy: Policy, order: Order) -> Severity | None:
+    def _severity(policy: OrderPolicy, order: Ordering) -> Severity | None:
         match order:
-            case Order.AFTER:
+            case Ordering.AFTER:
                 return policy.late.severity if policy.late else None
-            case Order.RACE:
+            case Ordering.RACE:
                 return policy.race
-            case Order.TOGETHER:
+            case Ordering.TOGETHER:
                 return policy.together
         return policy.race  # before, but not far enough
 
-    def _far(self, policy: Policy, need: Need, provider: Manifest) -> bool:
+    def _far(self, policy: OrderPolicy, need: Need, provider: Manifest) -> bool:
         if policy.gap <= 1:
             return True
         first, then = self.timeline.siblings(provider, need.user)
@@ -180,7 +180,7 @@ class Judge:
         if user.app == provider.app:
             first, then = (thing(item.item, item.namespace) for item in (provider, user))
             number = wave(provider.item) + 1
-            if is_hook(user) and late.order is Order.AFTER:
+            if is_hook(user) and late.order is Ordering.AFTER:
                 return f"move {first} to an earlier wave or phase, or make {then} a hook of a later phase"
             return f'move {then} to a wave after {first}\'s: {WAVE}: "{number}"'
         first_unit, then_unit = self.timeline.siblings(provider, user)
@@ -194,7 +194,7 @@ class Judge:
         )
 
 
-def _fitting(policies: tuple[Policy, ...], need: Need) -> Policy | None:
+def _fitting(policies: tuple[OrderPolicy, ...], need: Need) -> OrderPolicy | None:
     return next((one for one in policies if one.topic is need.topic and one.only(need)), None)
 
 
@@ -204,12 +204,12 @@ def _said(need: Need) -> str:
     return f"it needs {need.wanted} ({need.reason})"
 
 
-def _when(order: Order) -> str:
+def _when(order: Ordering) -> str:
     match order:
-        case Order.AFTER:
+        case Ordering.AFTER:
             return "later"
-        case Order.RACE:
+        case Ordering.RACE:
             return "in the same wave"
-        case Order.TOGETHER:
+        case Ordering.TOGETHER:
             return "in the same wave of the same Application"
     return "too few waves before it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bootstrap.lint.graph import Need, Topic
 from bootstrap.lint.graph.cluster import serves
 from bootstrap.lint.model import Severity
-from bootstrap.lint.rules.order.judge import Policy
+from bootstrap.lint.rules.order.judge import OrderPolicy
 from bootstrap.lint.rules.rule import Rule
 
 _DEADLOCK = "and the later wave waits for this one: a deadlock"
@@ -16,10 +16,10 @@ _NOT_CREATED, _NOT_STARTED = "no pod is created", "the containers do not start"
 _NOTHING_TO_SCRAPE = "until then there is nothing to scrape, and alerts fire on every new cluster"
 
 
-def _pods(topic: Topic, rules: str, why: str) -> Policy:
+def _pods(topic: Topic, rules: str, why: str) -> OrderPolicy:
     """What pods need before they start. In the same wave it may come in any order: the kubelet and the
     controllers retry."""
-    return Policy(
+    return OrderPolicy(
         topic,
         Rule(f"{rules}-missing"),
         Rule(f"{rules}-order"),
@@ -29,8 +29,8 @@ def _pods(topic: Topic, rules: str, why: str) -> Policy:
     )
 
 
-def _key(topic: Topic, rule: str) -> Policy:
-    return Policy(
+def _key(topic: Topic, rule: str) -> OrderPolicy:
+    return OrderPolicy(
         topic,
         Rule(rule),
         why_missing=_NOT_STARTED,
@@ -48,7 +48,7 @@ def _made(need: Need) -> bool:
 
 
 API_SERVER = (
-    Policy(
+    OrderPolicy(
         Topic.CRD,
         Rule("crd-missing"),
         Rule("crd-order"),
@@ -58,7 +58,7 @@ API_SERVER = (
         cure="add {wanted} to an Application in an earlier wave",
         race=Severity.ERROR,
     ),
-    Policy(
+    OrderPolicy(
         Topic.NAMESPACE,
         Rule("namespace-missing"),
         Rule("namespace-order"),
@@ -68,20 +68,20 @@ API_SERVER = (
         cure="add {wanted} in an earlier wave, or set CreateNamespace=true in the Application's syncOptions",
         race=Severity.ERROR,
     ),
-    Policy(
+    OrderPolicy(
         Topic.WEBHOOK,
         late=Rule("webhook-order"),
         why_late="the API server rejects the object while the webhook has no running pods",
         why_race="until the webhook's first pod is running, the API server rejects the object",
         race=Severity.ERROR,
     ),
-    Policy(
+    OrderPolicy(
         Topic.WEBHOOK_SERVICE,
         Rule("webhook-service-missing"),
         why_missing="every object that matches the webhook is rejected",
         cure="add {wanted} next to the webhook configuration",
     ),
-    Policy(
+    OrderPolicy(
         Topic.API_SERVICE,
         Rule("api-service-missing"),
         Rule("api-service-order"),
@@ -91,7 +91,7 @@ API_SERVER = (
     ),
 )
 OPERATORS = (
-    Policy(
+    OrderPolicy(
         Topic.OPERATOR,
         Rule("operator-missing"),
         Rule("eso-order"),
@@ -100,7 +100,7 @@ OPERATORS = (
         cure="add External Secrets Operator in an earlier wave",
         only=_of_eso,
     ),
-    Policy(
+    OrderPolicy(
         Topic.OPERATOR,
         Rule("operator-missing"),
         Rule("operator-order"),
@@ -108,7 +108,7 @@ OPERATORS = (
         why_late="it cannot become Healthy without its operator, whose wave waits for it: a deadlock",
         cure="add {wanted} in an earlier wave",
     ),
-    Policy(
+    OrderPolicy(
         Topic.OPERATOR_CRD,
         Rule("operator-crd-missing"),
         Rule("operator-before-crd"),
@@ -116,7 +116,7 @@ OPERATORS = (
         why_late=f"without it the operator crashes with 'no matches for kind', {_DEADLOCK}",
         cure="add {wanted}, in the operator's version, to the wave of the CRDs",
     ),
-    Policy(
+    OrderPolicy(
         Topic.OPERATOR_APART,
         late=Rule("data-gap"),
         why_late="if this wave fails, it is unclear whether the operator or the instance is at fault",
@@ -137,7 +137,7 @@ PODS = (
     _pods(Topic.ENDPOINT, "endpoint", "the name does not resolve"),
 )
 SECRETS_AND_VOLUMES = (
-    Policy(
+    OrderPolicy(
         Topic.STORE,
         Rule("store-missing"),
         Rule("store-order"),
@@ -145,19 +145,19 @@ SECRETS_AND_VOLUMES = (
         why_late=_NOT_READY,
         cure="add {wanted}, or correct secretStoreRef of {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.STORE_CONDITION,
         Rule("store-refuses-namespace"),
         why_missing="the store rejects the ExternalSecret",
         cure="add {wanted}, or label the namespace so that a condition selects it",
     ),
-    Policy(
+    OrderPolicy(
         Topic.PARAMETER,
         Rule("parameter-missing"),
         why_missing="the ExternalSecret never becomes Ready, and no Secret is created",
         cure="add {wanted} to `seeds` in bootstrap.yaml, or correct the key in {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.STORAGE_CLASS,
         Rule("storage-class-missing"),
         Rule("storage-class-order"),
@@ -165,7 +165,7 @@ SECRETS_AND_VOLUMES = (
         why_late=f"the claim stays Pending, {_DEADLOCK}",
         cure="add {wanted} in an earlier wave, or correct storageClassName in {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.STORAGE_DRIVER,
         Rule("storage-driver-missing"),
         Rule("storage-driver-order"),
@@ -175,20 +175,20 @@ SECRETS_AND_VOLUMES = (
     ),
 )
 NETWORK = (
-    Policy(
+    OrderPolicy(
         Topic.CNI,
         late=Rule("network-policy-before-cni"),
         why_late="the policies take effect as soon as the CNI starts and block the traffic it needs itself",
         why_race="the policies may take effect while the CNI starts and block the traffic it needs itself",
         race=Severity.ERROR,
     ),
-    Policy(
+    OrderPolicy(
         Topic.NETWORK_FIRST,
         late=Rule("network-before-secrets"),
         why_late="its pods have no network, or are cut off when the policies are applied",
         race=Severity.ERROR,
     ),
-    Policy(
+    OrderPolicy(
         Topic.INGRESS_CONTROLLER,
         Rule("ingress-controller-missing"),
         Rule("ingress-controller-order"),
@@ -196,7 +196,7 @@ NETWORK = (
         why_late=_NO_ADDRESS,
         cure="add {wanted} in an earlier wave",
     ),
-    Policy(
+    OrderPolicy(
         Topic.INGRESS_CLASS,
         Rule("ingress-class-missing"),
         Rule("ingress-class-order"),
@@ -204,7 +204,7 @@ NETWORK = (
         why_late=f"no controller picks it up until then, {_DEADLOCK}",
         cure="add {wanted} next to its controller, or correct ingressClassName of {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.SERVICE,
         Rule("ingress-service-missing"),
         Rule("ingress-service-order"),
@@ -212,19 +212,19 @@ NETWORK = (
         why_late=_NO_ADDRESS,
         cure="add {wanted}, or correct the name in {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.SERVICE_PORT,
         Rule("ingress-port-missing"),
         why_missing="no load balancer is built for its whole Ingress group",
         cure="correct the port in {user}, or add {wanted}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.WORKLOAD,
         Rule("ingress-service-without-pods"),
         why_missing="every request is answered with 503",
         cure="correct the Service's selector or the pods' labels, or add {wanted}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.CERTIFICATE,
         Rule("certificate-missing"),
         Rule("certificate-order"),
@@ -232,13 +232,13 @@ NETWORK = (
         why_late=_NOT_READY,
         cure="add {wanted}, or annotate {user} with alb.ingress.kubernetes.io/certificate-arn",
     ),
-    Policy(
+    OrderPolicy(
         Topic.INGRESS_FIRST,
         late=Rule("monitoring-before-ingress-controller"),
         why_late="a Prometheus operator that starts first leaves broken admission webhooks behind",
         race=Severity.WARNING,
     ),
-    Policy(
+    OrderPolicy(
         Topic.ADDRESSES_FIRST,
         late=Rule("external-dns-before-ingress-controller"),
         why_late="Ingresses have no addresses yet: DNS records are missing, and the front end answers 404",
@@ -246,7 +246,7 @@ NETWORK = (
     ),
 )
 RUNTIME = (
-    Policy(
+    OrderPolicy(
         Topic.MONITOR_TARGET,
         Rule("monitor-without-target"),
         Rule("monitor-order"),
@@ -255,7 +255,7 @@ RUNTIME = (
         together=Severity.INFO,
         only=_made,
     ),
-    Policy(
+    OrderPolicy(
         Topic.MONITOR_TARGET,
         Rule("monitor-without-target"),
         Rule("monitor-order"),
@@ -263,7 +263,7 @@ RUNTIME = (
         why_late=_NOTHING_TO_SCRAPE,
         cure="correct the selector of {user}, or the labels of its targets",
     ),
-    Policy(
+    OrderPolicy(
         Topic.METRICS,
         Rule("hpa-metrics-missing"),
         Rule("hpa-metrics-order"),
@@ -271,7 +271,7 @@ RUNTIME = (
         why_late=_DEGRADED,
         cure="add an APIService for {wanted} and its server (such as metrics-server) in an earlier wave",
     ),
-    Policy(
+    OrderPolicy(
         Topic.SCALE_TARGET,
         Rule("hpa-target-missing"),
         Rule("hpa-target-order"),
@@ -279,19 +279,19 @@ RUNTIME = (
         why_late=_DEGRADED,
         cure="correct scaleTargetRef of {user}, or add {wanted}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.ROLE,
         Rule("rbac-reference"),
         why_missing="the binding grants nothing",
         cure="add {wanted}, or correct roleRef of {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.SUBJECT,
         Rule("rbac-reference"),
         why_missing="the binding grants its permissions to nobody",
         cure="add {wanted}, or correct the subjects of {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.PERMISSION,
         Rule("rbac-reference"),
         Rule("rbac-order"),
@@ -299,7 +299,7 @@ RUNTIME = (
         why_late="until then its pods do not have these permissions",
         cure="add {wanted}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.ANALYSIS,
         Rule("analysis-missing"),
         Rule("analysis-order"),
@@ -307,14 +307,14 @@ RUNTIME = (
         why_late=_DEGRADED,
         cure="add {wanted}, or correct templateName in {user}",
     ),
-    Policy(
+    OrderPolicy(
         Topic.INFRASTRUCTURE_FIRST,
         late=Rule("apps-before-infrastructure"),
         why_late="an application that starts before the infrastructure fails for reasons not its own",
         race=Severity.WARNING,
     ),
 )
-POLICIES: tuple[Policy, ...] = (
+POLICIES: tuple[OrderPolicy, ...] = (
     *(*API_SERVER, *OPERATORS, *PODS),
     *(*SECRETS_AND_VOLUMES, *NETWORK, *RUNTIME),
 )

@@ -14,7 +14,7 @@ from bootstrap.lint.order import Before
 
 
 @dataclass(frozen=True, order=True)
-class Unit:
+class Child:
     """An Application or ApplicationSet beside others under `parent` ("" is the root's own level)."""
 
     kind: str
@@ -26,56 +26,58 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A unit's number and where it stands in Git."""
+class WaveAnnotation:
+    """A child's number and where it stands in Git."""
 
     wave: int
     where: Location
 
 
-class Units:
-    """The units of a tree. The root, and what an ApplicationSet makes, carry no number that counts."""
+class Children:
+    """The children of a tree. The root, and what an ApplicationSet makes, carry no number that counts."""
 
     def __init__(self, tree: Tree) -> None:
         self._apps = tree.by_name
-        self.places: dict[Unit, Place] = {}
+        self.annotations: dict[Child, WaveAnnotation] = {}
         for one in tree.sets:
             if one.position:
-                unit = Unit("ApplicationSet", one.name, one.parent)
-                self.places[unit] = Place(one.position[-1], one.where)
+                child = Child("ApplicationSet", one.name, one.parent)
+                self.annotations[child] = WaveAnnotation(one.position[-1], one.where)
         for app in tree.apps:
             if app.position and not app.set:
-                self.places[Unit("Application", app.name, app.parent)] = Place(app.wave, app.where)
+                self.annotations[Child("Application", app.name, app.parent)] = WaveAnnotation(
+                    app.wave, app.where
+                )
 
     @property
-    def waves(self) -> dict[Unit, int]:
-        return {unit: place.wave for unit, place in self.places.items()}
+    def waves(self) -> dict[Child, int]:
+        return {child: annotation.wave for child, annotation in self.annotations.items()}
 
-    def way(self, app: str) -> tuple[Unit, ...]:
+    def way(self, app: str) -> tuple[Child, ...]:
         """From the root's level down to the Application, or to the set that makes it."""
-        found: list[Unit] = []
+        found: list[Child] = []
         while (here := self._apps.get(app)) and here.position and len(found) <= len(self._apps):
             kind, name = ("ApplicationSet", here.set) if here.set else ("Application", here.name)
-            found.append(Unit(kind, name, here.parent))
+            found.append(Child(kind, name, here.parent))
             app = here.parent
         return tuple(reversed(found))
 
-    def top(self, unit: Unit) -> bool:
+    def top(self, child: Child) -> bool:
         """Whether it is a wave of the whole platform: of the root's own children."""
-        return not self.way(unit.parent)
+        return not self.way(child.parent)
 
-    def lift(self, orders: Iterable[Before[str]]) -> tuple[Before[Unit], ...]:
+    def lift(self, orders: Iterable[Before[str]]) -> tuple[Before[Child], ...]:
         """The same orders between what carries the numbers, each pair once, with its largest gap."""
-        gaps: dict[tuple[Unit, Unit], int] = {}
+        gaps: dict[tuple[Child, Child], int] = {}
         for order in orders:
             if pair := self._siblings(order.first, order.then):
                 gaps[pair] = max(order.gap, gaps.get(pair, 0))
         return tuple(Before(*pair, gap) for pair, gap in gaps.items())
 
-    def _siblings(self, first: str, then: str) -> tuple[Unit, Unit] | None:
-        """The units whose numbers decide which of two Applications comes first; None when no number does:
+    def _siblings(self, first: str, then: str) -> tuple[Child, Child] | None:
+        """The children whose numbers decide which of two Applications comes first; None when no number does:
         one holds the other, or one set makes both."""
         for one, other in zip(self.way(first), self.way(then), strict=False):
             if one != other:
-                return (one, other) if {one, other} <= self.places.keys() else None
+                return (one, other) if {one, other} <= self.annotations.keys() else None
         return None
