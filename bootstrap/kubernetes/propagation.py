@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,22 +64,29 @@ def readers(items: Iterable[Json], parameters: Collection[str]) -> tuple[Reader,
 
 def _reader(item: Json, parameters: Collection[str]) -> Reader | None:
     refs = [entry for entry in spec(item).get("data") or () if dig(entry, "remoteRef", "key") in parameters]
-    wide = [entry for entry in spec(item).get("dataFrom") or () if _finds(entry, parameters)]
+    wide = any(_finds(entry, parameters) for entry in spec(item).get("dataFrom") or ())
     if not (refs or wide):
         return None
-    target = spec(item).get("target") or {}
-    secret = Key(SECRET, namespace(item), str(target.get("name") or name(item)))
-    template = target.get("template") or {}
-    made = template.get("data") or template.get("templateFrom")  # else only labels and the like are
-    plain = [] if made else [entry for entry in refs if _plain(entry)]
-    pinned = [dig(entry, "remoteRef", "version") for entry in refs if dig(entry, "remoteRef", "version")]
+    plain = [] if _templated(item) else [entry for entry in refs if _plain(entry)]
     return Reader(
         Key.of(item),
-        secret,
+        Key(SECRET, namespace(item), str(dig(item, "spec", "target", "name") or name(item))),
         tuple(_hold(entry) for entry in plain),
-        derived=bool(wide) or len(plain) < len(refs),
-        stays=_stays(item, pinned if len(pinned) == len(refs) and not wide else []),
+        derived=wide or len(plain) < len(refs),
+        stays=_stays(item, [] if wide else _pinned(refs)),
     )
+
+
+def _templated(item: Json) -> bool:
+    """Whether the Secret's data is made by a template; else only labels and the like are."""
+    template = dig(item, "spec", "target", "template") or {}
+    return bool(template.get("data") or template.get("templateFrom"))
+
+
+def _pinned(refs: Sequence[Json]) -> list[Any]:
+    """The versions that the references are pinned to, where all of them are."""
+    versions = [dig(entry, "remoteRef", "version") for entry in refs]
+    return versions if all(versions) else []
 
 
 def _stays(item: Json, pinned: Collection[Any]) -> str:
@@ -206,23 +213,32 @@ def consumers(workloads: Iterable[Json], secrets: Collection[Key]) -> tuple[Cons
 
 def _uses(pod: Json) -> Iterator[tuple[str, str]]:
     """Names of Secrets in a pod's spec, each with how it is used."""
-    volumes: dict[str, list[str]] = {}
-    for volume in pod.get("volumes") or ():
-        projected = dig(volume, "projected", "sources") or ()
-        sources = [dig(volume, "secret", "secretName"), *(dig(one, "secret", "name") for one in projected)]
-        volumes[str(volume.get("name"))] = [str(one) for one in sources if one]
-    mounted = set()
-    for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
-        env = [dig(one, "valueFrom", "secretKeyRef", "name") for one in container.get("env") or ()]
-        env += [dig(one, "secretRef", "name") for one in container.get("envFrom") or ()]
-        yield from ((str(one), "env") for one in env if one)
-        for mount in container.get("volumeMounts") or ():
-            mounted.add(str(mount.get("name")))
-            by = "volume by subPath" if mount.get("subPath") or mount.get("subPathExpr") else "volume"
-            yield from ((one, by) for one in volumes.get(str(mount.get("name")), ()))
-    yield from (
-        (one, "volume") for volume, named in volumes.items() if volume not in mounted for one in named
-    )
+    volumes = {str(one.get("name")): _of_volume(one) for one in pod.get("volumes") or ()}
+    containers = (*(pod.get("initContainers") or ()), *(pod.get("containers") or ()))
+    mounts = [mount for container in containers for mount in container.get("volumeMounts") or ()]
+    mounted = {str(mount.get("name")) for mount in mounts}
+    for container in containers:
+        yield from ((which, "env") for which in _of_environment(container))
+    for mount in mounts:
+        yield from ((which, _by(mount)) for which in volumes.get(str(mount.get("name")), ()))
+    for volume in volumes.keys() - mounted:
+        yield from ((which, "volume") for which in volumes[volume])
+
+
+def _of_volume(volume: Json) -> list[str]:
+    projected = dig(volume, "projected", "sources") or ()
+    found = [dig(volume, "secret", "secretName"), *(dig(one, "secret", "name") for one in projected)]
+    return [str(one) for one in found if one]
+
+
+def _of_environment(container: Json) -> list[str]:
+    found = [dig(one, "valueFrom", "secretKeyRef", "name") for one in container.get("env") or ()]
+    found += [dig(one, "secretRef", "name") for one in container.get("envFrom") or ()]
+    return [str(one) for one in found if one]
+
+
+def _by(mount: Json) -> str:
+    return "volume by subPath" if mount.get("subPath") or mount.get("subPathExpr") else "volume"
 
 
 def _reloads(annotations: Mapping[str, str], secrets: Collection[str]) -> bool:

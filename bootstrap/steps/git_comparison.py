@@ -8,7 +8,7 @@ with the live one; where reading does not tell, by a dry run of the apply.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -122,17 +122,14 @@ def work(tree: Tree, applications: Iterable[Json]) -> Work:
             gaps.append(Uncompared(one.app, str(one.key), "more than one Application has it"))
         else:
             pairs.append(Pair(one, views[one.app].item))
-    return Work(tuple(pairs), (*gaps, *_unrendered(tree, listed, {(one.app, one.key) for one in rendered})))
+    return Work(tuple(pairs), (*gaps, *_unrendered(tree, listed)))
 
 
-def _unrendered(
-    tree: Tree, listed: Mapping[str, set[Key]], rendered: Container[tuple[str, Key]]
-) -> Iterator[Uncompared]:
-    """What Argo CD lists and rendering here does not give."""
+def _unrendered(tree: Tree, listed: Mapping[str, set[Key]]) -> Iterator[Uncompared]:
+    """What Argo CD lists and rendering here does not give; hooks that were kept are listed, too."""
     for app in tree.apps:
-        for key in sorted(listed.get(app.name, ())):
-            if (app.name, key) not in rendered:
-                yield Uncompared(app.name, str(key), "is not rendered here")
+        for key in sorted(listed.get(app.name, set()) - {one.key for one in app.manifests}):
+            yield Uncompared(app.name, str(key), "is not rendered here")
 
 
 def compare(cluster: Cluster, pairs: Sequence[Pair], settings: Mapping[str, str]) -> GitComparison:

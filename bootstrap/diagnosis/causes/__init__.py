@@ -10,7 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bootstrap.config.model import Environment
-from bootstrap.diagnosis.causes import network, nodes, pods, rest, scheduling, secrets, source, storage, sync
+from bootstrap.diagnosis.causes import (
+    degraded,
+    deletion,
+    drift,
+    endless,
+    network,
+    nodes,
+    pods,
+    scheduling,
+    secrets,
+    source,
+    storage,
+    sync,
+    unknown,
+)
 from bootstrap.diagnosis.causes.catalogue import BY_ID, RANK, SLOW, UNKNOWN
 from bootstrap.diagnosis.causes.scene import Candidate, Rule, Scene
 from bootstrap.diagnosis.model import Outlook, Verdict
@@ -25,7 +39,11 @@ RULES: tuple[Rule, ...] = (
     scheduling.rule,
     pods.rule,
     network.rule,
-    rest.rule,
+    deletion.rule,
+    degraded.rule,
+    drift.rule,
+    endless.rule,
+    unknown.rule,
 )
 
 

@@ -13,6 +13,8 @@ from bootstrap.kubernetes.argo import View, seconds
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import (
+    APPLICATION,
+    APPLICATION_SET,
     JOB,
     POD,
     Json,
@@ -110,6 +112,11 @@ def brief(text: str) -> str:
     """One line, not too long."""
     line = re.sub(r"\s+", " ", text).strip()
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+
+
+def of_apps(view: View) -> bool:
+    """Whether an Application consists of Applications: those tell."""
+    return any(entry.get("kind") in {APPLICATION.name, APPLICATION_SET.name} for entry in view.resources)
 
 
 def born(item: Json) -> float | None:

@@ -8,7 +8,8 @@ can be looked at in the cluster is looked at as well: a definition that is there
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from bootstrap.diagnosis.causes.scene import Candidate, Scene, brief, named
 from bootstrap.kubernetes.argo import ERRORS, View, seconds
@@ -101,62 +102,132 @@ def classify(text: str) -> str:
     return next((cause for cause, pattern in _WORDS if pattern.search(text)), "")
 
 
-def _candidate(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Candidate]:
-    text = str(entry.get("message") or "")
-    since = seconds(str(entry.get("at") or "") or view.operation_started)
-    item = (
-        (named(str(entry["kind"]), str(entry.get("namespace") or ""), str(entry.get("name"))),)
-        if entry.get("kind")
-        else ()
-    )
+@dataclass(frozen=True)
+class _Refusal:
+    """A result of a sync that names what could not be made, and why; `text` is the API server's message."""
+
+    entry: Json
+    text: str
+
+    @property
+    def kind(self) -> str:
+        return str(self.entry.get("kind") or "")
+
+    @property
+    def space(self) -> str:
+        return str(self.entry.get("namespace") or "")
+
+    @property
+    def name(self) -> str:
+        return str(self.entry.get("name"))
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return (named(self.kind, self.space, self.name),) if self.kind else ()
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What lies below the object that was refused, and the command to type ("": describe the Application)."""
+
     below: tuple[str, ...] = ()
-    command = scene.describe_app()
-    match cause:
-        case "crd-missing":
-            kind = str(Kind(str(entry.get("group") or ""), str(entry.get("kind"))))
-            if kind in scene.picture.served:
-                return
-            below, command = (f"kind {kind}",) if item else (), scene.kubectl("get", "crds")
-        case "namespace-missing" | "finalizer-stuck":
-            found = _NAMESPACE.search(text)
-            which = found.group(1) if found else ""
-            live = next((one for one in scene.picture.of(NAMESPACE) if name(one) == which), None)
-            if live is not None and (cause == "namespace-missing" or not terminating(live)):
-                return
-            below = (f"Namespace {which}",) if which else ()
-            command = scene.kubectl("get", "namespace", which, "-o", "yaml") if which else command
-        case "webhook-without-endpoints":
-            service = webhook_service(text)
-            if service is not None:
-                if answered(scene, *service):
-                    return
-                below = (named("Service", *service),)
-                command = scene.kubectl("describe", "service", service[1], space=service[0])
-        case "rbac-denied":
-            command = _can_i(scene, text) or command
-        case "quota-exceeded":
-            command = scene.kubectl("describe", "resourcequota", space=str(entry.get("namespace") or ""))
-        case "schema-rejected":
-            command = (
-                scene.kubectl("explain", f"{entry['kind']}.spec".lower()) if item else scene.bootstrap("lint")
-            )
-        case "immutable-field":
-            if entry.get("kind") in _REMADE:
-                space, kind = str(entry.get("namespace") or ""), str(entry["kind"]).lower()
-                command = scene.kubectl(
-                    "delete", kind, str(entry.get("name")), "--cascade=orphan", space=space
-                )
-    yield Candidate(cause, (*item, *below), brief(text), command, since)
+    command: str = ""
 
 
-def _can_i(scene: Scene, text: str) -> str:
+def _candidate(scene: Scene, view: View, cause: str, entry: Json) -> Iterator[Candidate]:
+    refusal = _Refusal(entry, str(entry.get("message") or ""))
+    evidence = _EVIDENCE.get(cause, _nothing)(scene, refusal)
+    if evidence is not None:
+        path = (*refusal.path, *evidence.below)
+        since = seconds(str(entry.get("at") or "") or view.operation_started)
+        yield Candidate(cause, path, brief(refusal.text), evidence.command or scene.describe_app(), since)
+
+
+def _nothing(_scene: Scene, _refusal: _Refusal) -> _Evidence:
+    return _Evidence()
+
+
+def _definition(scene: Scene, refusal: _Refusal) -> _Evidence | None:
+    kind = str(Kind(str(refusal.entry.get("group") or ""), str(refusal.entry.get("kind"))))
+    if kind in scene.picture.served:
+        return None
+    return _Evidence((f"kind {kind}",) if refusal.kind else (), scene.kubectl("get", "crds"))
+
+
+def _missing_namespace(scene: Scene, refusal: _Refusal) -> _Evidence | None:
+    return None if _live_namespace(scene, refusal) is not None else _namespace(scene, refusal)
+
+
+def _going_namespace(scene: Scene, refusal: _Refusal) -> _Evidence | None:
+    live = _live_namespace(scene, refusal)
+    return None if live is not None and not terminating(live) else _namespace(scene, refusal)
+
+
+def _live_namespace(scene: Scene, refusal: _Refusal) -> Json | None:
+    which = _named_namespace(refusal)
+    return next((one for one in scene.picture.of(NAMESPACE) if name(one) == which), None)
+
+
+def _named_namespace(refusal: _Refusal) -> str:
+    found = _NAMESPACE.search(refusal.text)
+    return found.group(1) if found else ""
+
+
+def _namespace(scene: Scene, refusal: _Refusal) -> _Evidence:
+    which = _named_namespace(refusal)
+    if not which:
+        return _Evidence()
+    return _Evidence((f"Namespace {which}",), scene.kubectl("get", "namespace", which, "-o", "yaml"))
+
+
+def _webhook(scene: Scene, refusal: _Refusal) -> _Evidence | None:
+    service = webhook_service(refusal.text)
+    if service is None:
+        return _Evidence()
+    if answered(scene, *service):
+        return None
+    command = scene.kubectl("describe", "service", service[1], space=service[0])
+    return _Evidence((named("Service", *service),), command)
+
+
+def _quota(scene: Scene, refusal: _Refusal) -> _Evidence:
+    return _Evidence(command=scene.kubectl("describe", "resourcequota", space=refusal.space))
+
+
+def _schema(scene: Scene, refusal: _Refusal) -> _Evidence:
+    explain = scene.kubectl("explain", f"{refusal.kind}.spec".lower())
+    return _Evidence(command=explain if refusal.kind else scene.bootstrap("lint"))
+
+
+def _immutable(scene: Scene, refusal: _Refusal) -> _Evidence:
+    if refusal.kind not in _REMADE:
+        return _Evidence()
+    words = ("delete", refusal.kind.lower(), refusal.name, "--cascade=orphan")
+    return _Evidence(command=scene.kubectl(*words, space=refusal.space))
+
+
+def _can_i(scene: Scene, refusal: _Refusal) -> _Evidence:
     """The question that the API server answered with no."""
-    found = _REFUSED.search(text)
+    found = _REFUSED.search(refusal.text)
     if found is None:
-        return ""
+        return _Evidence()
     user, verb, resource, group, space = found.groups()
     what = f"{resource}.{group}" if group else resource
-    return scene.kubectl("auth", "can-i", verb, what, f"--as={user}", space=space or "")
+    words = ("auth", "can-i", verb, what, f"--as={user}")
+    return _Evidence(command=scene.kubectl(*words, space=space or ""))
+
+
+# What each cause adds to a refusal; None where the cluster shows that it is over.
+_EVIDENCE: dict[str, Callable[[Scene, _Refusal], _Evidence | None]] = {
+    "crd-missing": _definition,
+    "namespace-missing": _missing_namespace,
+    "finalizer-stuck": _going_namespace,
+    "webhook-without-endpoints": _webhook,
+    "rbac-denied": _can_i,
+    "quota-exceeded": _quota,
+    "schema-rejected": _schema,
+    "immutable-field": _immutable,
+}
 
 
 def webhook_service(text: str) -> tuple[str, str] | None:

@@ -168,7 +168,7 @@ def test_only_what_both_sides_have_is_compared() -> None:
             unchecked=(Unchecked("chart x", "cannot be fetched", WHERE),),
             broken=(Broken("chart y", "fails", WHERE),),
         ),
-        [listing(mine, more)],
+        [listing(mine, more, rendered(hook))],
     )
     assert [pair.key for pair in todo.pairs] == [mine.key]
     gaps = {(one.app, one.what) for one in todo.uncompared}
