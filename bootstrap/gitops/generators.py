@@ -18,6 +18,7 @@ from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.templates import Templates
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of
+from bootstrap.kubernetes.selectors import OPERATORS, matches
 
 Params = dict[str, Any]
 
@@ -230,27 +231,13 @@ def _overridden(base: Params, over: Params) -> Params:
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """A label selector, over labels or over flat parameters. Raises Wrong."""
-    given = selector or {}
-    if any(labels.get(key) != value for key, value in (given.get("matchLabels") or {}).items()):
-        return False
-    return all(_matches(one, labels) for one in given.get("matchExpressions") or ())
-
-
-def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = str(expression.get("key")), expression.get("values") or ()
-    match expression.get("operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    raise Wrong(
-        f"a selector has the operator {expression.get('operator')}", "use In, NotIn, Exists, DoesNotExist"
-    )
+    """Whether a label selector selects labels or flat parameters. Raises Wrong."""
+    for expression in (selector or {}).get("matchExpressions") or ():
+        if expression.get("operator") not in OPERATORS:
+            raise Wrong(
+                f"a selector has the operator {expression.get('operator')}", f"use {', '.join(OPERATORS)}"
+            )
+    return matches(selector, labels)
 
 
 def flat(params: Any, prefix: str = "") -> dict[str, str]:

@@ -74,21 +74,27 @@ def step_of(wanted: Mapping[str, Any], application: Json) -> int | None:
     steps = (strategy.get("rollingSync") or {}).get("steps") or ()
     labels = labels_of(application)
     return next(
-        (
-            number
-            for number, step in enumerate(steps)
-            if all(_matches(one, labels) for one in step.get("matchExpressions") or ())
-        ),
+        (number for number, step in enumerate(steps) if selects(step, labels)),
         None,
     )
 
 
-def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Without the label, NotIn matches; an operator that is neither matches nothing that has the label."""
-    key, operator = expression.get("key"), expression.get("operator")
+def selects(step: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Whether a RollingSync step selects these labels: a missing label fails In and passes NotIn.
+
+    An unknown operator selects nothing that has the label; the controller only logs it.
+    """
+    expressions = step.get("matchExpressions")
+    if not isinstance(expressions, list):
+        return True
+    return all(_holds(one, labels) for one in expressions if isinstance(one, dict))
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    key, operator, values = str(expression.get("key")), expression.get("operator"), expression.get("values")
     if key not in labels:
         return operator != "In"
-    listed = labels[str(key)] in (expression.get("values") or ())
+    listed = isinstance(values, list) and labels[key] in values
     return listed if operator == "In" else operator == "NotIn" and not listed
 
 

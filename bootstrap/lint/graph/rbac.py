@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import Json, Key, Kind, dig, labels_of
+from bootstrap.kubernetes.selectors import matches
 from bootstrap.lint.graph.pods import Workload
-from bootstrap.lint.graph.selectors import matches
 
 GROUP = "rbac.authorization.k8s.io"
 ROLE, CLUSTER_ROLE = Kind(GROUP, "Role"), Kind(GROUP, "ClusterRole")

@@ -6,10 +6,10 @@ Decisions are those of the ApplicationSet controller of Argo CD 3.2
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from bootstrap.gitops.model import App, AppSet, Tree
+from bootstrap.gitops.sets import selects
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.objects import DEPLOYMENT, Json, dig, name, spec
 from bootstrap.lint.graph import Graph
@@ -58,18 +58,6 @@ def rolls(one: AppSet) -> bool:
 
 def _steps(one: AppSet) -> list[Json]:
     return mappings(dig(spec(one.item), "strategy", "rollingSync", "steps"))
-
-
-def selects(step: Json, labels: Mapping[str, Any]) -> bool:
-    """All expressions must hold; a missing label fails In and passes NotIn."""
-    return all(_holds(entry, labels) for entry in mappings(step.get("matchExpressions")))
-
-
-def _holds(entry: Json, labels: Mapping[str, Any]) -> bool:
-    key, operator, values = str(entry.get("key")), entry.get("operator"), listed(entry.get("values"))
-    if key not in labels:
-        return operator != "In"
-    return {"In": labels[key] in values, "NotIn": labels[key] not in values}.get(str(operator), False)
 
 
 def _unordered(graph: Graph, one: AppSet, children: list[App]) -> Iterator[Finding]:

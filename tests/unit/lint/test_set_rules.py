@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from bootstrap.gitops.sets import selects
 from bootstrap.lint.graph import build
-from bootstrap.lint.rules.sets import check, selects
+from bootstrap.lint.rules.sets import check
 from tests.lint_objects import tree
 
 

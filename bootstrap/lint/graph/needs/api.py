@@ -22,12 +22,12 @@ from bootstrap.kubernetes.objects import (
     name,
     spec,
 )
+from bootstrap.kubernetes.selectors import contains, matches
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index, str_of
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.pods import workload
 from bootstrap.lint.graph.rbac import statuses
-from bootstrap.lint.graph.selectors import contains, matches
 from bootstrap.lint.graph.timeline import Ordering
 
 

@@ -20,13 +20,13 @@ from bootstrap.kubernetes.objects import (
     labels_of,
     spec,
 )
+from bootstrap.kubernetes.selectors import matches
 from bootstrap.lint.graph.index import Index
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.network import NETWORK_POLICY, controllers, network
 from bootstrap.lint.graph.needs.storage import CSI_DRIVER, STORAGE_CLASS
 from bootstrap.lint.graph.pods import Workload
 from bootstrap.lint.graph.rbac import CLUSTER_ROLE, CLUSTER_ROLE_BINDING
-from bootstrap.lint.graph.selectors import matches
 
 PROMETHEUS = Kind("monitoring.coreos.com", "Prometheus")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bootstrap.gitops.model import Manifest
 from bootstrap.kubernetes.objects import API_SERVICE, SERVICE, Key, Kind, labels_of, spec
+from bootstrap.kubernetes.selectors import matches
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index, str_of
 from bootstrap.lint.graph.model import Need, Topic
@@ -21,7 +22,6 @@ from bootstrap.lint.graph.rbac import (
     accounts,
     role_of,
 )
-from bootstrap.lint.graph.selectors import matches
 
 SERVICE_MONITOR = Kind("monitoring.coreos.com", "ServiceMonitor")
 POD_MONITOR = Kind("monitoring.coreos.com", "PodMonitor")

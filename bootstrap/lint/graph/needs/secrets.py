@@ -8,12 +8,12 @@ from typing import Any
 
 from bootstrap.gitops.model import Manifest, Seeded
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, SECRET, SECRET_STORE, Json, Key, Kind, dig, spec
+from bootstrap.kubernetes.selectors import matches
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.index import Index, str_of, values
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.pods import key_of, secret
 from bootstrap.lint.graph.producers import CLUSTER_EXTERNAL_SECRET, ESO
-from bootstrap.lint.graph.selectors import matches
 
 NAMESPACED_STORE = Kind(ESO, "SecretStore")
 

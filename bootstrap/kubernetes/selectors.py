@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+
 
 def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector chooses these labels; none and an empty one choose everything."""
+    """Whether a LabelSelector selects these labels. None and an empty one select everything."""
     if not selector:
         return True
     wanted = selector.get("matchLabels") or {}
@@ -17,7 +19,7 @@ def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
 
 
 def contains(labels: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
-    """Whether all the wanted labels are there, as in a Service's selector."""
+    """Whether all wanted labels are present, as for a Service's selector."""
     return all(labels.get(key) == str(value) for key, value in wanted.items())
 
 
