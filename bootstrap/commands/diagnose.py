@@ -26,7 +26,7 @@ from bootstrap.diagnosis.picture import Picture, decode, encode
 from bootstrap.diagnosis.survey import Focus, take
 from bootstrap.diagnosis.words import lines
 from bootstrap.kubernetes.client import Cluster
-from bootstrap.status import model as status
+from bootstrap.status.collect import commit_of
 from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
@@ -82,7 +82,7 @@ def _live(config: Environment, focus: Focus) -> Picture:
         raise StuckError(what, why, f"bootstrap up --environment {config.name}")
     try:
         cluster = Cluster.from_kubeconfig(config.kubeconfig)
-        return take(cluster, config, status.commit_of(target), focus, SystemClock().now())
+        return take(cluster, config, commit_of(target), focus, SystemClock().now())
     except UsageError:
         raise
     except (TemporaryError, PermanentError) as error:

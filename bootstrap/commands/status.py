@@ -9,11 +9,12 @@ import click
 from bootstrap import targets
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
-from bootstrap.status import model as status
+from bootstrap.status.collect import collect
+from bootstrap.status.render import encode, render
 
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment, values=False)
-    found = status.collect(config, targets.open_target(config))
-    click.echo(json.dumps(status.encode(found)) if options.output == "json" else status.render(found))
+    found = collect(config, targets.open_target(config))
+    click.echo(json.dumps(encode(found)) if options.output == "json" else render(found))
     return 0

@@ -1,1 +1,1 @@
-"""What is up, as data and as text."""
+"""What is up: `model` is the data, `collect` looks, `overview` is the cluster's share, `render` shows it."""

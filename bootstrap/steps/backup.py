@@ -18,7 +18,6 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.config.model import Seed
 from bootstrap.core.errors import BootstrapError, PermanentError
-from bootstrap.kubernetes import overview
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
 from bootstrap.kubernetes.objects import APPLICATION, Json, dig, name
@@ -28,6 +27,7 @@ from bootstrap.recovery.vault import Vault, vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
+from bootstrap.status import overview
 from bootstrap.steps import access
 
 

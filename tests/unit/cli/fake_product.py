@@ -15,12 +15,13 @@ from pathlib import Path
 from bootstrap import cli, plan, preview, targets
 from bootstrap.checks import probes as doctor
 from bootstrap.checks.probes import Check
+from bootstrap.commands import status
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted, StuckError
 from bootstrap.run import events as ev
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done, Plan, Step
-from bootstrap.status import model as status
+from bootstrap.status.model import Part, Status
 from bootstrap.steps import backend, lock
 from bootstrap.targets.base import Target
 from tests.aws_context import client
@@ -110,7 +111,7 @@ def install(scenario: str) -> None:
         exists=lambda: False,
         client=lambda service: client(service, os.environ[AWS]),
     )
-    found = status.Status("dev", "fake", (status.Part("API server", "up"),), (), ())
+    found = Status("dev", "fake", (Part("API server", "up"),), (), ())
     shown = preview.Preview("dev", "fake", notices=("nothing is real",))
     ok = scenario != "unfit"
     checks = (Check("git", True, "2.43"), Check("disk", ok, "9 GB free", "" if ok else "free some"))

@@ -23,7 +23,8 @@ from bootstrap.commands.options import RotateOptions
 from bootstrap.config.load import load
 from bootstrap.core.errors import PermanentError
 from bootstrap.local.aws.patches import bucket_policies
-from bootstrap.status import model as status
+from bootstrap.status.collect import collect
+from bootstrap.status.render import render
 from bootstrap.steps import access, backend, lock
 from bootstrap.steps.rotate import ROTATING
 from bootstrap.targets.base import Target
@@ -152,11 +153,11 @@ def test_status_plan_and_doctor_tell_what_is_due_and_when_it_ends(config: Path, 
     environment = load(config, "dev", values=False)
     record = Record("eco2", "dev", REGION, "/eco2/dev", expires_at="2031-01-01T00:00:00Z")
     write(Api(client("ssm")), environment, record)
-    seen = status.collect(environment, target)
+    seen = collect(environment, target)
     (due,) = seen.due
     assert due.startswith("db/password is ")
     assert seen.expires_at == record.expires_at
-    shown = status.render(seen)
+    shown = render(seen)
     assert "expires at 2031-01-01T00:00:00Z" in shown
     assert "bootstrap rotate --due" in shown
     assert any(
@@ -177,5 +178,5 @@ def test_status_does_without_an_aws_that_answers(config: Path, target: Target) -
         made.meta.events.register("before-call.ssm", refuse)
         return made
 
-    seen = status.collect(load(config, "dev", values=False), replace(target, client=refused))
+    seen = collect(load(config, "dev", values=False), replace(target, client=refused))
     assert (seen.due, seen.expires_at) == ((), "")

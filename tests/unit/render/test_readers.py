@@ -32,8 +32,8 @@ from bootstrap.render.view import RunView
 from bootstrap.run import events as ev
 from bootstrap.run.events import PlannedStep
 from bootstrap.status.model import AppStatus, NodeStatus, Part, Status
-from bootstrap.status.model import encode as encode_status
-from bootstrap.status.model import render as render_status
+from bootstrap.status.render import encode as encode_status
+from bootstrap.status.render import render as render_status
 from tests import fakes
 from tests.conftest import Golden
 from tests.story import BEGINNING, FAILURE, MIDDLE, PLANNED, START, SUCCESS, picture, stamped

@@ -6,8 +6,8 @@ import pytest
 
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.errors import Unreachable
-from bootstrap.kubernetes.overview import take
-from bootstrap.status import model as status
+from bootstrap.status.collect import collect
+from bootstrap.status.overview import take
 from bootstrap.steps import access
 from tests.argo_objects import COMMIT, application, application_set, root
 from tests.kubernetes_bench import NODES, Bench, node
@@ -69,7 +69,7 @@ def test_parts(bench: Bench) -> None:
 
 
 def test_status_before_there_is_a_cluster(bench: Bench) -> None:
-    found = status.collect(bench.context.config, bench.context.target)
+    found = collect(bench.context.config, bench.context.target)
     assert not found.up
     assert found.parts[-1].detail == "no kubeconfig yet"
 
@@ -78,7 +78,7 @@ def test_status_of_a_cluster_that_does_not_answer(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(client, "connect", lambda path: bench.server)
     access.store(bench.context, "{}")
     bench.server.refuse = lambda request: Unreachable("no answer", "connection refused")
-    found = status.collect(bench.context.config, bench.context.target)
+    found = collect(bench.context.config, bench.context.target)
     assert (found.parts[-1].state, found.parts[-1].detail) == ("down", "no answer. connection refused")
 
 
@@ -86,7 +86,7 @@ def test_status_of_a_cluster(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(client, "connect", lambda path: bench.server)
     access.store(bench.context, "{}")
     fill(bench)
-    found = status.collect(bench.context.config, bench.context.target)
+    found = collect(bench.context.config, bench.context.target)
     assert found.up
     assert not found.healthy
     assert bench.server.writes() == []
