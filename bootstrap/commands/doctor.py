@@ -9,8 +9,8 @@ from dataclasses import asdict
 import click
 
 from bootstrap import targets
-from bootstrap.checks import probes as doctor
-from bootstrap.checks.probes import Check
+from bootstrap.checks import doctor
+from bootstrap.checks.model import Check
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
 from bootstrap.core.errors import PreflightError
@@ -21,7 +21,8 @@ FORMAT = 1  # of the JSON form
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment, values=False)
-    checks = doctor.run_checks(config, targets.open_target(config))
+    target = targets.open_target(config)
+    checks = doctor.run_checks(config, target.probes, target.client if target.exists() else None)
     ok = all(check.ok for check in checks)
     data = {"version": FORMAT, "ok": ok, "checks": [asdict(check) for check in checks]}
     click.echo(json.dumps(data) if options.output == "json" else render(checks))

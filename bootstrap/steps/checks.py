@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.checks import probes as doctor
+from bootstrap.checks import doctor
 from bootstrap.core.errors import PreflightError
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
@@ -10,7 +10,8 @@ from bootstrap.run.step import Done
 
 def run(context: Context) -> Done:
     """Raises PreflightError with every check of `bootstrap doctor` that failed."""
-    checks = doctor.run_checks(context.config, context.target)
+    target = context.target
+    checks = doctor.run_checks(context.config, target.probes, target.client if target.exists() else None)
     problems = doctor.problems(checks)
     if problems:
         raise PreflightError("this machine is not ready; nothing was touched", problems)

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.checks import probes as doctor
+from bootstrap.checks.credentials import credentials
+from bootstrap.checks.model import Range
+from bootstrap.checks.tools import program
 from bootstrap.config.model import Environment, Gitops
 from bootstrap.core.errors import PermanentError, TemporaryError, UsageError
 from bootstrap.targets.base import Target, Tools
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
     from bootstrap.run.context import Context
 
 REMOTE_TIMEOUT = 30.0  # seconds
-TERRAFORM = doctor.Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile
-HELM = doctor.Range((3, 14), (5,))
-KUSTOMIZE = doctor.Range((5,), (6,))
+TERRAFORM = Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile
+HELM = Range((3, 14), (5,))
+KUSTOMIZE = Range((5,), (6,))
 
 
 def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
@@ -40,10 +42,10 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         client=client,
         revision=lambda: remote_commit(config.gitops),
         probes=(
-            doctor.program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10"),
-            doctor.program("helm", "helm", ("version", "--short"), HELM, "install Helm 4"),
-            doctor.program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
-            doctor.credentials(client, config.account, config.profile),
+            program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10"),
+            program("helm", "helm", ("version", "--short"), HELM, "install Helm 4"),
+            program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
+            credentials(client, config.account, config.profile),
         ),
         billed=True,
         snapshot=partial(_snapshot, config, client),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bootstrap.checks.probes import Probe
+    from bootstrap.checks.model import Probe
     from bootstrap.recovery.manifest import EtcdStatus
     from bootstrap.run.context import Context
     from bootstrap.run.step import Step

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.checks import probes as doctor
+from bootstrap.checks.model import Check, Probe
+from bootstrap.checks.ports import holder, judge_holder
 from bootstrap.config.model import REMOVE, Environment
 from bootstrap.core.errors import PermanentError
 from bootstrap.local.aws import account, override
@@ -80,7 +81,7 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
         notices=stay.notices,
         rendering=_rendering(config, platform),
         parts=stay.parts,
-        probes=(*checks.probes(toolchain), doctor.Probe("ports", stay.look_at_ports)),
+        probes=(*checks.probes(toolchain), Probe("ports", stay.look_at_ports)),
         machine=MachineCommands(STATUS, STATUS),
         delivers_checkout=True,
         keep_state_bucket=False,
@@ -195,16 +196,13 @@ class _Stay:
             for part in self.platform.parts()
         )
 
-    def look_at_ports(self) -> doctor.Check:
+    def look_at_ports(self) -> Check:
         block = self.platform.site.ports.values()
-        busy = [
-            doctor.judge_holder(name, port, doctor.holder(port), ())
-            for name, port in self.platform.busy_ports().items()
-        ]
+        busy = [judge_holder(name, port, holder(port)) for name, port in self.platform.busy_ports().items()]
         if busy:
             detail = "; ".join(f"{check.name}: {check.detail}" for check in busy)
-            return doctor.Check("ports", False, detail, "; ".join(dict.fromkeys(c.cure for c in busy)))
-        return doctor.Check("ports", True, f"{min(block)} to {max(block)} are free or ours")
+            return Check("ports", False, detail, "; ".join(dict.fromkeys(c.cure for c in busy)))
+        return Check("ports", True, f"{min(block)} to {max(block)} are free or ours")
 
 
 def _secret_files(config: Environment) -> tuple[Path, ...]:

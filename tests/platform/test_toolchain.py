@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.checks import probes as doctor
+from bootstrap.checks.model import dotted
+from bootstrap.checks.tools import answer, parse_version
 from bootstrap.core.errors import Interrupted
 from bootstrap.local.toolchain import Toolchain, make, process
 from bootstrap.local.toolchain.keys import module_version
@@ -69,18 +70,18 @@ def test_the_toolchain_is_complete_and_found_at_once(toolchain: Toolchain) -> No
 
 @pytest.mark.parametrize("recipe", PROGRAMS, ids=lambda recipe: recipe.name)
 def test_every_program_tells_its_version(toolchain: Toolchain, recipe: Program) -> None:
-    said = doctor.answer([toolchain.path(recipe.name), *recipe.version_args])
+    said = answer([toolchain.path(recipe.name), *recipe.version_args])
     if recipe.name == "external-secrets":
         assert "ExternalSecrets" in said, "it has no version, but it must start"
         return
-    version = doctor.parse_version(said)
+    version = parse_version(said)
     assert version is not None, said
     if recipe.name in toolchain.on_path:
         rule = replacement(recipe)
         assert rule is not None
         assert rule.versions.fits(version)
     elif isinstance(recipe, GoTool):
-        assert doctor.dotted(version) == module_version(recipe.module, recipe.source).removeprefix("v")
+        assert dotted(version) == module_version(recipe.module, recipe.source).removeprefix("v")
 
 
 def test_the_share_holds_what_others_rely_on(toolchain: Toolchain) -> None:
@@ -90,7 +91,7 @@ def test_the_share_holds_what_others_rely_on(toolchain: Toolchain) -> None:
     assert len(list((share / "argocd" / "crds").glob("*.yaml"))) == 3
     assert list((share / "kwok" / "crds").glob("*stages.yaml"))
     chart = share / "external-secrets" / "chart"
-    rendered = doctor.answer([toolchain.path("helm"), "template", "eso", str(chart), "--namespace", "x"])
+    rendered = answer([toolchain.path("helm"), "template", "eso", str(chart), "--namespace", "x"])
     assert "kind: Deployment" in rendered
     assert "external-secrets:v0.19.2" in rendered
 
@@ -113,7 +114,7 @@ def test_two_builds_at_once_do_not_collide(fake: Toolchain) -> None:
     assert errors == []
     assert fake.missing() == ()
     assert len([line for line in said if "made in" in line]) == 2, said
-    assert doctor.answer(["sh", "-c", f"'{fake.path('one')}' 2>&1"]) == "hello\n"
+    assert answer(["sh", "-c", f"'{fake.path('one')}' 2>&1"]) == "hello\n"
 
 
 def test_a_killed_build_resumes_with_what_was_finished(fake: Toolchain, tmp_path: Path) -> None:

@@ -13,8 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.checks import probes as doctor
-from bootstrap.checks.probes import Check, Probe, Range
+from bootstrap.checks import doctor
+from bootstrap.checks.credentials import credentials
+from bootstrap.checks.files import git_work_tree, judge_disk, writable
+from bootstrap.checks.model import Check, Probe, Range, dotted
+from bootstrap.checks.ports import holder, judge_holder
+from bootstrap.checks.tools import answer, judge_program, judge_python, parse_version, program
 from bootstrap.core.errors import ToolError
 
 FITTING = Range((1, 10), (2,))
@@ -51,13 +55,13 @@ def test_every_probe_is_made_even_when_one_breaks() -> None:
     ],
 )
 def test_a_program_is_judged_by_its_version(answer: str, ok: bool, detail: str) -> None:
-    check = doctor.judge_program("terraform", "/bin/t", answer, FITTING, "install it")
+    check = judge_program("terraform", "/bin/t", answer, FITTING, "install it")
     assert (check.ok, check.detail) == (ok, detail)
     assert check.cure == ("" if ok else "install it")
 
 
 def test_a_program_that_is_not_there() -> None:
-    (check,) = doctor.examine([doctor.program("x", "no-such-program", (), FITTING, "get it")])
+    (check,) = doctor.examine([program("x", "no-such-program", (), FITTING, "get it")])
     assert (check.ok, check.detail, check.cure) == (False, "no-such-program is not there", "get it")
 
 
@@ -65,23 +69,23 @@ def test_a_program_that_is_not_there() -> None:
     st.tuples(*[st.integers(0, 999)] * 3), st.sampled_from(["go{}", "v{}+g7cfb6e", '{{"v":"{}"}}', "x {}\n"])
 )
 def test_a_version_is_found_wherever_it_stands(version: tuple[int, int, int], form: str) -> None:
-    assert doctor.parse_version(form.format(doctor.dotted(version))) == version
+    assert parse_version(form.format(dotted(version))) == version
 
 
 def test_a_program_that_fails_says_nothing() -> None:
-    assert doctor.answer(["sh", "-c", "echo 1.2.3; exit 1"]) == ""
-    assert doctor.answer(["/no/such/program"]) == ""
-    assert doctor.answer(["sh", "-c", "echo 1.2.3"]) == "1.2.3\n"
+    assert answer(["sh", "-c", "echo 1.2.3; exit 1"]) == ""
+    assert answer(["/no/such/program"]) == ""
+    assert answer(["sh", "-c", "echo 1.2.3"]) == "1.2.3\n"
 
 
 def test_python_below_the_minimum_is_refused() -> None:
-    assert doctor.judge_python((3, 11, 0)).ok
-    assert not doctor.judge_python((3, 10, 13)).ok
+    assert judge_python((3, 11, 0)).ok
+    assert not judge_python((3, 10, 13)).ok
 
 
 def test_disk() -> None:
-    enough = doctor.judge_disk("disk", Path("/"), 15_000_000_000, 14_600_000_000)
-    short = doctor.judge_disk("disk", Path("/"), 2_000_000_000, 14_600_000_000)
+    enough = judge_disk("disk", Path("/"), 15_000_000_000, 14_600_000_000)
+    short = judge_disk("disk", Path("/"), 2_000_000_000, 14_600_000_000)
     assert (enough.ok, enough.cure) == (True, "")
     assert short.detail == "2.0 GB free at /, 14.6 GB needed"
     assert not short.ok
@@ -92,8 +96,8 @@ def test_a_folder_yet_to_be_made_is_judged_by_its_parent(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     good, bad = doctor.examine(
         [
-            doctor.writable("good", tmp_path / "new" / "deeper"),
-            doctor.writable("bad", tmp_path / "file" / "below"),
+            writable("good", tmp_path / "new" / "deeper"),
+            writable("bad", tmp_path / "file" / "below"),
         ]
     )
     assert good.ok
@@ -103,8 +107,8 @@ def test_a_folder_yet_to_be_made_is_judged_by_its_parent(tmp_path: Path) -> None
 
 
 def test_git(tmp_path: Path) -> None:
-    probe = doctor.git_work_tree("repository", tmp_path)
-    missing = doctor.git_work_tree("repository", tmp_path / "no").look()
+    probe = git_work_tree("repository", tmp_path)
+    missing = git_work_tree("repository", tmp_path / "no").look()
     outside = probe.look()
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     empty = probe.look()
@@ -120,7 +124,7 @@ def test_git(tmp_path: Path) -> None:
 
 def test_without_git_a_repository_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    check = doctor.git_work_tree("repository", tmp_path).look()
+    check = git_work_tree("repository", tmp_path).look()
     assert not check.ok
     assert check.detail == f"{tmp_path} cannot be looked at without git"
     assert check.cure == "install Git"
@@ -134,19 +138,13 @@ def busy_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_busy_port_is_a_problem_unless_it_is_ours(busy_port: int) -> None:
-    theirs = doctor.port("api", busy_port).look()
+def test_a_busy_port_is_a_problem(busy_port: int) -> None:
+    theirs = judge_holder("api", busy_port, holder(busy_port))
     assert not theirs.ok
     assert str(busy_port) in theirs.detail
     assert theirs.cure
-    assert doctor.judge_holder("api", 1, (42, "etcd"), {42}).ok
-    stranger = doctor.judge_holder("api", 1, (42, "nginx"), set())
+    stranger = judge_holder("api", 1, (42, "nginx"))
     assert (stranger.ok, stranger.cure) == (False, "stop that program: kill 42")
-
-
-def test_a_free_port(busy_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "can_bind", lambda _: True)
-    assert doctor.port("api", busy_port).look().ok
 
 
 @dataclass
@@ -161,9 +159,9 @@ class FakeSts:
 
 
 def test_credentials() -> None:
-    works = doctor.credentials(lambda _: FakeSts(), "123456789012").look()
-    other = doctor.credentials(lambda _: FakeSts(), "999999999999").look()
-    expired = doctor.credentials(lambda _: FakeSts(error=RuntimeError("ExpiredToken")), None, "dev").look()
+    works = credentials(lambda _: FakeSts(), "123456789012").look()
+    other = credentials(lambda _: FakeSts(), "999999999999").look()
+    expired = credentials(lambda _: FakeSts(error=RuntimeError("ExpiredToken")), None, "dev").look()
     assert works.ok
     assert (other.ok, other.cure) == (False, "use credentials of account 999999999999")
     assert not expired.ok

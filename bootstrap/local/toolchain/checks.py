@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 
-from bootstrap.checks import probes as doctor
-from bootstrap.checks.probes import Check, Probe, dotted
+from bootstrap.checks.files import judge_disk, writable
+from bootstrap.checks.model import Check, Probe, dotted
 from bootstrap.local.toolchain import golang
 from bootstrap.local.toolchain.locate import Toolchain
 from bootstrap.local.toolchain.recipes import GO_MINIMUM, GO_WHEEL
@@ -16,7 +16,7 @@ def probes(toolchain: Toolchain) -> tuple[Probe, ...]:
     return (
         Probe("machine", lambda: judge_machine(platform.system(), platform.machine())),
         Probe("go", lambda: _go(toolchain)),
-        doctor.writable("toolchain cache", toolchain.cache),
+        writable("toolchain cache", toolchain.cache),
         Probe("toolchain disk", lambda: _disk(toolchain)),
         Probe("toolchain", lambda: judge_missing(toolchain)),
     )
@@ -41,7 +41,7 @@ def _go(toolchain: Toolchain) -> Check:
 def _disk(toolchain: Toolchain) -> Check:
     free, needed = toolchain.disk_free(), toolchain.disk_needed()
     cure = "free space, or set BOOTSTRAP_CACHE to a folder on a larger disk"
-    return doctor.judge_disk("toolchain disk", toolchain.cache, free, needed, cure)
+    return judge_disk("toolchain disk", toolchain.cache, free, needed, cure)
 
 
 def judge_missing(toolchain: Toolchain) -> Check:

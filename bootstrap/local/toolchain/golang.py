@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.checks.probes import answer, parse_version
+from bootstrap.checks.tools import answer, parse_version
 from bootstrap.local.toolchain import caches
 from bootstrap.local.toolchain.recipes import GO_MINIMUM
 from bootstrap.local.toolchain.versions import Ask, Which

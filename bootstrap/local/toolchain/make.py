@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap.checks.probes import dotted
+from bootstrap.checks.model import dotted
 from bootstrap.core.errors import ToolError
 from bootstrap.local.toolchain import failures, golang, lock, prebuilt, process, provider, share, wheels
 from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps

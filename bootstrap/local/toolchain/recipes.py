@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bootstrap.checks.probes import Range
+from bootstrap.checks.model import Range
 from bootstrap.local.toolchain import provider
 
 GO_MINIMUM = (1, 27, 0)

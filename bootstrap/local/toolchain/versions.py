@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bootstrap.checks.probes import answer, parse_version
+from bootstrap.checks.tools import answer, parse_version
 from bootstrap.local.toolchain.recipes import OnPath
 
 Ask = Callable[[Sequence[str | Path], Mapping[str, str]], str]

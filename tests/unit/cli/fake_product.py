@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootstrap import cli, plan, preview, targets
-from bootstrap.checks import probes as doctor
-from bootstrap.checks.probes import Check
+from bootstrap.checks import doctor
+from bootstrap.checks.model import Check
 from bootstrap.commands import status
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted, StuckError

@@ -18,7 +18,7 @@ from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Record, write
 from bootstrap.aws.secret_age import MADE
-from bootstrap.checks import probes as doctor
+from bootstrap.checks import doctor
 from bootstrap.commands.options import RotateOptions
 from bootstrap.config.load import load
 from bootstrap.core.errors import PermanentError
@@ -163,7 +163,9 @@ def test_status_plan_and_doctor_tell_what_is_due_and_when_it_ends(config: Path, 
     assert any(
         "bootstrap rotate db/password" in notice for notice in preview.collect(environment, target).notices
     )
-    (check,) = (one for one in doctor.run_checks(environment, target) if one.name == "secrets")
+    (check,) = (
+        one for one in doctor.run_checks(environment, target.probes, target.client) if one.name == "secrets"
+    )
     assert check.ok
     assert "db/password" in check.detail
 

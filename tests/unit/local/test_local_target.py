@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from bootstrap.checks import probes as doctor
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PermanentError, PreflightError, UsageError
 from bootstrap.local.platform import Platform, last_words
 from bootstrap.local.state import ports
 from bootstrap.local.supervisor.process import PLATFORM
 from bootstrap.local.toolchain import Toolchain
-from bootstrap.targets import aws, open_target
+from bootstrap.targets import aws, local, open_target
 from tests.fakes import environment
 
 LISTING = (
@@ -91,7 +90,7 @@ def test_the_toolchain_and_ports_are_looked_at(config: Environment) -> None:
 def test_every_busy_port_is_told(config: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     target = open_target(config)
     monkeypatch.setattr(ports, "bindable", lambda port: False)
-    monkeypatch.setattr(doctor, "holder", lambda port: (4711, "nginx"))
+    monkeypatch.setattr(local, "holder", lambda port: (4711, "nginx"))
     check = {probe.name: probe for probe in target.probes}["ports"].look()
     assert not check.ok
     assert check.cure == "stop that program: kill 4711"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.checks import probes as doctor
-from bootstrap.checks.probes import Check, Probe
+from bootstrap.checks import doctor
+from bootstrap.checks.model import Check, Probe
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PreflightError
 from bootstrap.run.context import Context

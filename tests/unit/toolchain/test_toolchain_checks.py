@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootstrap.checks.probes import examine
+from bootstrap.checks.doctor import examine
 from bootstrap.local.toolchain import checks
 from bootstrap.local.toolchain.locate import Toolchain
 from bootstrap.local.toolchain.recipes import GoTool

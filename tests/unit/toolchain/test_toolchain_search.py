@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.checks.probes import Range
+from bootstrap.checks.model import Range
 from bootstrap.core import cachefolder
 from bootstrap.local.toolchain import caches, golang, versions
 from bootstrap.local.toolchain.recipes import OnPath
