@@ -25,7 +25,7 @@ from bootstrap.config.model import KEEP, Environment
 from bootstrap.core.errors import PermanentError
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done, Plan, Step
-from bootstrap.targets.base import Target
+from bootstrap.targets.base import Phases
 
 if TYPE_CHECKING:
     from bootstrap.aws.environments import Record
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bootstrap.steps.rotate import Rotation
 
 
-def build_up(config: Environment, target: Target) -> Plan:
+def build_up(config: Environment, phases: Phases) -> Plan:
     """The steps from nothing to a healthy cluster. Announced before anything is touched."""
     from bootstrap.steps import (  # noqa: PLC0415 - steps import boto3 and the like; `--help` must not
         access,
@@ -55,11 +55,11 @@ def build_up(config: Environment, target: Target) -> Plan:
     )
 
     first = (Step("checks", "Check this machine", checks.run),)
-    during = tuple(step.name for step in target.during)
+    during = tuple(step.name for step in phases.during)
     steps = (
         Step("preflight", "Check account and names", preflight.run),
         # It needs helm and kustomize, not the target itself: it is through before the target is prepared.
-        Step("lint", "Check the order of waves", lint.run, ("checks", *target.tools_from)),
+        Step("lint", "Check the order of waves", lint.run, ("checks", *phases.tools_from)),
         Step("backend", "State bucket", backend.run, ("preflight", "lint")),
         Step("lock", "Run lock", lock.run, ("backend",)),
         Step("lifetime", "Record in SSM, with expiry", lifetime.run, ("lock",)),
@@ -71,17 +71,17 @@ def build_up(config: Environment, target: Target) -> Plan:
         Step("eso", "External Secrets Operator", eso.run, ("access",)),
         Step("argocd", "Argo CD", argocd.run, ("access",)),
         Step("root-app", "Root Application", root_app.run, ("seeds", "nodes", "eso", "argocd")),
-        *target.during,
+        *phases.during,
         Step("waves", "Sync waves", waves.run, ("root-app", *during), deadline=_all_waves(config)),
         Step("verify", "Verify", verify.run, ("waves",)),
     )
     if config.archive is None:
         steps = _without("archive", steps, instead=("lifetime",))
     mine = tuple(_with_deadline(step, config) for step in steps)
-    return Plan("up", _after(_after(first, target.before), mine))
+    return Plan("up", _after(_after(first, phases.before), mine))
 
 
-def build_restore(config: Environment, target: Target, wish: Wish) -> Plan:
+def build_restore(config: Environment, phases: Phases, wish: Wish) -> Plan:
     """As `up`, but secrets and etcd begin with what a backup holds, and are held against it at the end."""
     from bootstrap.steps import preflight, restore  # noqa: PLC0415 - as above
 
@@ -100,7 +100,7 @@ def build_restore(config: Environment, target: Target, wish: Wish) -> Plan:
     }
     up = tuple(
         replace(step, needs=(*step.needs, wait_for[step.name])) if step.name in wait_for else step
-        for step in build_up(config, target).steps
+        for step in build_up(config, phases).steps
     )
     up = tuple(
         replace(step, run=partial(preflight.run, restoring=True)) if step.name == "preflight" else step
@@ -118,31 +118,31 @@ def build_restore(config: Environment, target: Target, wish: Wish) -> Plan:
     return Plan("up", _sorted((*up, *more)))
 
 
-def build_backup(config: Environment, target: Target) -> Plan:
+def build_backup(config: Environment, phases: Phases) -> Plan:
     """Everything that an empty account needs to become this environment again."""
     from bootstrap.steps import backup, lock  # noqa: PLC0415 - as above
 
     steps = (
         Step("lock", "Run lock", lock.run),
         Step("vault", "Bucket and key", backup.begin, ("lock",)),
-        Step("snapshot", "Snapshot of etcd", backup.take, ("vault",)),
+        Step("snapshot", "Snapshot of etcd", partial(backup.take, snapshot=phases.snapshot), ("vault",)),
         Step("store", "Encrypted, to S3", backup.store, ("snapshot",)),
     )
     mine = tuple(_with_deadline(step, config) for step in steps)
-    kept = tuple(replace(step, needs=(*step.needs, "store")) for step in target.backed_up)
-    return Plan("backup", (*_after(target.wake, mine), *kept))
+    kept = tuple(replace(step, needs=(*step.needs, "store")) for step in phases.backed_up)
+    return Plan("backup", (*_after(phases.wake, mine), *kept))
 
 
-def build_drill(config: Environment, target: Target) -> Plan:
+def build_drill(config: Environment, phases: Phases) -> Plan:
     """As `up`, then the users' own checks."""
     from bootstrap.steps import smoke  # noqa: PLC0415 - as above
 
     checks = Step("smoke", f"{len(config.drill.smoke)} smoke checks", smoke.run, ("verify",), attempts=1)
-    return Plan("drill", (*build_up(config, target).steps, _with_deadline(checks, config)))
+    return Plan("drill", (*build_up(config, phases).steps, _with_deadline(checks, config)))
 
 
-def build_down(config: Environment, target: Target) -> Plan:
-    """The way back to nothing."""
+def build_down(config: Environment, phases: Phases, *, exists: bool) -> Plan:
+    """The way back to nothing. Where nothing `exists`, only the target's own steps are left."""
     from bootstrap.steps import destroy, keep, leftovers, lock, sweep, teardown  # noqa: PLC0415 - as above
 
     steps: tuple[Step, ...] = (
@@ -155,11 +155,11 @@ def build_down(config: Environment, target: Target) -> Plan:
     )
     if config.teardown.secrets != KEEP:
         steps = _without("keep", steps)
-    mine = tuple(_with_deadline(step, config) for step in steps) if target.exists() else ()
-    return Plan("down", _after(_after(target.wake, mine) if mine else (), target.after))
+    mine = tuple(_with_deadline(step, config) for step in steps) if exists else ()
+    return Plan("down", _after(_after(phases.wake, mine) if mine else (), phases.after))
 
 
-def build_reap(expired: Sequence[Record], target: Target) -> Plan:
+def build_reap(expired: Sequence[Record], phases: Phases) -> Plan:
     """Environments whose time is over, one after the other; one that fails keeps no other from going."""
     from bootstrap.steps import reap  # noqa: PLC0415 - as above
 
@@ -171,10 +171,10 @@ def build_reap(expired: Sequence[Record], target: Target) -> Plan:
         steps.append(Step(record.title, f"Remove {record.title}", work, before, deadline=2700))
     last = Step("outcome", "Nothing expired is left", partial(reap.judge, failures=failures))
     steps.append(replace(last, needs=tuple(step.name for step in steps[-1:])))
-    return Plan("reap", _after(target.wake, tuple(steps)))
+    return Plan("reap", _after(phases.wake, tuple(steps)))
 
 
-def build_rotate(config: Environment, target: Target, request: Rotation) -> Plan:
+def build_rotate(config: Environment, phases: Phases, request: Rotation) -> Plan:
     """New values for secrets, followed until the cluster has them."""
     from bootstrap.steps import lock, rotate  # noqa: PLC0415 - as above
 
@@ -185,7 +185,7 @@ def build_rotate(config: Environment, target: Target, request: Rotation) -> Plan
         Step("users", "Workloads that use them", partial(rotate.tell_users, request=request), ("follow",)),
         Step("settle", "Close the rotation", rotate.settle, ("users",)),
     )
-    return Plan("rotate", _after(target.wake, tuple(_with_deadline(step, config) for step in steps)))
+    return Plan("rotate", _after(phases.wake, tuple(_with_deadline(step, config) for step in steps)))
 
 
 def _after(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:

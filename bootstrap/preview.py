@@ -20,7 +20,8 @@ from bootstrap.run.context import Context
 from bootstrap.run.events import PlannedStep
 from bootstrap.run.folder import runs_of
 from bootstrap.run.history import learn
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
+from bootstrap.targets.base import Phases
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 
@@ -71,7 +72,7 @@ class Preview:
     lint: tuple[str, ...] = ()  # how many findings, then a line each; empty where it is switched off
 
 
-def collect(config: Environment, target: Target) -> Preview:
+def collect(config: Environment, target: Target, phases: Phases) -> Preview:
     """Find out what `up` would change; touches nothing in AWS or in the cluster.
 
     What cannot be told (AWS does not answer, there is no stack yet) is named as unknown. Raises ConfigError
@@ -102,7 +103,7 @@ def collect(config: Environment, target: Target) -> Preview:
         environment=config.name,
         target=target.name,
         steps=tuple(
-            PlannedStep(s.name, s.title, s.needs, s.deadline) for s in plan.build_up(config, target).steps
+            PlannedStep(s.name, s.title, s.needs, s.deadline) for s in plan.build_up(config, phases).steps
         ),
         resources=tuple(ResourceChange(change.action, change.address) for change in resources),
         seeds=tuple(SeedChange(seed.action, seed.name, seed.source) for seed in seeds),
@@ -110,7 +111,7 @@ def collect(config: Environment, target: Target) -> Preview:
             PlannedWave(wave, tuple(app.name for app in apps), usual.get(wave)) for wave, apps in waves
         ),
         lint=_lint(config, target, unknown),
-        notices=(*target.notices(), *_due(config, target)),
+        notices=(*target.shown.notices(), *_due(config, target)),
         unknown=tuple(unknown),
     )
 

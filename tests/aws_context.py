@@ -13,12 +13,14 @@ from botocore.awsrequest import AWSResponse
 
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
 from bootstrap.core.clock import Clock, FakeClock
+from bootstrap.core.rendering import Tools
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event
-from bootstrap.targets.base import Target, Tools
+from bootstrap.run.target import Target, TerraformSettings
 
 REGION = "ap-northeast-2"
 ACCOUNT = "123456789012"
+PLAIN = TerraformSettings()
 NODE = Node("cp", "control-plane", "t3.medium", 40, {"role": "control-plane"})
 
 
@@ -75,6 +77,7 @@ def world(
     *,
     endpoint: str | None = None,
     terraform: Path = Path("terraform"),
+    settings: TerraformSettings = PLAIN,
     clock: Clock | None = None,
     **target: Any,
 ) -> World:
@@ -85,7 +88,7 @@ def world(
     events: list[Event] = []
     context = Context(
         config=config,
-        target=Target("test", tools, make, **fields),
+        target=Target("test", tools, make, terraform=settings, **fields),
         clock=clock or FakeClock(),
         emit=events.append,
         cancel=threading.Event(),

@@ -10,10 +10,11 @@ from typing import Any
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
 from bootstrap.core.clock import Clock, FakeClock
 from bootstrap.core.redact import Secrets
+from bootstrap.core.rendering import Tools
 from bootstrap.run.context import Context
 from bootstrap.run.emitter import Emitter
 from bootstrap.run.events import Event, Stamped
-from bootstrap.targets.base import Target, Tools
+from bootstrap.run.target import Target
 
 
 def environment(home: Path) -> Environment:

@@ -20,21 +20,21 @@ from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError, PreflightError, Problem
 from bootstrap.recovery.manifest import NAME, Manifest, decode
 from bootstrap.recovery.vault import vault
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 
 
 def run(options: BackupOptions) -> int:
     config = load(options.config, options.environment, values=False)
-    target = targets.open_target(config)
+    target, phases = targets.open_run(config)
     if options.list:
         return _list(options, config, target)
     if not target.exists():
         problem = Problem(config.name, "there is nothing to back up", options.command("up"))
         raise PreflightError(f"{config.name} is not up; nothing was touched", [problem])
     following = (options.command("backup") + " --list", options.command("restore") + " --from latest")
-    return execute(plan.build_backup(config, target), config, target, options, following)
+    return execute(plan.build_backup(config, phases), config, target, options, following)
 
 
 def _list(options: BackupOptions, config: Environment, target: Target) -> int:

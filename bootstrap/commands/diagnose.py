@@ -26,8 +26,8 @@ from bootstrap.diagnosis.picture import Picture, decode, encode
 from bootstrap.diagnosis.survey import Focus, take
 from bootstrap.diagnosis.words import lines
 from bootstrap.kubernetes.client import Cluster
+from bootstrap.run.target import Target
 from bootstrap.status.collect import commit_of
-from bootstrap.targets.base import Target
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 
@@ -93,7 +93,7 @@ def _live(config: Environment, focus: Focus) -> Picture:
 
 def _down(target: Target) -> str:
     """What of the target itself is not up."""
-    late = [f"{part.name} is {part.state}" for part in target.parts() if part.state != "up"]
+    late = [f"{part.name} is {part.state}" for part in target.shown.parts() if part.state != "up"]
     return f"; {', '.join(late)}" if late else ""
 
 

@@ -22,7 +22,8 @@ FORMAT = 1  # of the JSON form
 def run(options: Options) -> int:
     config = load(options.config, options.environment, values=False)
     target = targets.open_target(config)
-    checks = doctor.run_checks(config, target.probes, target.client if target.exists() else None)
+    client = target.client if target.exists() else None
+    checks = doctor.run_checks(config, target.shown.probes, client)
     ok = all(check.ok for check in checks)
     data = {"version": FORMAT, "ok": ok, "checks": [asdict(check) for check in checks]}
     click.echo(json.dumps(data) if options.output == "json" else render(checks))

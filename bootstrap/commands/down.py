@@ -13,17 +13,17 @@ from bootstrap.commands.options import Options
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment, values=False)
-    target = targets.open_target(config)
+    target, phases = targets.open_run(config)
     if options.output == "text":
         for line in _going(config, target):
             print(line, file=sys.stderr)  # noqa: T201 - what the question is about
     confirm(options, f"This removes everything of '{config.name}' on {target.name}, its data included.")
-    return execute(plan.build_down(config, target), config, target, options, ())
+    return execute(plan.build_down(config, phases, exists=target.exists()), config, target, options, ())
 
 
 def _going(config: Environment, target: Target) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ours.items()))
         yield f"to go in {config.region}: {counts}"
     kept = [*keeping.kept(config.teardown)]
-    kept += ["the Terraform state bucket"] if target.keep_state_bucket else []
+    kept += ["the Terraform state bucket"] if target.terraform.keep_state_bucket else []
     if kept:
         yield f"to stay: {', '.join(kept)}"
     for each in found:

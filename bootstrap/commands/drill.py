@@ -20,21 +20,21 @@ from bootstrap.drill import judge, junit, ledger
 from bootstrap.drill.model import Night, rto, waves
 from bootstrap.gitops import applications as gitops
 from bootstrap.render.report import moment
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 
 def run(options: DrillOptions) -> int:
     """Down is run whatever happened, but for a Ctrl-C; `--keep` leaves a failed environment to look at."""
     config = load(options.config, options.environment)
     gitops.find(gitops.load(config.gitops), config.eso.application)
-    target = targets.open_target(config)
+    target, phases = targets.open_run(config)
     where = f"'{config.name}' on {target.name}, {config.region}"
     confirm(options, f"This makes {where}, and removes it again with all its data.")
     timed = replace(options, ttl=options.ttl or config.drill.ttl)
-    up = perform(plan.build_drill(config, target), config, target, timed)
+    up = perform(plan.build_drill(config, phases), config, target, timed)
     down = None
     if up.code != Interrupted.exit_code and not (up.code and options.keep):
-        down = perform(plan.build_down(config, target), config, target, options)
+        down = perform(plan.build_down(config, phases, exists=target.exists()), config, target, options)
     night = _night(config, target, up, down)
     known = ledger.earlier(ledger.folder_of(config))
     night = replace(night, regressions=judge.regressions(night, known, config.drill.tolerance))

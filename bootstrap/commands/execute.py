@@ -33,7 +33,7 @@ from bootstrap.run.emitter import Emitter
 from bootstrap.run.events import Reader, Stamped
 from bootstrap.run.runner import Runner
 from bootstrap.run.step import Plan
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 SHOW_CURSOR = b"\x1b[?25h"
 

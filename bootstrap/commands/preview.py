@@ -13,6 +13,6 @@ from bootstrap.config.load import load
 
 def run(options: Options) -> int:
     config = load(options.config, options.environment)
-    found = preview.collect(config, targets.open_target(config))
+    found = preview.collect(config, *targets.open_run(config))
     click.echo(json.dumps(preview.encode(found)) if options.output == "json" else preview.render(found))
     return 0

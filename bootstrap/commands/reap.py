@@ -25,7 +25,7 @@ FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 def run(options: ReapOptions) -> int:
     """The environment of the configuration says which account and region; every project's are looked at."""
     config = load(options.config, options.environment, values=False)
-    target = targets.open_target(config)
+    target, phases = targets.open_run(config)
     found = environments.find(cache(lambda service: Api(target.client(service))), config.region)
     now = SystemClock().now()
     over = environments.expired(found, now)
@@ -38,7 +38,7 @@ def run(options: ReapOptions) -> int:
     if not over:
         return 0
     confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")
-    return execute(plan.build_reap(over, target), config, target, options, ())
+    return execute(plan.build_reap(over, phases), config, target, options, ())
 
 
 def _show(

@@ -20,13 +20,13 @@ def run(options: RotateOptions) -> int:
     """Raises UsageError for what is no generated seed, before anything is asked."""
     config = load(options.config, options.environment, values=False)
     names = _names(config, options)
-    target = targets.open_target(config)
+    target, phases = targets.open_run(config)
     if not target.exists():
         problem = Problem(config.name, "there is nothing to rotate yet", options.command("up"))
         raise PreflightError(f"{config.name} is not up; nothing was touched", [problem])
     confirm(options, _question(config, options, names))
     request = Rotation(names, options.all, options.due, options.back, options.restart)
-    return execute(plan.build_rotate(config, target, request), config, target, options, ())
+    return execute(plan.build_rotate(config, phases, request), config, target, options, ())
 
 
 def _names(config: Environment, options: RotateOptions) -> tuple[str, ...]:

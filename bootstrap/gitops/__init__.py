@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import ConfigError, Problem
+from bootstrap.core.rendering import DIRECT, Rendering, Tools
 from bootstrap.core.scratch import scratch
 from bootstrap.gitops import installed, pipelines
 from bootstrap.gitops.applications import repository_root, root_application
@@ -33,7 +34,6 @@ from bootstrap.gitops.sets import Generator
 from bootstrap.gitops.store import Store
 from bootstrap.gitops.templates import Templates
 from bootstrap.gitops.walk import Walk
-from bootstrap.targets.base import DIRECT, Rendering, Tools
 
 
 def read(

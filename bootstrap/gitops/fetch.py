@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from bootstrap.core.errors import BootstrapError
+from bootstrap.core.rendering import Outside, Rendering
 from bootstrap.gitops.chartfile import ChartArchive
 from bootstrap.gitops.problems import Unknown
 from bootstrap.gitops.programs import Failed, Programs
 from bootstrap.gitops.store import Store, digest
-from bootstrap.targets.base import Outside, Rendering
 
 STAND_IN = "stand-in"
 STAND_INS_LAST = 86400.0  # seconds; upstream may answer tomorrow

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bootstrap.core.rendering import UNKNOWN
 from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, labels_of, metadata, name, namespace
-from bootstrap.targets.base import UNKNOWN
 
 # In place of a CRD's schema: how many bytes its JSON has at least.
 LEFT_OUT = "x-left-out"

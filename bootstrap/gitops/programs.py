@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from bootstrap.core.errors import ToolError
+from bootstrap.core.rendering import Tools
 from bootstrap.gitops.problems import Unknown
-from bootstrap.targets.base import Tools
 
 SECONDS = 120.0
 _GARBAGE = "400"  # per cent: collecting less often takes a third off a short run

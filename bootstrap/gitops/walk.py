@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bootstrap.core.rendering import UNKNOWN
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.helm import AsksForKinds
 from bootstrap.gitops.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked
@@ -29,7 +30,6 @@ from bootstrap.kubernetes.objects import (
     namespace,
     spec,
 )
-from bootstrap.targets.base import UNKNOWN
 
 _IN_CLUSTER = {"https://kubernetes.default.svc", "https://kubernetes.default.svc:443"}
 

@@ -18,7 +18,7 @@ from bootstrap.lint.model import Severity
 from bootstrap.lint.report import Report
 from bootstrap.lint.rules.rule import Rule
 from bootstrap.run import history
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 RULES = (*rules.RULES, *suppress.RULES)
 

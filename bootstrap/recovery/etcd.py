@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap.core.errors import PermanentError
+from bootstrap.core.wait import Observation
 from bootstrap.recovery.manifest import EtcdStatus
+from bootstrap.recovery.store import Store
+
+Wait = Callable[[Callable[[], Observation[str]], str], str]  # `Context.wait`: a probe, and what is waited for
+TakeSnapshot = Callable[[Store, str, Path, Wait], EtcdStatus]  # where backups lie, its id, the file to write
 
 # More than any cluster writes between a snapshot and its loss: an informer that has seen a later revision of
 # the lost cluster must not meet that number again with another meaning

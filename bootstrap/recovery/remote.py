@@ -13,7 +13,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.core.errors import PermanentError
 from bootstrap.core.wait import Observation
-from bootstrap.recovery.etcd import parse_status
+from bootstrap.recovery.etcd import Wait, parse_status
 from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.recovery.store import Store
 
@@ -47,7 +47,7 @@ def snapshot(
     backup: str,
     into: Path,
     *,
-    wait: Callable[[Callable[[], Observation[str]], str], str],
+    wait: Wait,
 ) -> EtcdStatus:
     """Take it, and fetch it. Raises PermanentError naming what the machine said."""
     ssm, machine = connect("ssm"), _control_plane(connect("ec2"), tags)

@@ -10,7 +10,7 @@ from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import Environment
 from bootstrap.recovery.keys import FileKey, Key, KmsKey
 from bootstrap.recovery.store import Store
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 PURPOSE = "backups"  # of the bucket, in its name
 

@@ -15,7 +15,7 @@ from bootstrap.core.errors import BootstrapError
 from bootstrap.core.redact import Secrets
 from bootstrap.core.wait import Observation, until
 from bootstrap.run.events import Emit, StepProgress
-from bootstrap.targets.base import Target
+from bootstrap.run.target import Target
 
 R = TypeVar("R")
 

@@ -226,8 +226,8 @@ class Runner:
     def _news(self) -> Iterator[Event]:
         target = self._context.target
         try:
-            yield from map(Notice, target.notices())
-            yield from (SourceServed(s.source, s.version, s.origin) for s in target.sources())
+            yield from map(Notice, target.shown.notices())
+            yield from (SourceServed(s.source, s.version, s.origin) for s in target.shown.sources())
         except Exception as error:  # news are an extra: they must not end a run
             yield Notice(f"the target's notices could not be read: {type(error).__name__}")
 

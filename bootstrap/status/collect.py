@@ -12,9 +12,9 @@ from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.run.folder import runs_of
 from bootstrap.run.history import learn
+from bootstrap.run.target import Part, Target
 from bootstrap.status import overview
-from bootstrap.status.model import Part, Status
-from bootstrap.targets.base import Target
+from bootstrap.status.model import Status
 
 
 def collect(config: Environment, target: Target) -> Status:
@@ -35,7 +35,7 @@ def _with_account(seen: Status, config: Environment, target: Target) -> Status:
 
 
 def _cluster(config: Environment, target: Target) -> Status:
-    parts = tuple(target.parts())
+    parts = tuple(target.shown.parts())
     if not config.kubeconfig.exists():
         return Status(config.name, target.name, (*parts, Part("API server", "down", "no kubeconfig yet")))
     try:

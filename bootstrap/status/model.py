@@ -6,15 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bootstrap.core.errors import Problem
-
-
-@dataclass(frozen=True)
-class Part:
-    """One thing below the cluster's applications: `state` is "up", "down" or "degraded"."""
-
-    name: str  # API server, Terraform stack, Argo CD, ExternalSecrets, Ingresses …
-    state: str
-    detail: str = ""
+from bootstrap.run.target import Part
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from bootstrap.kubernetes.objects import (
     status,
 )
 from bootstrap.kubernetes.waves import assess as assess_waves
-from bootstrap.status.model import AppStatus, NodeStatus, Part
+from bootstrap.run.target import Part
+from bootstrap.status.model import AppStatus, NodeStatus
 
 SECRETS, INGRESSES = "ExternalSecrets synced", "Ingresses addressed"
 _COUNTS = (SECRETS, INGRESSES)  # a cluster may have none; each that is not well is a problem of its own

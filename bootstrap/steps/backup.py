@@ -22,6 +22,7 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import stored
 from bootstrap.kubernetes.objects import APPLICATION, Json, dig, name
 from bootstrap.recovery import cipher, etcd, manifest, objects
+from bootstrap.recovery.etcd import TakeSnapshot
 from bootstrap.recovery.manifest import EtcdStatus, Manifest, Part, SeedMark
 from bootstrap.recovery.vault import Vault, vault
 from bootstrap.run.context import Context
@@ -89,15 +90,15 @@ def begin(context: Context) -> Done:
     return Done(f"{about.id} goes to s3://{found.store.bucket}", begun, changed=bool(made))
 
 
-def take(context: Context) -> Done:
+def take(context: Context, snapshot: TakeSnapshot | None = None) -> Done:
     """The snapshot, and all objects at its revision. Raises PermanentError without a cluster."""
     begun = context.results.get(Begun)
     cluster = access.existing(context)
-    if cluster is None or context.target.snapshot is None:
+    if cluster is None or snapshot is None:
         raise PermanentError("there is no cluster to back up", cure="bootstrap up")
     plain = begun.folder / "plain"
     try:
-        status = context.target.snapshot(context, plain)
+        status = snapshot(begun.vault.store, begun.manifest.id, plain, context.wait)
         if why := etcd.broken(plain):
             raise PermanentError("etcd's snapshot is no good", why, "bootstrap backup")
         _seal(begun, manifest.ETCD, plain)

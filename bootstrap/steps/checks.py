@@ -11,7 +11,9 @@ from bootstrap.run.step import Done
 def run(context: Context) -> Done:
     """Raises PreflightError with every check of `bootstrap doctor` that failed."""
     target = context.target
-    checks = doctor.run_checks(context.config, target.probes, target.client if target.exists() else None)
+    checks = doctor.run_checks(
+        context.config, target.shown.probes, target.client if target.exists() else None
+    )
     problems = doctor.problems(checks)
     if problems:
         raise PreflightError("this machine is not ready; nothing was touched", problems)

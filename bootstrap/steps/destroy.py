@@ -16,7 +16,7 @@ def run(context: Context) -> Done:
     found = backend.find(context)
     if found is None:
         return Done("no state bucket, nothing to destroy", changed=False)
-    settings = found.settings(context.target.backend)
+    settings = found.settings(context.target.terraform.backend)
     terraform = open_stack(context, settings, patience=context.deadline / 2)
     if unlocking(context, terraform, terraform.rescue_state):
         context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))

@@ -37,7 +37,7 @@ def run(context: Context) -> Done:
     seen = clear(context, lambda found: policy.goes(found, record), PATIENCE)
     if problems := remaining(context, seen):
         raise LeftoverError(f"{len(problems)} resources of {config.name} are left", problems)
-    going = bucket.bucket if bucket and not context.target.keep_state_bucket else ""
+    going = bucket.bucket if bucket and not context.target.terraform.keep_state_bucket else ""
     staying = (found for found in seen.others if found.resource.id != going)
     kept = {str(found.resource): why for found in staying if (why := policy.reason(found))}
     for resource, why in kept.items():

@@ -110,7 +110,7 @@ class Machines:
 
     def cure(self, node: str) -> str:
         """The command that shows more, for a machine that has not become a node."""
-        commands, marker = self._context.target.machine, self._known.get(node)
+        commands, marker = self._context.target.shown.machine, self._known.get(node)
         config = self._context.config
         holes = {"instance": self._ids.get(node, ""), "region": config.region, "environment": config.name}
         if marker is None:

@@ -70,7 +70,7 @@ def seeds_preview(context: Context) -> tuple[PlannedSeed, ...]:
 def outputs(context: Context) -> Mapping[str, Any]:
     """Terraform's, asked now; none where there is no state."""
     found = backend.find(context)
-    return open_stack(context, found.settings(context.target.backend)).outputs() if found else {}
+    return open_stack(context, found.settings(context.target.terraform.backend)).outputs() if found else {}
 
 
 def existing(context: Context, api: Api) -> dict[str, str]:

@@ -52,7 +52,7 @@ def run(context: Context) -> Done:
 
 
 def _converge(context: Context, places: Mapping[str, Place]) -> Done:
-    settings = context.results.get(StateBackend).settings(context.target.backend)
+    settings = context.results.get(StateBackend).settings(context.target.terraform.backend)
     terraform = open_stack(context, settings, places, context.deadline / 2)
     if unlocking(context, terraform, terraform.rescue_state):
         context.emit(Notice("uploaded the Terraform state that an earlier run could not (errored.tfstate)"))
@@ -70,7 +70,7 @@ def terraform_preview(context: Context) -> tuple[Planned, ...]:
     """What `up` would change; takes no lock and writes nothing to AWS. Raises like `run`."""
     found = backend.find(context)
     terraform = open_stack(
-        context, found.settings(context.target.backend) if found else None, placed(context)
+        context, found.settings(context.target.terraform.backend) if found else None, placed(context)
     )
     return terraform.preview(context.config.terraform.parallelism).changes
 

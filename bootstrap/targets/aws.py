@@ -6,20 +6,22 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bootstrap.aws.api import Api
 from bootstrap.checks.credentials import credentials
 from bootstrap.checks.model import Range
 from bootstrap.checks.tools import program
 from bootstrap.config.model import Environment, Gitops
 from bootstrap.core.errors import PermanentError, TemporaryError, UsageError
-from bootstrap.targets.base import Target, Tools
-
-if TYPE_CHECKING:
-    from bootstrap.recovery.manifest import EtcdStatus
-    from bootstrap.run.context import Context
+from bootstrap.core.rendering import Tools
+from bootstrap.recovery import remote
+from bootstrap.recovery.etcd import TakeSnapshot, Wait
+from bootstrap.recovery.manifest import EtcdStatus
+from bootstrap.recovery.store import Store
+from bootstrap.run.target import Shown, Target
+from bootstrap.targets.base import Phases
 
 REMOTE_TIMEOUT = 30.0  # seconds
 TERRAFORM = Range((1, 10), (2,))  # 1.10 brought the S3 backend's use_lockfile
@@ -27,7 +29,7 @@ HELM = Range((3, 14), (5,))
 KUSTOMIZE = Range((5,), (6,))
 
 
-def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
+def build(config: Environment, faults: tuple[str, ...] = ()) -> tuple[Target, Phases]:
     """Raises UsageError when a fault is to be rehearsed: what users rely on is not for that."""
     if faults:
         raise UsageError(
@@ -36,31 +38,31 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
             "bootstrap up --environment local --fault NAME",
         )
     client = _clients(config)
-    return Target(
+    target = Target(
         name="aws",
         tools=Tools(_on_path("terraform"), _on_path("helm"), _on_path("kustomize")),
         client=client,
         revision=lambda: remote_commit(config.gitops),
-        probes=(
-            program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10"),
-            program("helm", "helm", ("version", "--short"), HELM, "install Helm 4"),
-            program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
-            credentials(client, config.account, config.profile),
+        shown=Shown(
+            probes=(
+                program("terraform", "terraform", ("version",), TERRAFORM, "install Terraform 1.10"),
+                program("helm", "helm", ("version", "--short"), HELM, "install Helm 4"),
+                program("kustomize", "kustomize", ("version",), KUSTOMIZE, "install kustomize 5"),
+                credentials(client, config.account, config.profile),
+            ),
+            billed=True,
         ),
-        billed=True,
-        snapshot=partial(_snapshot, config, client),
     )
+    return target, Phases(snapshot=_snapshot(config, client))
 
 
-def _snapshot(config: Environment, client: Callable[[str], Any], context: Context, into: Path) -> EtcdStatus:
-    from bootstrap.aws.api import Api  # noqa: PLC0415 - boto3
-    from bootstrap.recovery import remote  # noqa: PLC0415
-    from bootstrap.steps.backup import Begun  # noqa: PLC0415
-
-    begun = context.results.get(Begun)
-    store, backup = begun.vault.store, begun.manifest.id
+def _snapshot(config: Environment, client: Callable[[str], Any]) -> TakeSnapshot:
     connect: Callable[[str], Api] = lambda service: Api(client(service))  # noqa: E731
-    return remote.snapshot(connect, config.tags, store, backup, into, wait=context.wait)
+
+    def take(store: Store, backup: str, into: Path, wait: Wait) -> EtcdStatus:
+        return remote.snapshot(connect, config.tags, store, backup, into, wait=wait)
+
+    return take
 
 
 def remote_commit(gitops: Gitops) -> str:

@@ -14,6 +14,7 @@ from bootstrap.checks.model import Check, Probe
 from bootstrap.checks.ports import holder, judge_holder
 from bootstrap.config.model import REMOVE, Environment
 from bootstrap.core.errors import PermanentError
+from bootstrap.core.rendering import Outside, Rendering, Tools
 from bootstrap.local.aws import account, override
 from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Rehearsal, choose, load
@@ -23,68 +24,77 @@ from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import Platform
 from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
+from bootstrap.recovery.etcd import Wait
 from bootstrap.recovery.manifest import EtcdStatus
+from bootstrap.recovery.store import Store
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done, Step
-from bootstrap.status.model import Part
-from bootstrap.targets.base import MachineCommands, Outside, Rendering, Target, Tools
+from bootstrap.run.target import MachineCommands, Part, Shown, Target, TerraformSettings
+from bootstrap.targets.base import Phases
 
 STATUS = "bootstrap status --environment {environment}"  # nobody can log in to a simulated machine
 BUILD_DEADLINE = 3600.0  # seconds; about 12 min on 2 cores
 
 
-def build(config: Environment, faults: tuple[str, ...] = ()) -> Target:
+def build(config: Environment, faults: tuple[str, ...] = ()) -> tuple[Target, Phases]:
     """Raises UsageError if a fault is unknown, or needs a node that the configuration lacks."""
     toolchain = Toolchain.locate(config.home)
     platform = Platform.locate(config, toolchain)
     stay = _Stay(config, toolchain, platform, faults=tuple(map(choose, faults)))
-    order = injected_faults(stay.faults, config)
-    url = platform.site.url("aws")
+    return _target(config, stay), _phases(stay, injected_faults(stay.faults, config))
+
+
+def _target(config: Environment, stay: _Stay) -> Target:
+    toolchain, platform = stay.toolchain, stay.platform
+    url, backups = platform.site.url("aws"), account.folder_of(config)
     return Target(
         name="local",
         tools=Tools(toolchain.path("terraform"), toolchain.path("helm"), toolchain.path("kustomize")),
         client=_clients(url, config.region),
         revision=stay.revision,
         tool_environment=platform.site.upstream_environment,
-        terraform_environment={
-            **override.environment(url, config.region),
-            "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
-        },
-        terraform_override=override.override(url),
-        backend=override.backend(),
+        rendering=_rendering(config, platform),
+        terraform=TerraformSettings(
+            environment={
+                **override.environment(url, config.region),
+                "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
+            },
+            override=override.override(url),
+            backend=override.backend(),
+            keep_state_bucket=False,
+        ),
+        shown=Shown(
+            parts=stay.parts,
+            probes=(*checks.probes(toolchain), Probe("ports", stay.look_at_ports)),
+            faults={fault.name: fault.summary for fault in load()},
+            notices=stay.notices,
+            sources=lambda: journal.read(platform.upstream.served),
+            machine=MachineCommands(STATUS, STATUS),
+        ),
+        exists=platform.site.layout.root.exists,
+        delivers_checkout=True,
+        backup_copy=backups / account.COPY,
+        backup_key=backups / "key",
+    )
+
+
+def _phases(stay: _Stay, injected: InjectedFaults) -> Phases:
+    names = ", ".join(each.fault.name for each in stay.faults)
+    return Phases(
         before=(
             Step("toolchain", "Build or find the toolchain", stay.toolchain_step, deadline=BUILD_DEADLINE),
             Step("platform", "Start the local platform", stay.platform_step, ("toolchain",), attempts=1),
         ),
         tools_from=("toolchain",),
-        wake=(Step("platform", "Restart the local platform", stay.wake_step, attempts=1),),
-        exists=platform.site.layout.root.exists,
-        after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
         during=(
-            (
-                Step(
-                    "inject-faults",
-                    f"Inject the faults: {', '.join(faults)}",
-                    stay.inject_step,
-                    ("root-app",),
-                ),
-            )
-            if order != InjectedFaults()
+            (Step("inject-faults", f"Inject the faults: {names}", stay.inject_step, ("root-app",)),)
+            if injected != InjectedFaults()
             else ()
         ),
+        wake=(Step("platform", "Restart the local platform", stay.wake_step, attempts=1),),
+        after=(Step("dispose", "Stop the local platform", stay.dispose_step, attempts=2),),
         snapshot=stay.snapshot,
         backed_up=(Step("keep-backups", "Keep a copy beside the platform", stay.keep_backups_step),),
-        backup_copy=account.folder_of(config) / account.COPY,
-        backup_key=account.folder_of(config) / "key",
-        faults={fault.name: fault.summary for fault in load()},
-        sources=lambda: journal.read(platform.upstream.served),
-        notices=stay.notices,
-        rendering=_rendering(config, platform),
-        parts=stay.parts,
-        probes=(*checks.probes(toolchain), Probe("ports", stay.look_at_ports)),
-        machine=MachineCommands(STATUS, STATUS),
-        delivers_checkout=True,
-        keep_state_bucket=False,
     )
 
 
@@ -157,7 +167,7 @@ class _Stay:
 
     # -- what the pipeline asks ----------------------------------------------------------------------
 
-    def snapshot(self, _context: Context, into: Path) -> EtcdStatus:
+    def snapshot(self, _store: Store, _backup: str, into: Path, _wait: Wait) -> EtcdStatus:
         site = self.platform.site
         return Etcd(site, Pki(site.layout.control_plane / "pki", site.url("kube-apiserver", "https"))).save(
             into

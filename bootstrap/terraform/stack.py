@@ -41,7 +41,7 @@ def open_stack(
     Raises ConfigError, ToolError, TemporaryError, LockedError, Interrupted.
     """
     config, target = context.config, context.target
-    override = target.terraform_override
+    override = target.terraform.override
     if backend is None:
         override = (override or "") + _NO_BACKEND
     content = Content(config.terraform.stack, override, variables(config, places, _expiry(context)))
@@ -51,7 +51,7 @@ def open_stack(
     terraform = Terraform(
         binary=target.tools.terraform,
         folder=folder,
-        environment=terraform_environment(os.environ, target.terraform_environment, config.profile),
+        environment=terraform_environment(os.environ, target.terraform.environment, config.profile),
         log=context.run_folder / "terraform.jsonl",
         clock=context.clock,
         cancel=context.cancel,

@@ -26,6 +26,7 @@ from bootstrap.core.clock import SystemClock
 from bootstrap.local.aws import override
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.run.step import Done
+from bootstrap.run.target import TerraformSettings
 from bootstrap.steps import backend, lock, terraform
 from bootstrap.terraform.stack import notes
 from bootstrap.terraform.survivor import survivor
@@ -157,13 +158,15 @@ def make_world(config: Environment, aws: Edge) -> World:
         terraform=toolchain.path("terraform"),
         clock=SystemClock(),
         client=client,
-        terraform_environment={
-            **override.environment(aws.url, config.region),
-            "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
-        },
-        terraform_override=override.override(aws.url),
-        backend=override.backend(),
-        keep_state_bucket=False,
+        settings=TerraformSettings(
+            environment={
+                **override.environment(aws.url, config.region),
+                "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
+            },
+            override=override.override(aws.url),
+            backend=override.backend(),
+            keep_state_bucket=False,
+        ),
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from bootstrap.config.load import load
 from bootstrap.core.errors import ConfigError, ToolError
+from bootstrap.core.rendering import Outside, Rendering, Source, Tools
 from bootstrap.gitops import read
 from bootstrap.gitops.model import BY_ESO, App, Tree
 from bootstrap.gitops.programs import Programs
@@ -21,7 +22,6 @@ from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import Config
 from bootstrap.local.upstream.offline import serve
 from bootstrap.targets import open_target
-from bootstrap.targets.base import Outside, Rendering, Source, Tools
 from tests import lint_tree as trees
 from tests.lint_tree import APPS, REPO, application, application_set, below, chart, config_map, deployment
 

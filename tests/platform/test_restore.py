@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -30,7 +31,9 @@ from bootstrap.local.state import ports
 from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
 from bootstrap.recovery import etcd
-from bootstrap.run.context import Context
+from bootstrap.recovery.etcd import Wait
+from bootstrap.recovery.manifest import EtcdStatus
+from bootstrap.recovery.store import Store
 from bootstrap.steps import backup, restore, seeds
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.restore import Wish
@@ -85,7 +88,7 @@ class Machine:
                 process.kill()
                 process.wait(30)
 
-    def snapshot(self, _: Context, into: Path) -> object:
+    def snapshot(self, _store: Store, _backup: str, into: Path, _wait: Wait) -> EtcdStatus:
         return self.etcd.save(into)
 
 
@@ -95,7 +98,6 @@ def run(moto: str, config: Environment, machine: Machine, vpc: str) -> World:
         config,
         endpoint=moto,
         revision=lambda: "c" * 40,
-        snapshot=machine.snapshot,
         backup_key=config.home / "key",
     )
     key = client("kms", moto).create_key()["KeyMetadata"]["Arn"]
@@ -130,7 +132,7 @@ def test_a_cluster_comes_back_as_it_was(moto: str, tmp_path: Path) -> None:  # n
         for item in platform():
             cluster.create(item)
         put(first, backup.begin)
-        put(first, backup.take)
+        put(first, partial(backup.take, snapshot=before.snapshot))
         cluster.create(config_map("later"))  # after the snapshot: it is no part of the backup
         assert "2 seeds" in put(first, backup.store)
         lost = cluster.get(Key(CONFIG_MAP, "shop", "settings"))

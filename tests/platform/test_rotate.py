@@ -22,6 +22,7 @@ from bootstrap.plan import build_rotate
 from bootstrap.run.runner import Runner
 from bootstrap.steps import access
 from bootstrap.steps.rotate import Rotation
+from bootstrap.targets.base import Phases
 from tests import aws_context
 from tests.api_server import TOOLCHAIN, Server, eventually, free_ports
 from tests.platform.dev_world import local_aws
@@ -106,7 +107,7 @@ def test_a_rotated_secret_is_in_the_cluster_long_before_its_refresh_interval(
             here = aws_context.world(
                 aws_context.environment(tmp_path, seeds=SEEDS), endpoint=aws, clock=SystemClock()
             )
-            plan = build_rotate(here.context.config, here.context.target, Rotation(("password",)))
+            plan = build_rotate(here.context.config, Phases(), Rotation(("password",)))
             outcome = Runner(plan, here.context).run()
         assert outcome.outcome == "succeeded", outcome.failures
         new = ssm.get_parameter(Name="/eco2/dev/password", WithDecryption=True)["Parameter"]["Value"]

@@ -22,6 +22,7 @@ from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import Interrupted, LockedError, ToolError
 from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.run.events import Event, Notice, ResourceChanged, StepProgress
+from bootstrap.run.target import TerraformSettings
 from bootstrap.steps import backend, destroy, leftovers, preflight, seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.steps.terraform import Outputs
@@ -141,20 +142,22 @@ def project(home: Path, aws: str, mirror: Path) -> World:
         endpoint=aws,
         terraform=Path(program),
         clock=SystemClock(),
-        terraform_override=OVERRIDE.replace("@", aws),
-        terraform_environment={
-            "TF_CLI_CONFIG_FILE": str(mirror),
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-        },
-        backend={
-            "skip_credentials_validation": "true",
-            "skip_metadata_api_check": "true",
-            "skip_requesting_account_id": "true",
-            "use_path_style": "true",
-            "endpoints": f'{{s3="{aws}"}}',
-        },
-        keep_state_bucket=False,
+        settings=TerraformSettings(
+            override=OVERRIDE.replace("@", aws),
+            environment={
+                "TF_CLI_CONFIG_FILE": str(mirror),
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
+            },
+            backend={
+                "skip_credentials_validation": "true",
+                "skip_metadata_api_check": "true",
+                "skip_requesting_account_id": "true",
+                "use_path_style": "true",
+                "endpoints": f'{{s3="{aws}"}}',
+            },
+            keep_state_bucket=False,
+        ),
     )
 
 

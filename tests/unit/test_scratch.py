@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.core.rendering import Tools
 from bootstrap.core.scratch import scratch
 from bootstrap.gitops.programs import Programs
-from bootstrap.targets.base import Tools
 from tests.programs import program
 
 HOLDER = """

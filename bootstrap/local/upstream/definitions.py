@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from yaml import YAMLError
 
 from bootstrap.core.errors import ConfigError, Problem
+from bootstrap.core.rendering import UNKNOWN
 from bootstrap.kubernetes.documents import documents
-from bootstrap.targets.base import UNKNOWN
 
 
 class _Strict(BaseModel):

@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from bootstrap.targets.base import Source
+from bootstrap.core.rendering import Source
 
 
 class Journal:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.config.model import Gitops
+from bootstrap.core.rendering import Outside
 from bootstrap.core.scratch import scratch
 from bootstrap.local.pki.authority import Authority, write_bundle
 from bootstrap.local.upstream import journal
@@ -17,7 +18,6 @@ from bootstrap.local.upstream.config import Config, environment
 from bootstrap.local.upstream.proxy import ProxyServer
 from bootstrap.local.upstream.publication import publish
 from bootstrap.local.upstream.services import UpstreamRouter
-from bootstrap.targets.base import Outside
 
 
 @contextmanager

@@ -18,12 +18,13 @@ from bootstrap.commands import execute
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.core.errors import PermanentError
+from bootstrap.core.rendering import Tools
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done, Plan, Step
+from bootstrap.run.target import Target
 from bootstrap.steps import access, keep, rotate, seeds
 from bootstrap.steps.rotate import Rotation
 from bootstrap.steps.terraform import Outputs
-from bootstrap.targets.base import Target, Tools
 from tests.aws_context import client, environment
 from tests.canaries import Allowed, Canaries, CommandLines, leaks
 

@@ -21,9 +21,10 @@ from bootstrap.core.errors import Interrupted, StuckError
 from bootstrap.run import events as ev
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done, Plan, Step
-from bootstrap.status.model import Part, Status
+from bootstrap.run.target import Part, Shown
+from bootstrap.status.model import Status
 from bootstrap.steps import backend, lock
-from bootstrap.targets.base import Target
+from bootstrap.targets.base import Phases
 from tests.aws_context import client
 from tests.fakes import target
 
@@ -88,7 +89,7 @@ SCENARIOS: dict[str, Callable[[Context], Done]] = {
 }
 
 
-def build(config: Environment, target: Target) -> Plan:
+def build(config: Environment, phases: Phases) -> Plan:
     guards: tuple[Step, ...] = ()
     if AWS in os.environ:
         guards = (Step("backend", "Bucket", backend.run), Step("lock", "Run lock", lock.run, ("backend",)))
@@ -107,7 +108,7 @@ def install(scenario: str) -> None:
     """Put the fakes where the commands look."""
     # There is nothing to take down, so `down` asks no AWS what there is.
     fake = replace(
-        target(billed=scenario == "billed"),
+        target(shown=Shown(billed=scenario == "billed")),
         exists=lambda: False,
         client=lambda service: client(service, os.environ[AWS]),
     )
@@ -116,9 +117,9 @@ def install(scenario: str) -> None:
     ok = scenario != "unfit"
     checks = (Check("git", True, "2.43"), Check("disk", ok, "9 GB free", "" if ok else "free some"))
     for module, name, value in (
-        (targets, "open_target", always(fake)),
+        (targets, "open_run", always((fake, Phases()))),
         (plan, "build_up", build),
-        (plan, "build_down", lambda config, target: Plan("down", build(config, target).steps)),
+        (plan, "build_down", lambda config, phases, exists: Plan("down", build(config, phases).steps)),
         (doctor, "run_checks", always(checks)),
         (status, "collect", always(found)),
         (preview, "collect", always(shown)),

@@ -23,11 +23,12 @@ from bootstrap.commands.options import RotateOptions
 from bootstrap.config.load import load
 from bootstrap.core.errors import PermanentError
 from bootstrap.local.aws.patches import bucket_policies
+from bootstrap.run.target import Target
 from bootstrap.status.collect import collect
 from bootstrap.status.render import render
 from bootstrap.steps import access, backend, lock
 from bootstrap.steps.rotate import ROTATING
-from bootstrap.targets.base import Target
+from bootstrap.targets.base import Phases
 from tests.aws_context import REGION, client, world
 from tests.unit.cli.fake_product import lay_out
 
@@ -58,7 +59,7 @@ def config(tmp_path: Path) -> Path:
 def target(config: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     """An AWS without a cluster."""
     made = world(load(config, "dev", values=False)).context.target
-    monkeypatch.setattr(targets, "open_target", lambda *_: made)
+    monkeypatch.setattr(targets, "open_run", lambda *_: (made, Phases()))
     monkeypatch.setattr(access, "existing", lambda _: None)
     return made
 
@@ -161,10 +162,13 @@ def test_status_plan_and_doctor_tell_what_is_due_and_when_it_ends(config: Path, 
     assert "expires at 2031-01-01T00:00:00Z" in shown
     assert "bootstrap rotate --due" in shown
     assert any(
-        "bootstrap rotate db/password" in notice for notice in preview.collect(environment, target).notices
+        "bootstrap rotate db/password" in notice
+        for notice in preview.collect(environment, target, Phases()).notices
     )
     (check,) = (
-        one for one in doctor.run_checks(environment, target.probes, target.client) if one.name == "secrets"
+        one
+        for one in doctor.run_checks(environment, target.shown.probes, target.client)
+        if one.name == "secrets"
     )
     assert check.ok
     assert "db/password" in check.detail

@@ -17,7 +17,7 @@ from bootstrap.core.errors import StuckError, UsageError
 from bootstrap.diagnosis.picture import Picture, encode
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.errors import Unreachable
-from bootstrap.status.model import Part
+from bootstrap.run.target import Part, Shown
 from tests.argo_objects import COMMIT, application, root
 from tests.fakes import environment, target
 from tests.kubernetes_fake import FakeServer
@@ -30,7 +30,7 @@ SLOW = picture(app(deployment()), deployment())
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     found = replace(environment(tmp_path), waves=Waves(hints={60: "look at the pods"}))
-    made = target(parts=lambda: (Part("etcd", "down"),), revision=lambda: COMMIT)
+    made = target(shown=Shown(parts=lambda: (Part("etcd", "down"),)), revision=lambda: COMMIT)
     monkeypatch.setattr(diagnose, "load", lambda *words, **more: found)
     monkeypatch.setattr(targets, "open_target", lambda config: made)
     return found

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bootstrap.core.rendering import UNKNOWN
 from bootstrap.gitops.model import Blank, Manifest, Tree, Unchecked
 from bootstrap.lint import rules
 from bootstrap.lint.graph import build
@@ -13,7 +14,6 @@ from bootstrap.lint.model import Finding
 from bootstrap.lint.report import Report
 from bootstrap.lint.report.text import FEW, render
 from bootstrap.lint.rules.secrets import credentials
-from bootstrap.targets.base import UNKNOWN
 from tests.lint_objects import tree
 
 ROLLOUT = """

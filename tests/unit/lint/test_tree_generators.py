@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.core.rendering import Tools
 from bootstrap.gitops import generators as made
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.generators import Generators, combined, flat, merge, normalized, selects
@@ -20,7 +21,6 @@ from bootstrap.gitops.sets import step_of
 from bootstrap.gitops.store import Store
 from bootstrap.gitops.templates import Templates, fast, require_keys
 from bootstrap.kubernetes.objects import Json
-from bootstrap.targets.base import Tools
 
 NOBODY = Tools(Path("/nowhere/terraform"), Path("/nowhere/helm"), Path("/nowhere/kustomize"))
 

@@ -16,7 +16,7 @@ from bootstrap.local.platform import Platform, last_words
 from bootstrap.local.state import ports
 from bootstrap.local.supervisor.process import PLATFORM
 from bootstrap.local.toolchain import Toolchain
-from bootstrap.targets import aws, local, open_target
+from bootstrap.targets import aws, local, open_run, open_target
 from tests.fakes import environment
 
 LISTING = (
@@ -57,21 +57,21 @@ def test_a_revision_that_is_nowhere_is_an_error(config: Environment, monkeypatch
 
 
 def test_aws_is_billed_and_prepares_nothing(config: Environment) -> None:
-    target = open_target(replace(config, target="aws"))
-    assert target.billed
-    assert (target.before, target.after, target.terraform_override) == ((), (), None)
-    assert target.keep_state_bucket
+    target, phases = open_run(replace(config, target="aws"))
+    assert target.shown.billed
+    assert (phases.before, phases.after, target.terraform.override) == ((), (), None)
+    assert target.terraform.keep_state_bucket
 
 
 def test_the_local_target_touches_nothing_when_it_is_opened(config: Environment) -> None:
     config.home.mkdir()
-    target = open_target(config)
+    target, phases = open_run(config)
     assert list(config.home.iterdir()) == []
-    assert [step.name for step in target.before] == ["toolchain", "platform"]
-    assert [step.name for step in target.after] == ["dispose"]
-    assert target.terraform_environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert [step.name for step in phases.before] == ["toolchain", "platform"]
+    assert [step.name for step in phases.after] == ["dispose"]
+    assert target.terraform.environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
     assert target.tool_environment["HTTPS_PROXY"].startswith("http://127.0.0.1:")
-    assert (target.parts(), target.notices(), target.sources()) == ((), (), ())
+    assert (target.shown.parts(), target.shown.notices(), target.shown.sources()) == ((), (), ())
 
 
 def test_before_the_first_up_there_is_no_revision(config: Environment) -> None:
@@ -81,7 +81,7 @@ def test_before_the_first_up_there_is_no_revision(config: Environment) -> None:
 
 
 def test_the_toolchain_and_ports_are_looked_at(config: Environment) -> None:
-    probes = {probe.name: probe for probe in open_target(config).probes}
+    probes = {probe.name: probe for probe in open_target(config).shown.probes}
     assert probes["ports"].look().ok
     assert {"machine", "go", "toolchain", "toolchain disk"} <= probes.keys()
     assert "GB" in probes["toolchain disk"].look().detail
@@ -91,7 +91,7 @@ def test_every_busy_port_is_told(config: Environment, monkeypatch: pytest.Monkey
     target = open_target(config)
     monkeypatch.setattr(ports, "bindable", lambda port: False)
     monkeypatch.setattr(local, "holder", lambda port: (4711, "nginx"))
-    check = {probe.name: probe for probe in target.probes}["ports"].look()
+    check = {probe.name: probe for probe in target.shown.probes}["ports"].look()
     assert not check.ok
     assert check.cure == "stop that program: kill 4711"
     assert all(f"{name}: port " in check.detail for name in ports.NAMES)
@@ -118,7 +118,7 @@ def test_a_taken_port_is_refused_before_anything_is_made(
 def test_ports_of_a_platform_whose_supervisor_died_are_its_survivors(
     config: Environment, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    probes = {probe.name: probe for probe in open_target(config).probes}
+    probes = {probe.name: probe for probe in open_target(config).shown.probes}
     monkeypatch.setattr(ports, "bindable", lambda port: False)
     environ = {**os.environ, PLATFORM: str(platform.site.layout.root)}
     with subprocess.Popen(["sleep", "60"], env=environ) as survivor:

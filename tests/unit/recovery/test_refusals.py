@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from bootstrap.config.model import Backup, Environment, Generate, Seed
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PermanentError, PreflightError
 from bootstrap.local.aws.patches import bucket_policies
+from bootstrap.recovery.etcd import Wait
 from bootstrap.recovery.keys import FileKey, KmsKey
 from bootstrap.recovery.manifest import Consent, EtcdStatus
+from bootstrap.recovery.store import Store
 from bootstrap.recovery.vault import vault
-from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.steps import access, backup, preflight, restore
 from bootstrap.steps.backup import Stored
@@ -49,7 +50,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def snapshot(_: Context, into: Path) -> EtcdStatus:
+def snapshot(_store: Store, _backup: str, into: Path, _wait: Wait) -> EtcdStatus:
     database = os.urandom(4096)
     into.write_bytes(database + hashlib.sha256(database).digest())
     return EtcdStatus(100, 7, 90)
@@ -57,14 +58,14 @@ def snapshot(_: Context, into: Path) -> EtcdStatus:
 
 def a_world(tmp_path: Path, now: float = 1_750_000_000.0, **changes: Any) -> World:
     config = environment(tmp_path, **{"seeds": SEEDS, **changes})
-    made = world(config, client=client, snapshot=snapshot, clock=FakeClock(now), revision=lambda: "c" * 40)
+    made = world(config, client=client, clock=FakeClock(now), revision=lambda: "c" * 40)
     made.context.run_folder.mkdir(parents=True, exist_ok=True)
     return made
 
 
 def take(made: World) -> str:
     """A whole backup; its id."""
-    for step in (backup.begin, backup.take, backup.store):
+    for step in (backup.begin, partial(backup.take, snapshot=snapshot), backup.store):
         done = step(made.context)
         made.context.results.put(done.result)
     return made.context.results.get(Stored).manifest.id

@@ -31,9 +31,11 @@ from bootstrap.render.text import duration, table
 from bootstrap.render.view import RunView
 from bootstrap.run import events as ev
 from bootstrap.run.events import PlannedStep
-from bootstrap.status.model import AppStatus, NodeStatus, Part, Status
+from bootstrap.run.target import Part
+from bootstrap.status.model import AppStatus, NodeStatus, Status
 from bootstrap.status.render import encode as encode_status
 from bootstrap.status.render import render as render_status
+from bootstrap.targets.base import Phases
 from tests import fakes
 from tests.conftest import Golden
 from tests.story import BEGINNING, FAILURE, MIDDLE, PLANNED, START, SUCCESS, picture, stamped
@@ -272,7 +274,7 @@ def test_where_nothing_is_there_yet_nobody_is_asked(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(gitops, "load", lambda _: ())
     asked: list[str] = []
     nowhere = fakes.target(exists=lambda: False, client=asked.append)
-    found = preview.collect(replace(fakes.environment(tmp_path), lint=OFF), nowhere)
+    found = preview.collect(replace(fakes.environment(tmp_path), lint=OFF), nowhere, Phases())
     why = "nothing is there yet, `bootstrap up` makes everything"
     assert found.unknown == (f"Terraform: {why}", f"SSM: {why}")
     assert asked == []
@@ -280,7 +282,7 @@ def test_where_nothing_is_there_yet_nobody_is_asked(tmp_path: Path, monkeypatch:
 
 def test_what_cannot_be_linted_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gitops, "load", lambda _: ())
-    found = preview.collect(fakes.environment(tmp_path), fakes.target(exists=lambda: False))
+    found = preview.collect(fakes.environment(tmp_path), fakes.target(exists=lambda: False), Phases())
     assert found.lint == ()
     assert found.unknown[-1].startswith("lint: the GitOps repository cannot be read")
 

@@ -21,11 +21,12 @@ from bootstrap.core.errors import (
     TemporaryError,
     ToolError,
 )
+from bootstrap.core.rendering import Source
 from bootstrap.run import events as ev
 from bootstrap.run.context import Context
 from bootstrap.run.runner import ABANDON, GRACE, Outcome, Runner
 from bootstrap.run.step import Done, Plan, Step
-from bootstrap.targets.base import Source
+from bootstrap.run.target import Shown
 from tests.fakes import Log, context
 
 Body = Callable[[Context], Done]
@@ -300,11 +301,11 @@ def test_a_step_that_does_not_stop_is_left_behind(tmp_path: Path) -> None:
 
 def test_what_the_target_has_to_say_is_passed_on_once(tmp_path: Path) -> None:
     log = Log()
-    told = {
-        "notices": lambda: ("2 uncommitted changes are rehearsed",),
-        "sources": lambda: (Source("charts/loki", "6.0", "stand-in"),),
-    }
-    run(tmp_path, step("a"), step("b", idle, "a"), log=log, **told)
+    shown = Shown(
+        notices=lambda: ("2 uncommitted changes are rehearsed",),
+        sources=lambda: (Source("charts/loki", "6.0", "stand-in"),),
+    )
+    run(tmp_path, step("a"), step("b", idle, "a"), log=log, shown=shown)
     assert log.of(ev.Notice) == [ev.Notice("2 uncommitted changes are rehearsed")]
     assert log.of(ev.SourceServed) == [ev.SourceServed("charts/loki", "6.0", "stand-in")]
     assert isinstance(log.events[-1], ev.RunFinished)
@@ -315,7 +316,7 @@ def test_news_that_cannot_be_read_do_not_end_a_run(tmp_path: Path) -> None:
         raise OSError("gone")
 
     log = Log()
-    assert run(tmp_path, step("a"), log=log, notices=broken).exit_code == 0
+    assert run(tmp_path, step("a"), log=log, shown=Shown(notices=broken)).exit_code == 0
     assert "OSError" in log.of(ev.Notice)[0].message
 
 

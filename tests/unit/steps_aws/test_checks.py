@@ -12,6 +12,7 @@ from bootstrap.checks.model import Check, Probe
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PreflightError
 from bootstrap.run.context import Context
+from bootstrap.run.target import Shown
 from bootstrap.steps import checks
 from tests import fakes
 
@@ -19,7 +20,7 @@ from tests import fakes
 def _context(home: Path, *probes: Probe) -> Context:
     return Context(
         fakes.environment(home),
-        fakes.target(probes=probes),
+        fakes.target(shown=Shown(probes=probes)),
         FakeClock(),
         lambda _: None,
         threading.Event(),

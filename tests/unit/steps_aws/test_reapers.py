@@ -30,6 +30,7 @@ from bootstrap.run.context import Context
 from bootstrap.run.runner import Runner
 from bootstrap.run.step import Done
 from bootstrap.steps import backend, lifetime, lock, reap
+from bootstrap.targets.base import Phases
 from tests import aws_context
 from tests.aws_context import ACCOUNT, REGION, World, environment, world
 from tests.aws_resources import make_all, pairs, spec
@@ -235,7 +236,7 @@ def test_one_that_fails_keeps_no_other_from_going_and_the_run_fails(tmp_path: Pa
     held = lock.run(there["dev"].context)
     try:
         here = there["prod"]
-        outcome = Runner(plan.build_reap(records, here.context.target), here.context).run()
+        outcome = Runner(plan.build_reap(records, Phases()), here.context).run()
     finally:
         assert isinstance(held.result, lock.Keeper)
         held.result.close()
@@ -277,7 +278,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
     (tmp_path / "apps/10-secrets-operator.yaml").write_text("")
     (tmp_path / "bootstrap.yaml").write_text(CONFIG)
     here = world(environment(tmp_path), client=client).context.target
-    monkeypatch.setattr(targets, "open_target", lambda *_: here)
+    monkeypatch.setattr(targets, "open_run", lambda *_: (here, Phases()))
 
     def run(*words: str) -> int:
         return cli.call(["--config", str(tmp_path / "bootstrap.yaml"), "reap", "-e", "dev", *words])
@@ -402,6 +403,6 @@ def test_the_context_is_of_the_step(tmp_path: Path) -> None:
     there = account(tmp_path)
     records = [expire(there[name]) for name in ("dev", "night")]
     here: Context = there["prod"].context
-    Runner(plan.build_reap(records, here.target), here).run()
+    Runner(plan.build_reap(records, Phases()), here).run()
     told = {event.step for event in there["prod"].events if event.type == "resource_changed"}  # type: ignore[attr-defined]
     assert told == {"eco2/dev", "nightly/night"}

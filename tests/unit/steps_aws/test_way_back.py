@@ -18,6 +18,7 @@ from bootstrap.core.errors import LeftoverError
 from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.recovery.keys import KmsKey
 from bootstrap.run.events import Notice, ResourceChanged, ResourceKept, ResourceLeft
+from bootstrap.run.target import TerraformSettings
 from bootstrap.steps import backend, destroy, keep, leftovers, seeds, sweep
 from bootstrap.steps.terraform import Outputs
 from tests.aws_context import World, client, environment, world
@@ -36,7 +37,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def here(home: Path, **target: Any) -> World:
-    return world(environment(home), keep_state_bucket=False, **target)
+    return world(environment(home), settings=TerraformSettings(keep_state_bucket=False), **target)
 
 
 def put(name: str, ours: bool = False) -> None:
@@ -92,7 +93,7 @@ def test_the_state_bucket_goes_last_with_all_its_versions(tmp_path: Path) -> Non
 
 
 def test_a_target_may_keep_the_bucket(tmp_path: Path) -> None:
-    kept = world(environment(tmp_path), keep_state_bucket=True)
+    kept = world(environment(tmp_path))
     backend.run(kept.context)
     done = leftovers.run(kept.context)
     (event,) = kept.of(ResourceKept)
@@ -139,7 +140,10 @@ def test_what_cannot_go_is_named_with_a_command_and_the_state_stays(tmp_path: Pa
 
 def keeping(home: Path) -> World:
     seeds = (Seed("database/password", generate=Generate()),)
-    return world(environment(home, seeds=seeds, teardown=Teardown(secrets=KEEP)), keep_state_bucket=False)
+    return world(
+        environment(home, seeds=seeds, teardown=Teardown(secrets=KEEP)),
+        settings=TerraformSettings(keep_state_bucket=False),
+    )
 
 
 def test_secrets_may_outlive_the_environment_and_its_key(tmp_path: Path) -> None:
@@ -208,5 +212,5 @@ def test_the_key_of_the_backups_goes_with_them_only(
     _, wrapped = KmsKey(Api(client("kms")), "alias/eco2-dev-backups", tags).new({"backup": "1"})
     config = replace(environment(tmp_path), teardown=teardown, backup=backup)
     for _ in range(2):
-        leftovers.run(world(config, keep_state_bucket=False).context)
+        leftovers.run(world(config, settings=TerraformSettings(keep_state_bucket=False)).context)
     assert client("kms").describe_key(KeyId=wrapped["key"])["KeyMetadata"]["KeyState"] == state

@@ -19,7 +19,8 @@ from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
 from bootstrap.steps import lint
 from bootstrap.steps.planned import GitPlan
-from tests.fakes import Log, context, environment, target
+from bootstrap.targets.base import Phases
+from tests.fakes import Log, context, environment
 
 LATE = Finding(
     "crd-late",
@@ -73,7 +74,7 @@ def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_nothing_is_made_before_it_is_through(tmp_path: Path) -> None:
-    steps = {step.name: step for step in plan.build_up(environment(tmp_path), target()).steps}
+    steps = {step.name: step for step in plan.build_up(environment(tmp_path), Phases()).steps}
 
     def before(name: str) -> set[str]:
         return set(steps[name].needs).union(*(before(need) for need in steps[name].needs))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.core.rendering import Source
 from bootstrap.local.upstream.cache import Cache, _segment
 from bootstrap.local.upstream.config import Config, environment
 from bootstrap.local.upstream.demand import Demand
 from bootstrap.local.upstream.journal import Journal, read
 from bootstrap.local.upstream.services import PublishedDemand
-from bootstrap.targets.base import Source
 
 
 def test_a_chart_is_kept_by_url_name_and_version(tmp_path: Path) -> None:
