@@ -38,7 +38,7 @@ def run(options: ReapOptions) -> int:
     if not over:
         return 0
     confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")
-    return execute(plan.build_reap(over, phases), config, target, options, ())
+    return execute(plan.build_reap(config, phases, over), config, target, options, ())
 
 
 def _show(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from bootstrap.run.context import Context
 
@@ -38,3 +38,20 @@ class Plan:
 
     command: str
     steps: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, command: str, steps: Iterable[Step], deadlines: Mapping[str, float]) -> Plan:
+        """The plan of these steps. `deadlines` (by step name, seconds) win over the steps' own."""
+        return cls(
+            command,
+            tuple(replace(step, deadline=deadlines.get(step.name, step.deadline)) for step in steps),
+        )
+
+
+def chain(*groups: tuple[Step, ...]) -> tuple[Step, ...]:
+    """All steps, where those of a group that need nothing wait for every step of the groups before it."""
+    steps: tuple[Step, ...] = ()
+    for group in groups:
+        names = tuple(step.name for step in steps)
+        steps += tuple(step if step.needs else replace(step, needs=names) for step in group)
+    return steps

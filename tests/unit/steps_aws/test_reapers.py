@@ -236,7 +236,7 @@ def test_one_that_fails_keeps_no_other_from_going_and_the_run_fails(tmp_path: Pa
     held = lock.run(there["dev"].context)
     try:
         here = there["prod"]
-        outcome = Runner(plan.build_reap(records, Phases()), here.context).run()
+        outcome = Runner(plan.build_reap(environment(tmp_path), Phases(), records), here.context).run()
     finally:
         assert isinstance(held.result, lock.Keeper)
         held.result.close()
@@ -403,6 +403,6 @@ def test_the_context_is_of_the_step(tmp_path: Path) -> None:
     there = account(tmp_path)
     records = [expire(there[name]) for name in ("dev", "night")]
     here: Context = there["prod"].context
-    Runner(plan.build_reap(records, Phases()), here).run()
+    Runner(plan.build_reap(environment(tmp_path), Phases(), records), here).run()
     told = {event.step for event in there["prod"].events if event.type == "resource_changed"}  # type: ignore[attr-defined]
     assert told == {"eco2/dev", "nightly/night"}
