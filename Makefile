@@ -32,10 +32,11 @@ unit: environment-dev  ## the tests that need no platform
 platform: environment-dev toolchain  ## the tests on the local platform
 	$(RUN) -m pytest $(FLAGS) tests/end_to_end tests/platform
 
-lint: environment-dev  ## style and strict types
+lint: environment-dev  ## style, strict types, layers
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	.venv/bin/lint-imports --no-cache
 
 format: environment-dev  ## put the code into the house's format
 	$(RUN) -m ruff check --fix .

@@ -12,15 +12,24 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
+from bootstrap import plan
+from bootstrap.aws.api import Api
+from bootstrap.aws.secret_age import due
 from bootstrap.config.model import OFF, Environment
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import BootstrapError
-from bootstrap.render.text import duration, one_line, plural, table
+from bootstrap.core.text import duration, one_line, plural, table
+from bootstrap.gitops import applications as gitops
+from bootstrap.lint.model import Severity
+from bootstrap.lint.report.lines import tally, told
+from bootstrap.lint.run import lint
 from bootstrap.run.context import Context
 from bootstrap.run.events import PlannedStep
 from bootstrap.run.folder import runs_of
 from bootstrap.run.history import learn
 from bootstrap.run.target import Target
+from bootstrap.steps.seeds import seeds_preview
+from bootstrap.steps.terraform import terraform_preview
 from bootstrap.targets.base import Phases
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
@@ -78,10 +87,6 @@ def collect(config: Environment, target: Target, phases: Phases) -> Preview:
     What cannot be told (AWS does not answer, there is no stack yet) is named as unknown. Raises ConfigError
     when the Applications in Git cannot be read.
     """
-    from bootstrap import plan  # noqa: PLC0415 - the steps bring boto3; rendering alone must not
-    from bootstrap.gitops import applications as gitops  # noqa: PLC0415 - the steps bring boto3; rendering alone must not
-    from bootstrap.steps.seeds import seeds_preview  # noqa: PLC0415
-    from bootstrap.steps.terraform import terraform_preview  # noqa: PLC0415
 
     unknown: list[str] = []
 
@@ -118,9 +123,6 @@ def collect(config: Environment, target: Target, phases: Phases) -> Preview:
 
 def _due(config: Environment, target: Target) -> tuple[str, ...]:
     """Secrets to be rotated; that AWS does not answer was told already."""
-    from bootstrap.aws.api import Api  # noqa: PLC0415 - as above
-    from bootstrap.aws.secret_age import due  # noqa: PLC0415
-
     try:
         found = due(Api(target.client("ssm")), config, SystemClock().now()) if target.exists() else ()
     except BootstrapError:
@@ -129,9 +131,6 @@ def _due(config: Environment, target: Target) -> tuple[str, ...]:
 
 
 def _lint(config: Environment, target: Target, unknown: list[str]) -> tuple[str, ...]:
-    from bootstrap.lint.model import Severity  # noqa: PLC0415 - as above
-    from bootstrap.lint.report.lines import tally, told  # noqa: PLC0415
-    from bootstrap.lint.run import lint  # noqa: PLC0415
 
     if config.lint == OFF:
         return ()

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bootstrap.aws.api import Api
+from bootstrap.aws.secret_age import due
 from bootstrap.checks.files import disk, git_work_tree, writable
 from bootstrap.checks.model import Check, Probe, Range
 from bootstrap.checks.tools import judge_python, program
@@ -38,8 +40,6 @@ def _secrets(config: Environment, client: Callable[[str], Any]) -> tuple[Probe, 
     timed = [seed for seed in config.seeds if seed.generate and seed.generate.rotate_after]
 
     def look() -> Check:
-        from bootstrap.aws.api import Api  # noqa: PLC0415 - boto3 is slow to import
-        from bootstrap.aws.secret_age import due  # noqa: PLC0415
 
         found = due(Api(client("ssm")), config, SystemClock().now())
         told = f"due: {', '.join(map(str, found))} (bootstrap rotate --due)" if found else "none is due"

@@ -14,7 +14,7 @@ from bootstrap.checks.model import Check
 from bootstrap.commands.options import Options
 from bootstrap.config.load import load
 from bootstrap.core.errors import PreflightError
-from bootstrap.render.text import plural, table
+from bootstrap.core.text import plural, table
 
 FORMAT = 1  # of the JSON form
 

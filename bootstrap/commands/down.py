@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bootstrap import plan, targets
+from bootstrap.aws.api import Api
+from bootstrap.aws.audit import audit
+from bootstrap.aws.inventory import Proof, owner
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
@@ -14,6 +17,7 @@ from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError
 from bootstrap.run.target import Target
+from bootstrap.steps import keeping
 
 
 def run(options: Options) -> int:
@@ -28,11 +32,6 @@ def run(options: Options) -> int:
 
 def _going(config: Environment, target: Target) -> Iterator[str]:
     """What is there to go, by kind, and what stays; AWS is asked without changing anything."""
-    from bootstrap.aws.api import Api  # noqa: PLC0415 - not before the configuration has been read
-    from bootstrap.aws.audit import audit  # noqa: PLC0415
-    from bootstrap.aws.inventory import Proof, owner  # noqa: PLC0415
-    from bootstrap.steps import keeping  # noqa: PLC0415
-
     if not target.exists():
         return
     try:

@@ -18,6 +18,7 @@ from bootstrap.commands.options import LintOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import LintError, UsageError
+from bootstrap.core.text import plural
 from bootstrap.gitops import applications as gitops
 from bootstrap.gitops.model import Tree
 from bootstrap.lint import draw, files, fix, graph, rules
@@ -25,7 +26,6 @@ from bootstrap.lint import run as procedure
 from bootstrap.lint.order import Before
 from bootstrap.lint.report import Report, as_json, junit, sarif, text
 from bootstrap.lint.run import Choice, Linted
-from bootstrap.render.text import plural
 
 FORMS: Mapping[str, Callable[[Report], str]] = {
     "json": lambda report: _json(as_json.encode(report)),

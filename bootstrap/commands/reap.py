@@ -18,6 +18,7 @@ from bootstrap.commands.execute import execute
 from bootstrap.commands.options import ReapOptions
 from bootstrap.config.load import load
 from bootstrap.core.clock import SystemClock
+from bootstrap.core.text import duration
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 
@@ -65,7 +66,6 @@ def _lines(
 
 
 def _state(record: environments.Record, over: bool, now: float) -> str:
-    from bootstrap.render.text import duration  # noqa: PLC0415 - rich; not for the JSON form
 
     try:
         left = record.left(now)

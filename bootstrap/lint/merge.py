@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bootstrap.core.text import duration, plural
 from bootstrap.gitops.model import STAND_IN, Tree
 from bootstrap.lint.children import Child, Children
 from bootstrap.lint.order import Before
-from bootstrap.render.text import duration, plural
 from bootstrap.run.history import Learnt
 
 FIRST_OF_APPLICATIONS = 60  # the wave from which on there is no infrastructure any more

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from bootstrap.core.text import duration, one_line
 from bootstrap.render import view as v
-from bootstrap.render.text import duration, one_line
 from bootstrap.render.view import AppView, RunView, StepView, WaveView
 
 WIDE = 130  # columns from which on two columns are used

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from bootstrap.render.text import duration, one_line, plural
+from bootstrap.core.text import duration, one_line, plural
 from bootstrap.run import events as ev
 
 PAUSE = 2.0  # seconds between two progress lines of one step

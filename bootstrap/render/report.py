@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bootstrap.render.text import duration
+from bootstrap.core.text import duration
 from bootstrap.render.view import AppView, RunView, WaveView
 
 FORMAT = 1  # of report.json: raised when a key changes its meaning

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootstrap.render.text import duration, plural
+from bootstrap.core.text import duration, plural
 from bootstrap.render.view import DONE, FAILED, PENDING, SATISFIED, STOPPED, RunView
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from bootstrap.render.text import duration, plural, table
+from bootstrap.core.text import duration, plural, table
 from bootstrap.status.model import AppStatus, NodeStatus, Status
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning

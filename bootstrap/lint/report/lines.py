@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bootstrap.core.text import one_line, plural
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
-from bootstrap.render.text import one_line, plural
 
 
 def told(finding: Finding) -> str:

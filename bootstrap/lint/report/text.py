@@ -8,11 +8,11 @@ from textwrap import wrap
 
 from rich.text import Text
 
+from bootstrap.core.text import duration, one_line, plural, table
 from bootstrap.gitops.model import Unchecked
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
 from bootstrap.lint.rules.rule import Rule
-from bootstrap.render.text import duration, one_line, plural, table
 
 ENDLESS = 1_000_000  # columns: no wrapping, where nobody looks at a screen
 NARROWEST = 40  # columns below which wrapping makes nothing more readable

@@ -18,6 +18,7 @@ from bootstrap import preview
 from bootstrap.config.model import OFF
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import Problem
+from bootstrap.core.text import duration, table
 from bootstrap.gitops import applications as gitops
 from bootstrap.preview import PlannedWave, Preview, ResourceChange, SeedChange
 from bootstrap.preview import encode as encode_preview
@@ -27,7 +28,6 @@ from bootstrap.render.jsonlines import JsonLines
 from bootstrap.render.live import LiveView, save_svg
 from bootstrap.render.plain import PlainLines
 from bootstrap.render.summary import summary
-from bootstrap.render.text import duration, table
 from bootstrap.render.view import RunView
 from bootstrap.run import events as ev
 from bootstrap.run.events import PlannedStep
