@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bootstrap.config.load import load
-from bootstrap.config.steps import STEPS
 
 ROOT = Path(__file__).parents[3]
 

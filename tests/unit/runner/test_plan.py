@@ -10,8 +10,8 @@ import pytest
 
 from bootstrap import plan
 from bootstrap.aws.environments import Record
-from bootstrap.config.checks import STEPS
 from bootstrap.config.model import KEEP, Archive, Environment, Teardown
+from bootstrap.config.steps import STEPS
 from bootstrap.run.step import Done, Plan, Step, chain
 from bootstrap.steps.restore import Wish
 from bootstrap.steps.rotate import Rotation
