@@ -27,7 +27,7 @@ class Child:
 
 @dataclass(frozen=True)
 class WaveAnnotation:
-    """A child's number and where it stands in Git."""
+    """A child's wave number and where Git sets it."""
 
     wave: int
     where: Location

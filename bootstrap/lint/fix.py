@@ -237,7 +237,7 @@ class _Fixer:
         return texts
 
     def _renamed(self) -> Iterator[tuple[str, str]]:
-        """Files whose leading number is the wave of all that stands in them."""
+        """Files whose leading number is the wave of everything in them."""
         inside: defaultdict[str, list[Child]] = defaultdict(list)
         for child, annotation in self._children.annotations.items():
             inside[annotation.where.file].append(child)
@@ -333,7 +333,7 @@ class _Fixer:
                 )
 
     def _whole_waves(self) -> Iterator[tuple[int, int]]:
-        """Waves whose Applications all moved to one number that nobody else has."""
+        """Waves whose Applications all moved to one number that no other Application has."""
         before: defaultdict[int, set[Child]] = defaultdict(set)
         after: defaultdict[int, set[Child]] = defaultdict(set)
         for child, annotation in self._children.annotations.items():

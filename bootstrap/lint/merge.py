@@ -80,7 +80,7 @@ def _groups(
 
 
 def _unknown(tree: Tree, children: Children) -> set[Child]:
-    """Children of which not everything could be rendered: they may need what nobody has seen, and a stand-in
+    """Children of which not everything could be rendered: they may need something unknown, and a stand-in
     needs less than the chart that it is for."""
     told = (*(one.what for one in tree.unchecked), *(one.what for one in tree.broken))
     words = {word for what in told for word in what.split()}

@@ -112,7 +112,7 @@ def _arrows(tree: Tree, graph: Graph, apart: Collection[tuple[str, str]]) -> Ite
             for one in need.providers
         }
         for owner, in_time in early.items():
-            if in_time or not any(early.values()):  # an alternative that comes late harms nobody
+            if in_time or not any(early.values()):  # an alternative that comes late does no harm
                 pair = pairs[boxes.get(owner, ""), boxes.get(need.user.app, "")]
                 pair.broken |= not in_time
                 pair.reasons.append(f"{need.wanted} for {need.user.key}")

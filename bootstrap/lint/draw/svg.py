@@ -1,4 +1,4 @@
-"""A Drawing as an SVG file that stands alone: light or dark, a tool tip for every box and arrow. Pure."""
+"""A Drawing as an SVG file that stands alone: light or dark, a tooltip for every box and arrow. Pure."""
 
 from __future__ import annotations
 

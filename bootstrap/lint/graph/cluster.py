@@ -1,4 +1,4 @@
-"""What every cluster has by itself, so that nobody has to provide it. Pure."""
+"""What every cluster has from the start, so that nothing in Git has to provide it. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUPS = frozenset(
         "scheduling.k8s.io",
         "storage.k8s.io",
         "storagemigration.k8s.io",
-        # EKS brings the CRDs of its network plug-in and of Auto Mode.
+        # EKS ships the CRDs of its network plug-in and of Auto Mode.
         "crd.k8s.amazonaws.com",
         "vpcresources.k8s.aws",
         "networking.k8s.aws",
@@ -62,14 +62,14 @@ def plural(kind: str) -> str:
 # Who lints sync waves has Argo CD.
 _ARGO_CD = frozenset(Kind("argoproj.io", name) for name in ("Application", "ApplicationSet", "AppProject"))
 
-# Kinds that only configure somebody's work: nothing waits for them to be acted on, in no order.
+# Kinds that only configure a controller: they have no status to wait for, and no order.
 _PASSIVE_GROUPS = frozenset(
     {
         *("kyverno.io", "policies.kyverno.io", "templates.gatekeeper.sh", "constraints.gatekeeper.sh"),
         *("networking.istio.io", "security.istio.io", "telemetry.istio.io"),
     }
 )
-# Of these, nobody makes pods or Services.
+# Kinds for which no operator creates pods or Services.
 _CHILDLESS_GROUPS = frozenset(
     {
         *("external-secrets.io", "generators.external-secrets.io", "bitnami.com"),
@@ -116,7 +116,7 @@ _ROLES = frozenset({"cluster-admin", "admin", "edit", "view", "extension-apiserv
 
 
 def has(key: Key) -> bool:
-    """Whether an object is there without anybody's doing: what Kubernetes, kubeadm and EKS make."""
+    """Whether every cluster has the object: what Kubernetes, kubeadm and EKS create."""
     if key.kind.group == "rbac.authorization.k8s.io":
         return key.name in _ROLES or key.name.startswith(("system:", "eks:"))
     return key.name in _NAMES.get(key.kind, ()) or key in _OBJECTS
@@ -136,17 +136,17 @@ def has_account(key: Key) -> bool:
 
 
 def serves(kind: Kind) -> bool:
-    """Whether the API server knows the kind without anybody's CRD."""
+    """Whether the API server knows the kind without a CRD in Git."""
     return kind.group in GROUPS or kind in _ARGO_CD
 
 
 def passive(kind: Kind) -> bool:
-    """Whether objects of the kind only configure somebody's work."""
+    """Whether objects of the kind only configure a controller."""
     return kind in _PASSIVE or kind.group in _PASSIVE_GROUPS
 
 
 def has_children(kind: Kind) -> bool:
-    """Whether somebody may make pods or Services for objects of the kind."""
+    """Whether an operator may create pods or Services for objects of the kind."""
     return not (serves(kind) or passive(kind) or kind.group in _CHILDLESS_GROUPS)
 
 

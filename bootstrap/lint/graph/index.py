@@ -30,7 +30,7 @@ class Index:
         self.users = tuple(item for item in tree.manifests if phase(item) is not Phase.NEVER)
         made = (namespace_made_by(app) for app in tree.apps)
         # What is installed early only to be adopted counts from the Application on that adopts it: Git has to
-        # be in order for whoever builds the cluster from it in another way.
+        # be in order for a cluster that is built from it in another way.
         installed = (item for item in tree.installed if not item.via.startswith(BY_ESO))
         self.all = (*installed, *self.users, *(item for item in made if item))
 

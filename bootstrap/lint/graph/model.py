@@ -66,11 +66,11 @@ EXPERIENCE = frozenset(
 
 @dataclass(frozen=True)
 class Need:
-    """`user` needs one of `providers`, each of which does; none: nobody provides it.
+    """`user` needs one of `providers`, any of which suffices; none: nothing provides it.
 
     `wanted` is what is needed as people name it ("Secret auth/db"), `reason` the field that says so
     ("spec.volumes[0].secret"). `hard`: the user's sync fails without it, otherwise it only is not Healthy
-    before it is there. Needs that the cluster itself fulfils are not in the graph.
+    before it is there. Needs that the cluster itself satisfies are not in the graph.
     """
 
     topic: Topic

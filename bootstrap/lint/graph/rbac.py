@@ -1,6 +1,6 @@
 """Which workload may do what, from the (Cluster)Roles bound to its ServiceAccount. Pure.
 
-An operator is known by what it may write: whoever may update `<plural>/status` of a kind acts on it.
+An operator is recognized by its permissions: what may update `<plural>/status` of a kind reconciles it.
 """
 
 from __future__ import annotations

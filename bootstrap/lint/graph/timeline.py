@@ -19,7 +19,7 @@ class Ordering(Enum):
 
     BEFORE = "before"  # there, and Healthy, before the second one is applied
     TOGETHER = "together"  # one wave of one sync: applied in the order of kinds
-    RACE = "race"  # different syncs of one wave: nobody knows
+    RACE = "race"  # different syncs of one wave: either may be first
     AFTER = "after"
 
 

@@ -14,9 +14,9 @@ from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report import Report
 from bootstrap.lint.rules.rule import Rule
 
-ENDLESS = 1_000_000  # columns: no wrapping, where nobody looks at a screen
-NARROWEST = 40  # columns below which wrapping makes nothing more readable
-FEW = 3  # of a kind that are told in full
+ENDLESS = 1_000_000  # columns: no wrapping where the output is not a terminal
+NARROWEST = 40  # columns below which wrapping does not help
+FEW = 3  # of a kind that are shown in full
 
 _STYLES = {Severity.ERROR: "red bold", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 

@@ -9,7 +9,7 @@ installation.py  Argo CD's own settings
 hooks.py         Jobs and hooks
 owners.py        one object, two owners
 volumes.py       claims and the pods that bind them
-drift.py         what differs from Git for ever
+drift.py         what keeps differing from Git
 secrets.py       secrets in Git
 patterns.py      layouts that hurt later
 naming.py        names

@@ -1,7 +1,7 @@
-"""Whether something that nothing rendered brings may come with what could not be rendered. Pure.
+"""Whether something missing may be part of what could not be rendered. Pure.
 
-A linter that calls missing what a chart out of reach would have brought is soon not believed any more: such
-needs are told as not checked.
+A linter loses trust if it reports what a chart that is out of reach would have provided. Such needs are
+reported as not checked.
 """
 
 from __future__ import annotations

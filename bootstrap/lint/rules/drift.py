@@ -1,4 +1,4 @@
-"""What differs from Git for ever, or is set back by every sync."""
+"""What keeps differing from Git, or is reset by every sync."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Ignores:
 
     def covers(self, manifest: Manifest, pointer: str) -> bool:
         """Whether the field at that JSON pointer is left out ("/spec/replicas"); a field that another manager
-        owns counts, too, as nobody can say offline which fields these are."""
+        owns counts, too, as these fields are not known offline."""
         return any(_covers(entry, pointer) for entry in self._entries(manifest))
 
     def _entries(self, manifest: Manifest) -> Iterator[Json]:

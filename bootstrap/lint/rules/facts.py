@@ -74,7 +74,7 @@ def everything(tree: Tree) -> Iterator[Manifest]:
 
 def settings(tree: Tree, called: str) -> Mapping[str, str] | None:
     """The data of one of Argo CD's own ConfigMaps; None when the tree does not hold it (Argo CD is installed
-    by somebody else, so nothing can be said about it)."""
+    in another way, so it cannot be checked)."""
     found = [
         item.item
         for item in everything(tree)

@@ -1,4 +1,4 @@
-"""One object, one owner: what two Applications render, each takes from the other for ever."""
+"""One object, one owner: Applications that render the same object keep overwriting each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
 
 
 def _owners(tree: Tree) -> dict[tuple[str, Key], list[Manifest]]:
-    """By cluster and key, what stands there more than once."""
+    """Objects that are rendered more than once, by cluster and key."""
     found: dict[tuple[str, Key], list[Manifest]] = defaultdict(list)
     clusters = {app.name: destination(app) for app in tree.apps}
     for manifest in tree.manifests:

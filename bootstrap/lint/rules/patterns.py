@@ -17,7 +17,7 @@ from bootstrap.lint.rules.health_kinds import has_health_check
 from bootstrap.lint.rules.installation import health_check
 from bootstrap.lint.rules.rule import Rule
 
-# From here on nobody can say any more which part of an Application is stuck.
+# From here on it is unclear which part of an Application is stuck.
 MOST_WORKLOADS, MOST_NAMESPACES = 12, 4
 FEWEST_CHILDREN = 3
 # Custom resources that only configure something: no state of theirs is worth waiting for.

@@ -192,7 +192,7 @@ def _missing(tree: Tree, app: App) -> Iterator[Finding]:
         f"AppProject {called} does not exist: the Application gets InvalidSpecError and never syncs",
         f"declare AppProject {called} with Argo CD's own manifests, or correct spec.project",
         other=f"AppProject {called}",
-        severity=None if tree.installed else Severity.WARNING,  # it may be installed by somebody else
+        severity=None if tree.installed else Severity.WARNING,  # it may be installed in another way
     )
 
 

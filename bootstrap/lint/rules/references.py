@@ -1,4 +1,4 @@
-"""What an Application says about itself that Argo CD refuses, or ignores without a word."""
+"""Fields of an Application that Argo CD rejects, or silently ignores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule and its text: texts/<id>.md, read when somebody first asks for it.
+"""A rule and its text: texts/<id>.md, read when it is first needed.
 
 The file is Markdown: `severity` and `summary` as front matter, then the explanation, and the sections Cure,
 Sources (a list), Fails and Passes (YAML).

@@ -120,7 +120,7 @@ def _own(index: Index, item: Manifest) -> bool:
 
 
 def _charted(app: App) -> bool:
-    """Whether it installs a released chart of somebody's."""
+    """Whether it installs a released third-party chart."""
     content = spec(app.item)
     sources = (*(content.get("sources") or ()), content.get("source") or {})
     return any(source.get("chart") for source in sources)
@@ -132,7 +132,7 @@ def _keeps(item: Manifest) -> bool:
 
 
 def _foreign(item: Manifest) -> bool:
-    """Whether it comes from a chart of somebody's: a dependency, or one that a kustomization inflates."""
+    """Whether it comes from a third-party chart: a dependency, or one that a kustomization inflates."""
     inflated = "helm.sh/chart" in labels_of(item.item) and "kustomization." in item.where.file
     return item.guessed or inflated or item.via.startswith("chart ")
 

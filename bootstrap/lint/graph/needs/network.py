@@ -77,7 +77,7 @@ def _class(index: Index, item: Manifest) -> Iterator[Need]:
     called = spec(item.item).get("ingressClassName")
     found = _class_of(index, item)
     there = controllers(index, found[0].app if found else "")
-    if called and (found or there):  # who brings a controller brings its class: without both, one is told
+    if called and (found or there):  # a controller ships its class: if both are missing, report one
         key = Key(INGRESS_CLASS, "", str(called))
         yield Need(Topic.INGRESS_CLASS, item, str_of(key), "spec.ingressClassName", found)
     wanted = f"an ingress controller{f' for class {called}' if called else ''}"

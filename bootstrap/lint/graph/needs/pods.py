@@ -99,7 +99,7 @@ def content(
 
 
 def secret(index: Index, user: Manifest, key: Key, reason: str, keys: Sequence[str] = ()) -> Iterator[Need]:
-    """A Secret, whoever makes it."""
+    """A Secret, however it is created."""
     producers = index.secrets.of(key.namespace, key.name)
     yield Need(Topic.SECRET, user, str_of(key), reason, tuple(one.manifest for one in producers))
     for wanted in keys:

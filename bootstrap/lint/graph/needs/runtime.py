@@ -149,7 +149,7 @@ def _templates(strategy: Any) -> Iterator[Any]:
 
 
 def bindings(index: Index) -> Iterator[Need]:
-    """A binding's role and ServiceAccounts. The API server takes one to nothing without a word."""
+    """A binding's role and ServiceAccounts. The API server accepts one to nothing without a warning."""
     for item in index.users:
         if item.key.kind in {ROLE_BINDING, CLUSTER_ROLE_BINDING}:
             yield from _exists(index, Topic.ROLE, item, role_of(item), "roleRef")
@@ -166,7 +166,7 @@ def _exists(index: Index, topic: Topic, user: Manifest, key: Key, reason: str) -
 
 def permissions(index: Index) -> Iterator[Need]:
     """A workload with a ServiceAccount of its own needs the bindings that name it; and where none does, the
-    role of its Application that is bound to nobody seems to be meant for it."""
+    role of its Application without a binding seems to be meant for it."""
     for one in index.workloads:
         if not one.manifest.app or one.service_account == "default":
             continue

@@ -77,7 +77,7 @@ def _allowed(index: Index, store: Manifest, where: str) -> bool:
 
 
 def _parameters(seeded: Seeded, item: Manifest, content: Json, store: Manifest) -> Iterator[Need]:
-    """SSM parameters that nobody seeds; nothing can be said where no seeds are known."""
+    """SSM parameters without a seed. Without any known seeds, nothing is reported."""
     known = {_plain(one) for one in (*seeded.names, *seeded.facts)}
     prefix = str(dig(spec(store.item), "provider", "aws", "prefix") or "")
     if not known:

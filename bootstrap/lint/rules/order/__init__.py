@@ -1,4 +1,4 @@
-"""The order of waves: what is missing, what comes too late, and what cannot be ordered at all.
+"""The order of waves: what is missing, what comes too late, and what cannot be ordered.
 
 policies.py  how the needs of each topic are judged
 judge.py     Needs → Findings and orders, by these policies
@@ -34,7 +34,7 @@ def check(tree: Tree, graph: Graph) -> Iterator[Finding]:
 
 
 def unchecked(tree: Tree, graph: Graph) -> tuple[Unchecked, ...]:
-    """Needs of which nobody knows, as not everything could be rendered."""
+    """Needs that are unknown because not everything could be rendered."""
     return tuple(doubt.told(tree, Judge(tree, graph, POLICIES).doubtful()))
 
 

@@ -1,8 +1,8 @@
 """What a kind of need means for the order of waves: Needs → Findings, Needs → orders between Applications.
 
-A need is fulfilled in time when one of its providers is there before the user, or in the user's own wave of
+A need is satisfied in time if one of its providers is applied before the user, or in the user's own wave of
 the same sync (Argo CD then follows the order of kinds). Two Applications of one wave race: that is a finding
-only where practice shows that it does not heal by itself.
+only if it does not recover on its own in practice.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ WAVE = "argocd.argoproj.io/sync-wave"
 class OrderPolicy:
     """How needs of a topic are judged.
 
-    `missing`, `late`: the rules for a need that nobody fulfils, or only later. `race`, `together`: how bad it
-    is when the provider is in another Application of the same wave, or in the same wave of the same sync
-    (None: it heals). `gap`: the least difference of wave numbers. The words say what happens in practice,
-    `cure` what to add where it is missing. `only` narrows a topic; the first policy that fits counts.
+    `missing`, `late`: the rules for a need that nothing satisfies, or that is satisfied too late. `race`,
+    `together`: how bad it is if the provider is in another Application of the same wave, or in the same wave
+    of the same sync (None: it recovers on its own). `gap`: the smallest difference of wave numbers. The
+    `why_…` texts say what happens in practice, `cure` what to add. `only` narrows a topic; the first policy
+    that fits counts.
     """
 
     topic: Topic
