@@ -1,8 +1,9 @@
-"""The order of sync waves proven offline: a tree is rendered, its needs become a graph, rules judge it.
+"""Prove the order of sync waves offline: needs between rendered objects become a graph, and rules judge it.
 
-tree/     Git → Tree: Applications found, generated and rendered by the real helm and kustomize
-graph/    Tree → Graph: which object needs which
-rules/    Tree, Graph → Findings; one module a family, all listed in rules/__init__.py
-report/   Findings → text, JSON, SARIF, JUnit; graph → Mermaid, SVG
-fix.py    Tree, Graph → edits that renumber waves
+graph/       Tree (of gitops) → Graph: which object needs which
+rules/       Tree, Graph → Findings; one module a family, one text a rule in rules/texts/
+suppress.py  Findings → those that no comment suppresses
+report/      Findings → text, JSON, SARIF, JUnit
+fix.py       Tree, Graph → edits that renumber waves; merge.py: waves that could be merged
+draw/        Graph → Mermaid, SVG
 """
