@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootstrap import plan, targets
-from bootstrap.aws.seeds import dependents, source_of
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import RotateOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, Seed
+from bootstrap.config.seeds import dependents, source_of
 from bootstrap.core.errors import PreflightError, Problem, UsageError
 from bootstrap.core.suggest import suggest
 from bootstrap.steps.rotate import Rotation

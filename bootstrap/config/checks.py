@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 from itertools import combinations
 
-from bootstrap.aws import passwords
-from bootstrap.aws.ssm import LONGEST_NAME, MOST_BYTES, MOST_PARAMETERS, name_problem
+from bootstrap.config import passwords
 from bootstrap.config.model import Drill, Network, Node, RunLock, Seed, Smoke
+from bootstrap.config.parameters import LONGEST_NAME, MOST_BYTES, MOST_PARAMETERS, name_problem
 from bootstrap.config.places import Finding, Place
 from bootstrap.config.read import Reading
 from bootstrap.config.steps import STEPS

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from bootstrap.aws.passwords import generate
-from bootstrap.aws.seeds import Sources, source_problems
-from bootstrap.aws.ssm import MOST_BYTES, name_problem
 from bootstrap.config.model import Eso, Gitops, TerraformConfig
+from bootstrap.config.parameters import MOST_BYTES, name_problem
+from bootstrap.config.passwords import generate
 from bootstrap.config.places import Finding
 from bootstrap.config.problems import FILE, ConfigProblem
 from bootstrap.config.read import Reading
+from bootstrap.config.seeds import Sources, source_problems
 
 _ENOUGH = 16 * MOST_BYTES  # bytes
 

@@ -182,7 +182,7 @@ def _seeds(context: Context, key: bytes) -> tuple[dict[str, str], dict[str, Seed
 
 
 def _secret(seed: Seed, values: Mapping[str, str]) -> bool:
-    """Facts of the infrastructure are none (see aws/seeds.py)."""
+    """Facts of the infrastructure are none (see config/seeds.py)."""
     return seed.name in values and not seed.from_output
 
 

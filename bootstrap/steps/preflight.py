@@ -14,7 +14,8 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.collisions import collisions
 from bootstrap.aws.errors import CURE_CREDENTIALS
 from bootstrap.aws.identity import Identity, identity
-from bootstrap.aws.seeds import source_problems
+from bootstrap.config import parameters
+from bootstrap.config.seeds import source_problems
 from bootstrap.core.errors import BootstrapError, PermanentError, PreflightError, Problem
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
@@ -150,8 +151,8 @@ def _parameters(context: Context, _: Identity) -> Found:
         yield what, "choose another `ssm_prefix`"
     there = ssm.names(api)
     new = len({f"{config.ssm_prefix}/{seed.name}" for seed in config.seeds} - there)
-    if len(there) + new > ssm.MOST_PARAMETERS:
-        most = ssm.MOST_PARAMETERS
+    if len(there) + new > parameters.MOST_PARAMETERS:
+        most = parameters.MOST_PARAMETERS
         what = f"{new} new parameters are needed, {len(there)} of {most} are in use in {config.region}"
         yield what, "remove parameters that nobody needs, or use another account or region"
 

@@ -16,8 +16,8 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.environments import stamp
 from bootstrap.aws.pace import Pace
 from bootstrap.aws.secret_age import MADE, due
-from bootstrap.aws.seeds import SeedPlan, Write, dependents, plan_rotation
 from bootstrap.config.model import Environment, Seed
+from bootstrap.config.seeds import SeedPlan, Write, dependents, plan_rotation
 from bootstrap.core.errors import PermanentError
 from bootstrap.core.wait import Observation
 from bootstrap.kubernetes import repairs

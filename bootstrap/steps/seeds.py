@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bootstrap.aws import passwords, ssm
+from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import stamp
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.pace import Pace
 from bootstrap.aws.secret_age import MADE
-from bootstrap.aws.seeds import PlannedSeed, Sources, Write, plan_seeds, preview_seeds
+from bootstrap.config import passwords
+from bootstrap.config.seeds import PlannedSeed, Sources, Write, plan_seeds, preview_seeds
 from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done

@@ -11,6 +11,7 @@ from moto import mock_aws
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
+from bootstrap.config import parameters
 from tests.aws_context import client
 
 TAGS = {"bootstrap:project": "eco2", "bootstrap:environment": "dev"}
@@ -80,12 +81,12 @@ def test_more_than_one_batch_is_read_listed_and_deleted(api: Api) -> None:
     ],
 )
 def test_names_that_ssm_would_refuse(name: str, why: str) -> None:
-    assert why in ssm.name_problem(name)
+    assert why in parameters.name_problem(name)
 
 
 @pytest.mark.parametrize("name", ["/eco2/dev/a", "/a.b/c_d/e-f", "/" + "/".join("a" * 15)])
 def test_names_that_ssm_takes(name: str) -> None:
-    assert ssm.name_problem(name) == ""
+    assert parameters.name_problem(name) == ""
 
 
 @given(st.lists(st.integers()), st.integers(1, 12))

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bootstrap import cli
-from bootstrap.aws import passwords
-from bootstrap.aws.ssm import MOST_BYTES
-from bootstrap.config import schema
+from bootstrap.config import passwords, schema
 from bootstrap.config.load import load
+from bootstrap.config.parameters import MOST_BYTES
 from bootstrap.config.problems import TYPE, UNKNOWN, ConfigProblem
 from bootstrap.core.errors import ConfigError
 from tests.unit.config.test_load import GOOD, Write, write

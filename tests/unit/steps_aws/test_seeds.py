@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from bootstrap.aws.seeds import SeedsError
 from bootstrap.config.model import Generate, Seed
+from bootstrap.config.seeds import SeedsError
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.run.events import StepProgress

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bootstrap.aws.ssm import MOST_BYTES, name_problem
 from bootstrap.config.model import Generate, Seed
+from bootstrap.config.parameters import MOST_BYTES, name_problem
 from bootstrap.core.errors import Problem, ProblemsError
 
 _HOLE = re.compile(r"\{output\.(?P<output>[^{}]+)\}|\{seed:(?P<seed>[^{}]+)\}")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.aws.passwords import ALPHABETS, CLASSES, FEWEST_BITS, bits, generate, problem
 from bootstrap.config.model import Generate
+from bootstrap.config.passwords import ALPHABETS, CLASSES, FEWEST_BITS, bits, generate, problem
 
 POLICIES = st.builds(
     Generate,
@@ -89,6 +89,6 @@ def test_only_the_systems_randomness_decides(monkeypatch: pytest.MonkeyPatch) ->
         asked.append(letters)
         return letters[len(asked) % len(letters)]
 
-    monkeypatch.setattr("bootstrap.aws.passwords.secrets.choice", choice)
+    monkeypatch.setattr("bootstrap.config.passwords.secrets.choice", choice)
     assert len(generate(replace(Generate(), length=40))) == 40
     assert len(asked) >= 40

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.aws.seeds import (
+from bootstrap.config.model import Generate, Seed
+from bootstrap.config.seeds import (
     PlannedSeed,
     SeedPlan,
     SeedsError,
@@ -18,7 +19,6 @@ from bootstrap.aws.seeds import (
     preview_seeds,
     source_problems,
 )
-from bootstrap.config.model import Generate, Seed
 
 OUTPUTS = {
     "domain": "dev.example.com",
