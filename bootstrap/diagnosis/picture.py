@@ -30,7 +30,7 @@ from bootstrap.kubernetes.objects import (
 )
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
-_OTHER_COMMIT = re.compile(r"was compared at [0-9a-f]{8}, |was changed since it was last compared")
+_OTHER_COMMIT = re.compile(r"was compared at [0-9a-f]{8}, |(?:has|was) changed since it was last compared")
 HELM_HOOK = "helm.sh/hook"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from bootstrap.diagnosis.causes.catalogue import BY_ID, RANK, SLOW, UNKNOWN
 from bootstrap.diagnosis.model import Outlook, Verdict
 
+_LASTING = "will not recover on its own"
 MOST = 6  # members that are named one by one
 
 
@@ -28,13 +29,14 @@ def groups(verdicts: Iterable[Verdict]) -> list[tuple[Verdict, ...]]:
 
 
 def headline(block: tuple[Verdict, ...]) -> str:
-    """`wave 11: auth and my: held up by a parameter that does not exist (missing-parameter, blocked)`."""
+    """`wave 11: auth and my: blocked by a missing parameter (missing-parameter)`."""
     first = block[0]
     where = "" if first.wave is None else f"wave {first.wave}: "
     who = _names([verdict.app for verdict in block])
     if first.outlook is Outlook.SLOW:
-        return f"{where}{who}: getting on by itself"
-    return f"{where}{who}: held up by {BY_ID[first.cause].title} ({first.cause}, {first.outlook})"
+        return f"{where}{who}: in progress"
+    lasting = f"; {_LASTING}" if first.outlook is Outlook.HOPELESS else ""
+    return f"{where}{who}: blocked by {BY_ID[first.cause].title} ({first.cause}{lasting})"
 
 
 def _block(block: tuple[Verdict, ...]) -> list[str]:

@@ -61,20 +61,20 @@ class ComparedSource:
     def stale(self, expected: Expected) -> str:
         """Why the comparison is not about what is wanted now; empty when it is."""
         if not self.compared:
-            return "was not compared yet"
+            return "has not been compared with Git yet"
         if same_repository(self.repo_url, expected.repo_url) and self.target in {
             expected.revision,
             "HEAD",
             "",
         }:
             if self.compared != expected.commit:
-                return f"was compared at {self.compared[:8]}, wanted is {expected.commit[:8]}"
+                return f"was compared at {self.compared[:8]}, not yet at {expected.commit[:8]}"
         elif (
             self.chart
             and _EXACT.fullmatch(self.target)
             and self.compared.lstrip("v") != self.target.lstrip("v")
         ):
-            return f"was compared at chart version {self.compared}, wanted is {self.target}"
+            return f"was compared at chart version {self.compared}, not yet at {self.target}"
         return ""
 
 
@@ -190,7 +190,7 @@ class View:
         wanted["source"] = _sync_source(self.item) or wanted["source"]
         seen = {key: compared.get(key) for key in wanted}
         if wanted != seen and essential(wanted) != essential(seen):
-            return "was changed since it was last compared"
+            return "has changed since it was last compared"
         return ""
 
     def outdated_operation(self, expected: Expected) -> bool:

@@ -154,9 +154,9 @@ class Watcher:
                         )
                     )
         for which in state.absent:
-            self._differ(f"{which} stands in Git, but is not among what Argo CD was told to install")
+            self._differ(f"{which} is in your checkout, but Argo CD was not told to install it")
         for which in state.unplanned:
-            self._differ(f"{which} is installed by Argo CD, but does not stand in Git here")
+            self._differ(f"{which} is installed by Argo CD, but is not in your checkout")
 
     def _differ(self, told: str) -> None:
         if told not in self._differences:
@@ -285,7 +285,7 @@ class Watcher:
         hopeless = self._inquiry.hopeless(_front(state))
         untried = {repair.key.name for repair in syncs if not self._ledger.tried(repair)}
         if hopeless and not untried & {verdict.app for verdict in hopeless}:
-            raise self._error(StuckError, state, cache, "and will never be by itself", hopeless)
+            raise self._error(StuckError, state, cache, "and will not recover on its own", hopeless)
 
     def _error(
         self,

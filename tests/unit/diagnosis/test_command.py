@@ -60,7 +60,7 @@ def test_what_is_slow_ends_with_nought(tmp_path: Path, capsys: pytest.CaptureFix
     assert ask(picture=saved(tmp_path, replace(SLOW, unread=("Nodes: forbidden",)))) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "dev: nothing is stuck; waiting for"
-    assert told[1] == "wave 60: shop: getting on by itself"
+    assert told[1] == "wave 60: shop: in progress"
     assert told[-1] == "could not be read: Nodes: forbidden"
 
 

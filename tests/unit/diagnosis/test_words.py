@@ -39,15 +39,15 @@ ALL = (STORE, SAME, CRASH, SLOW)
 
 def test_one_cause_of_several_applications_is_told_once() -> None:
     assert lines(ALL, {11: "look at secrets first", 99: "not asked"}) == [
-        "wave 11: auth and my: held up by a secret store that is not ready (store-not-ready, blocked)",
+        "wave 11: auth and my: blocked by a secret store that is not ready (store-not-ready)",
         "  Application auth → ExternalSecret auth/db → ClusterSecretStore aws-ssm",
         "  says: no credentials",
         "  next: kubectl describe clustersecretstore aws-ssm",
-        "wave 60: web: held up by a container that ends again and again (crash-loop, blocked)",
+        "wave 60: web: blocked by a container that keeps crashing (crash-loop)",
         "  Application web → Deployment web/web → Pod web/web-x",
         "  says: exit code 1",
         "  next: kubectl logs web-x --previous",
-        "wave 11: late: getting on by itself",
+        "wave 11: late: in progress",
         "  Application late",
         "  says: Synced, Progressing",
         "runbook of wave 11: look at secrets first",
@@ -73,9 +73,9 @@ def test_slow_members_that_wait_for_the_same_are_told_once() -> None:
 
 def test_many_applications_are_counted() -> None:
     many = [replace(STORE, app=f"a{number:02}") for number in range(40)]
-    assert lines(many, {})[0].startswith("wave 11: a00, a01, a02, a03, a04, a05 and 34 more: held up by")
+    assert lines(many, {})[0].startswith("wave 11: a00, a01, a02, a03, a04, a05 and 34 more: blocked by")
 
 
 def test_the_root_has_no_wave() -> None:
-    assert lines([replace(CRASH, app="root", wave=None)], {})[0].startswith("root: held up by")
+    assert lines([replace(CRASH, app="root", wave=None)], {})[0].startswith("root: blocked by")
     assert lines([], {1: "hint"}) == []

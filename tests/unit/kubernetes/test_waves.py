@@ -51,14 +51,14 @@ def test_done() -> None:
         ({"phase": "Running", "message": "waiting for hook"}, "sync Running: waiting for hook"),
         ({"phase": "Terminating"}, "sync Terminating"),
         ({"phase": "Failed", "message": "no matches for kind"}, "sync Failed: no matches for kind"),
-        ({"commit": OLD}, "was compared at bbbbbbbb, wanted is aaaaaaaa"),
-        ({"commit": ""}, "was not compared yet"),
+        ({"commit": OLD}, "was compared at bbbbbbbb"),
+        ({"commit": ""}, "has not been compared with Git yet"),
         ({"metadata": {"deletionTimestamp": "2025-01-01T00:00:00Z"}}, "is being deleted"),
         (
             {"spec": {"source": {"repoURL": REPO, "path": "other", "targetRevision": "main"}}},
-            "was changed since",
+            "has changed since",
         ),
-        ({"source": CHART, "commit": "8.0.0"}, "was compared at chart version 8.0.0, wanted is 8.1.0"),
+        ({"source": CHART, "commit": "8.0.0"}, "was compared at chart version 8.0.0"),
     ],
 )
 def test_not_done(changes: dict[str, Any], said: str) -> None:

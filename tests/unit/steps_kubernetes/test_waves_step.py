@@ -188,7 +188,7 @@ def test_what_will_never_heal_ends_the_run_at_the_second_look(
         for _ in looks:
             stage.look(1)
     assert waves_inquiry.HOLD < next(looks) <= 15
-    assert caught.value.what == "wave 0 is not Healthy and will never be by itself"
+    assert caught.value.what == "wave 0 is not Healthy and will not recover on its own"
     assert caught.value.why == "\n  - a: image-pull\n      says: no such image x:1"
     assert caught.value.cure == "look at the registry\ncrictl pull x"
 
