@@ -65,6 +65,8 @@ class Renderer:
 
     def require_ours(self, repository: str, revision: str) -> None:
         """Raises Unknown unless it is the checkout that is meant."""
+        if repository.startswith("oci://"):
+            raise Unknown(f"it comes from an OCI artifact, {repository}", "render the artifact by itself")
         if not same_repository(repository, self._gitops.repo_url):
             why = f"it comes from another Git repository, {repository}"
             raise Unknown(why, "lint that repository by itself")

@@ -57,5 +57,5 @@ def require_health_check(manifests: Iterable[Json], where: str) -> None:
     raise PermanentError(
         f"{where} would install Argo CD without the health check of Applications",
         f"its ConfigMap argocd-cm has no key {HEALTH_CHECK}, so that sync waves do not wait for each other",
-        "add the key as in https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#argocd-app",
+        "add the key; the check to copy is in `bootstrap lint --explain app-health-check-missing`",
     )

@@ -205,19 +205,28 @@ def test_a_folder_takes_what_its_options_say(reader: Reader) -> None:
 
 
 def test_jsonnet_and_plugins_are_not_checked(reader: Reader) -> None:
+    hydrated = application("hydrated", {"path": "j"})
+    hydrated["spec"]["sourceHydrator"] = {
+        "drySource": hydrated["spec"].pop("source"),
+        "syncSource": {"targetBranch": "env/dev", "path": "j"},
+    }
     tree = reader(
         application("jsonnet", {"path": "j"}),
         application("plugin", {"path": "j", "plugin": {"name": "avp"}}),
         application("elsewhere", {"repoURL": "https://git.example.com/other.git", "path": "x"}),
         application("old", {"path": "j", "targetRevision": "v1"}),
+        application("artifact", {"repoURL": "oci://registry.example.com/shop", "path": "."}),
+        hydrated,
         files={"j/main.jsonnet": "{}"},
     )
     assert not tree.broken
     assert [one.what.split()[1].rstrip(":") for one in tree.unchecked] == [
+        "hydrated",
         "jsonnet",
         "plugin",
         "elsewhere",
         "old",
+        "artifact",
     ]
     assert all(one.cure for one in tree.unchecked)
 
