@@ -1,10 +1,11 @@
 """READ FIRST. The procedure as data: which steps there are, what each needs, and its deadline.
 
-    up     checks → [target prepares] → preflight, lint → backend → lock → terraform ─┬→ seeds ─────────────┐
-                                                                                      └→ access ─┬→ nodes ──┤
-                                                                                                 ├→ eso ────┤
-                                                                                                 └→ argocd ─┤
-                                                                                 verify ← waves ← root-app ←┘
+    up     checks → [target prepares] → preflight, tree → lint
+              → backend → lock → terraform ─┬→ seeds ─────────────┐
+                                            └→ access ─┬→ nodes ──┤
+                                                       ├→ eso ────┤
+                                                       └→ argocd ─┤
+                                       verify ← waves ← root-app ←┘
     up --from-backup    as `up`, and: lint → restore-check → backend, lifetime → restore-order → terraform →
                         restore-source → access → restore-tidy → nodes, eso, argocd; verify → restore-verify
     backup [target wakes] → lock → vault → snapshot → store → [target keeps]
@@ -51,6 +52,7 @@ from bootstrap.steps import (
     sweep,
     teardown,
     terraform,
+    tree,
     verify,
     waves,
 )
@@ -183,7 +185,8 @@ def _fitness(phases: Phases, *, restoring: bool = False) -> Steps:
     return (
         Step("preflight", "Check account and names", partial(preflight.run, restoring=restoring)),
         # It needs helm and kustomize, not the target itself: it is through before the target is prepared.
-        Step("lint", "Check the order of waves", lint.run, ("checks", *phases.tools_from)),
+        Step("tree", "Read the GitOps repository", tree.run, ("checks", *phases.tools_from)),
+        Step("lint", "Check the order of waves", lint.run, ("tree",)),
     )
 
 

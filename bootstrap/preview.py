@@ -9,7 +9,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any, TypeVar
 
 from bootstrap import plan
@@ -17,9 +16,11 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.secret_age import due
 from bootstrap.config.model import OFF, Environment
 from bootstrap.core.clock import SystemClock
-from bootstrap.core.errors import BootstrapError
+from bootstrap.core.errors import BootstrapError, ToolError
 from bootstrap.core.text import duration, one_line, plural, table
-from bootstrap.gitops import applications as gitops
+from bootstrap.gitops.model import Tree
+from bootstrap.gitops.operator import operator
+from bootstrap.gitops.reader import Reader
 from bootstrap.lint.model import Severity
 from bootstrap.lint.report.lines import tally, told
 from bootstrap.lint.run import lint
@@ -28,6 +29,7 @@ from bootstrap.run.events import PlannedStep
 from bootstrap.run.folder import runs_of
 from bootstrap.run.history import learn
 from bootstrap.run.target import Target
+from bootstrap.steps.planned import announced, planned
 from bootstrap.steps.seeds import seeds_preview
 from bootstrap.steps.terraform import terraform_preview
 from bootstrap.targets.base import Phases
@@ -85,7 +87,7 @@ def collect(config: Environment, target: Target, phases: Phases) -> Preview:
     """Find out what `up` would change; touches nothing in AWS or in the cluster.
 
     What cannot be told (AWS does not answer, there is no stack yet) is named as unknown. Raises ConfigError
-    when the Applications in Git cannot be read.
+    and PreflightError when the Applications in Git cannot be read.
     """
 
     unknown: list[str] = []
@@ -102,8 +104,7 @@ def collect(config: Environment, target: Target, phases: Phases) -> Preview:
 
     resources = told("Terraform", terraform_preview)
     seeds = told("SSM", seeds_preview)
-    waves = groupby(gitops.load(config.gitops), lambda app: app.wave)
-    usual = {wave: stats.median for wave, stats in learn(runs_of(config)).waves.items()}
+    tree = _tree(config, target, unknown)
     return Preview(
         environment=config.name,
         target=target.name,
@@ -112,10 +113,8 @@ def collect(config: Environment, target: Target, phases: Phases) -> Preview:
         ),
         resources=tuple(ResourceChange(change.action, change.address) for change in resources),
         seeds=tuple(SeedChange(seed.action, seed.name, seed.source) for seed in seeds),
-        waves=tuple(
-            PlannedWave(wave, tuple(app.name for app in apps), usual.get(wave)) for wave, apps in waves
-        ),
-        lint=_lint(config, target, unknown),
+        waves=_waves(config, tree) if tree else (),
+        lint=_lint(config, tree) if tree else (),
         notices=(*target.shown.notices(), *_due(config, target)),
         unknown=tuple(unknown),
     )
@@ -130,15 +129,27 @@ def _due(config: Environment, target: Target) -> tuple[str, ...]:
     return tuple(f"{each}: bootstrap rotate {each.name}" for each in found)
 
 
-def _lint(config: Environment, target: Target, unknown: list[str]) -> tuple[str, ...]:
+def _tree(config: Environment, target: Target, unknown: list[str]) -> Tree | None:
+    """None without the programs that render it."""
+    try:
+        tree = Reader.of(config, target).tree()
+    except ToolError as error:
+        unknown.append(one_line(f"Argo CD: {error}"))
+        return None
+    operator(tree, config)
+    return tree
 
+
+def _waves(config: Environment, tree: Tree) -> tuple[PlannedWave, ...]:
+    usual = {wave: stats.median for wave, stats in learn(runs_of(config)).waves.items()}
+    waves = announced(planned(tree, config.gitops.root_app))
+    return tuple(PlannedWave(wave, names, usual.get(wave)) for wave, names in waves)
+
+
+def _lint(config: Environment, tree: Tree) -> tuple[str, ...]:
     if config.lint == OFF:
         return ()
-    try:
-        report = lint(config, target).report
-    except BootstrapError as error:
-        unknown.append(one_line(f"lint: {error}"))
-        return ()
+    report = lint(config, tree).report
     serious = (finding for finding in report.sorted if finding.severity is not Severity.INFO)
     return (tally(report), *(f"{one.severity} {one.where}: {told(one)}" for one in serious))
 
@@ -170,7 +181,7 @@ def render(preview: Preview) -> str:
             table((_SIGNS.get(seed.action, "?"), seed.name, seed.source) for seed in preview.seeds),
         ),
         (
-            f"Argo CD: {plural(len(preview.waves), 'wave')}{_usually(preview.waves)}",
+            f"Argo CD: {_planned(preview)}",
             table(_wave(wave) for wave in preview.waves),
         ),
     ]
@@ -191,6 +202,12 @@ def _after(step: PlannedStep) -> str:
 def _wave(wave: PlannedWave) -> tuple[str, str]:
     usual = "" if wave.usual is None else f"  (usually {duration(wave.usual)})"
     return f"{wave.wave:>3}", ", ".join(wave.apps) + usual
+
+
+def _planned(preview: Preview) -> str:
+    if any(line.startswith("Argo CD: ") for line in preview.unknown):
+        return "not known yet"
+    return f"{plural(len(preview.waves), 'wave')}{_usually(preview.waves)}"
 
 
 def _usually(waves: Iterable[PlannedWave]) -> str:

@@ -18,7 +18,6 @@ from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted
 from bootstrap.drill import judge, junit, ledger
 from bootstrap.drill.model import Night, rto, waves
-from bootstrap.gitops import applications as gitops
 from bootstrap.render.report import moment
 from bootstrap.run.target import Target
 
@@ -26,7 +25,6 @@ from bootstrap.run.target import Target
 def run(options: DrillOptions) -> int:
     """Down is run whatever happened, but for a Ctrl-C; `--keep` leaves a failed environment to look at."""
     config = load(options.config, options.environment)
-    gitops.find(gitops.load(config.gitops), config.eso.application)
     target, phases = targets.open_run(config)
     where = f"'{config.name}' on {target.name}, {config.region}"
     confirm(options, f"This makes {where}, and removes it again with all its data.")

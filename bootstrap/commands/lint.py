@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +20,14 @@ from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import LintError, UsageError
 from bootstrap.core.text import plural
-from bootstrap.gitops import applications as gitops
 from bootstrap.gitops.model import Tree
+from bootstrap.gitops.reader import Reader
+from bootstrap.gitops.root import repository_root
 from bootstrap.lint import draw, files, fix, graph, rules
 from bootstrap.lint import run as procedure
 from bootstrap.lint.order import Before
 from bootstrap.lint.report import Report, as_json, junit, sarif, text
-from bootstrap.lint.run import Choice, Linted
+from bootstrap.lint.run import Linted
 
 FORMS: Mapping[str, Callable[[Report], str]] = {
     "json": lambda report: _json(as_json.encode(report)),
@@ -53,8 +55,11 @@ def run(options: LintOptions) -> int:
 
 def _lint(options: LintOptions) -> Linted:
     config = load(options.config, options.environment, values=False, made=False)
-    choice = Choice(options.rule, options.ignore)
-    return procedure.lint(config, targets.open_target(config), choice, strict=options.strict)
+    choice = procedure.choose(options.rule, options.ignore)
+    begun = time.monotonic()
+    tree = Reader.of(config, targets.open_target(config)).tree()
+    seconds = time.monotonic() - begun
+    return procedure.lint(config, tree, choice, strict=options.strict, seconds=seconds)
 
 
 def _drawing(linted: Linted) -> draw.Drawing:
@@ -107,7 +112,7 @@ def _json(data: object) -> str:
 def _fix(options: LintOptions, linted: Linted) -> bool:
     """Show and, where it is wanted, make the changes; whether anything was changed."""
     config = load(options.config, options.environment, values=False, made=False)
-    root = gitops.repository_root(config.gitops.checkout)
+    root = repository_root(config.gitops.checkout)
     tree = _exact(linted.tree, root)
     planned = fix.plan(tree, _orders, _settings(config, options.config, root))
     if not planned.moves:

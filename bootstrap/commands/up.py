@@ -12,7 +12,6 @@ from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import UsageError
 from bootstrap.drill.model import rto
-from bootstrap.gitops import applications as gitops
 from bootstrap.recovery.manifest import Consent
 from bootstrap.run.target import Target
 from bootstrap.steps.restore import Wish
@@ -22,8 +21,6 @@ LIST = "list"
 
 def run(options: UpOptions) -> int:
     config = load(options.config, options.environment, values=not options.from_backup)
-    # A step would learn only after Terraform that an Application cannot be read.
-    gitops.find(gitops.load(config.gitops), config.eso.application)
     if LIST in options.fault:
         return _list(targets.open_target(config), config)
     target, phases = targets.open_run(config, options.fault)

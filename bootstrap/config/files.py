@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from bootstrap.config.model import Eso, Gitops, TerraformConfig
+from bootstrap.config.model import Gitops, TerraformConfig
 from bootstrap.config.parameters import MOST_BYTES, name_problem
 from bootstrap.config.passwords import generate
 from bootstrap.config.places import Finding
 from bootstrap.config.problems import FILE, ConfigProblem
 from bootstrap.config.read import Reading
 from bootstrap.config.seeds import Sources, source_problems
+from bootstrap.core.worktree import work_tree
 
 _ENOUGH = 16 * MOST_BYTES  # bytes
 
@@ -54,31 +55,12 @@ def gitops(read: Reading) -> Iterator[Finding]:
         yield _absent(("gitops", "install"), what, cure)
 
 
-def eso(read: Reading) -> Iterator[Finding]:
-    """The Application that installs External Secrets Operator is there."""
-    settings: Gitops | None = read.values.get("gitops")
-    root = work_tree(settings.checkout) if settings else None
-    apps = _applications(root, settings) if settings and root else None
-    if settings is None or apps is None:
-        return  # `gitops` says so
-    wanted = read.values.get("eso", Eso()).application
-    if not (apps / f"{wanted}.yaml").is_file():
-        what = f"{apps} holds no {wanted}.yaml, the Application of External Secrets Operator"
-        yield _absent(("gitops", "path"), what, "name its file, without .yaml, in eso.application")
-
-
 def seed_values(read: Reading, environ: Mapping[str, str]) -> Iterator[ConfigProblem]:
     """Every supplied value is there and fits into a parameter. Values are measured, never shown."""
     prefix = read.values.get("ssm_prefix", "")
     named = [seed for seed in read.values.get("seeds", ()) if not name_problem(f"{prefix}/{seed.name}")]
     for problem in source_problems(named, prefix, Sources(environ, _read_value, generate)):
         yield ConfigProblem(problem.where, problem.what, problem.cure, "seeds", FILE)
-
-
-def work_tree(folder: Path) -> Path | None:
-    """The root of the Git work tree around a folder. (`.git` is a file in worktrees and submodules.)"""
-    folder = folder.resolve()
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
 def _applications(root: Path, settings: Gitops) -> Path | None:

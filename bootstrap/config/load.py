@@ -19,7 +19,7 @@ from typing import Any
 from bootstrap.config import files
 from bootstrap.config.checks import RULES
 from bootstrap.config.extends import extended
-from bootstrap.config.model import Environment, Network, TerraformConfig
+from bootstrap.config.model import Environment, Eso, Network, TerraformConfig
 from bootstrap.config.places import Finding, line_of
 from bootstrap.config.problems import ConfigProblem
 from bootstrap.config.read import Reading, read_environment, read_top
@@ -45,7 +45,7 @@ def load(path: Path, environment: str, *, values: bool = True, made: bool = True
     if isinstance(root, Branch):
         read = _named(read_environment(root, home, unmade), file)
         problems += (each.problem(file, root) for each in read.findings)
-        problems += (each.problem(file, read.tree) for each in _look(read, made=made))
+        problems += (each.problem(file, read.tree) for each in _look(read))
         problems += files.seed_values(read, os.environ) if values else ()
     elif root:
         problems.append(root.problem(file, tree))
@@ -56,12 +56,19 @@ def load(path: Path, environment: str, *, values: bool = True, made: bool = True
 
 
 def _named(read: Reading, file: str) -> Reading:
-    """With the line of each seed, which others tell later."""
-    seeds = tuple(
-        replace(seed, where=f"{file}:{line_of(read.tree, ('seeds', index))}")
-        for index, seed in enumerate(read.values.get("seeds", ()))
-    )
-    return replace(read, values={**read.values, "seeds": seeds}) if seeds else read
+    """With the lines that others tell later: of each seed, and of what leads to the Applications."""
+
+    def line(*place: str | int) -> str:
+        return f"{file}:{line_of(read.tree, place)}"
+
+    named = dict(read.values)
+    if "seeds" in named:
+        found = enumerate(named["seeds"])
+        named["seeds"] = tuple(replace(seed, where=line("seeds", index)) for index, seed in found)
+    if "gitops" in named:
+        named["gitops"] = replace(named["gitops"], where=line("gitops", "path"))
+    named["eso"] = replace(named.get("eso", Eso()), where=line("eso", "application"))
+    return replace(read, values=named)
 
 
 def _environment(tree: Branch, name: str) -> Branch | Finding | None:
@@ -70,8 +77,8 @@ def _environment(tree: Branch, name: str) -> Branch | Finding | None:
     return extended(environments, name) if isinstance(environments, Branch) else None
 
 
-def _look(read: Reading, *, made: bool) -> Iterator[Finding]:
-    for rule in (*RULES, files.terraform, files.gitops, *([files.eso] if made else [])):
+def _look(read: Reading) -> Iterator[Finding]:
+    for rule in (*RULES, files.terraform, files.gitops):
         yield from rule(read)
 
 

@@ -128,6 +128,26 @@ class TerraformConfig:
 
 
 @dataclass(frozen=True)
+class RootSource:
+    """How Argo CD makes manifests of `gitops.path`: fields of the root Application's `spec.source`, in Argo
+    CD's own words. At most one of them; without any Argo CD finds out whether the folder is a chart, a
+    kustomization, or plain manifests."""
+
+    helm: Mapping[str, Anything] = field(default_factory=dict)
+    """Options of a Helm chart, such as valueFiles, values, valuesObject and parameters."""
+    kustomize: Mapping[str, Anything] = field(default_factory=dict)
+    """Options of a kustomization, such as namePrefix, images and components."""
+    directory: Mapping[str, Anything] = field(default_factory=dict)
+    """Options of plain manifests: recurse, include and exclude."""
+
+    @property
+    def options(self) -> dict[str, Mapping[str, object]]:
+        """What is given, as `spec.source` has it."""
+        given = {"helm": self.helm, "kustomize": self.kustomize, "directory": self.directory}
+        return {kind: options for kind, options in given.items() if options}
+
+
+@dataclass(frozen=True)
 class Gitops:
     """The GitOps repository: where Argo CD reads it, and where its checkout is on this machine."""
 
@@ -147,6 +167,10 @@ class Gitops:
     """AppProject of the root Application."""
     namespace: str = "argocd"
     """Namespace of Argo CD."""
+    source: RootSource = field(default_factory=RootSource)
+    """How Argo CD makes manifests of `path`. By default Argo CD finds out by itself."""
+    where: Annotated[SkipJsonSchema[NotInFile], Field(exclude=True)] = ""
+    """file:line of `path`, for messages."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +228,11 @@ class Eso:
     """External Secrets Operator. Its Application holds chart, version and values."""
 
     application: FolderName = "10-secrets-operator"
-    """File name, without .yaml, of its Application below `gitops.path`."""
+    """The Application that installs it: its name, or that of its file without .yaml."""
     namespace: str = "external-secrets"
     """Namespace of the operator."""
+    where: Annotated[SkipJsonSchema[NotInFile], Field(exclude=True)] = ""
+    """file:line of `application`, for messages."""
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,10 @@ def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 class Checkout:
     """Paths are POSIX, from the repository's root, normalised; "" is the root. Safe to use from threads.
-    What Git ignores is not there."""
+    What Git ignores is not there. `whole`: CRDs keep their schemas, which only an installation needs."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, whole: bool = False) -> None:
+        self.root, self.whole = root, whole
         self._real = os.path.realpath(root)
         self._read: dict[str, bytes] = {}
 
@@ -60,8 +60,12 @@ class Checkout:
         return self.content(path).decode(errors="replace")
 
     def documents(self, path: str) -> list[tuple[int, Any]]:
-        """Each document, CRDs without schemas, with its line. Raises OSError, yaml.YAMLError."""
-        return list(located(schemas.without(self.content(path))))
+        """Each document with its line. Raises OSError, yaml.YAMLError."""
+        return list(located(self.light(self.content(path))))
+
+    def light(self, content: bytes) -> bytes:
+        """YAML with as much of the schemas of CRDs as is wanted; lines keep their numbers."""
+        return content if self.whole else schemas.without(content)
 
     def document(self, path: str) -> Mapping[str, Any]:
         """The first document, which has to be a mapping. Raises Wrong."""

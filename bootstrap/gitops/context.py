@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.fetch import Fetcher
 from bootstrap.gitops.programs import Programs
-from bootstrap.gitops.store import Store
+from bootstrap.gitops.store import Store, digest, ours
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,7 @@ class RenderContext:
     programs: Programs
     store: Store
     fetcher: Fetcher
+
+    def key(self, *parts: Any) -> str:
+        """Of what is made from these parts by this code, with or without schemas."""
+        return digest(ours(), self.checkout.whole, *parts)

@@ -31,20 +31,20 @@ def read(checkout: Checkout, source: ApplicationSource) -> Iterator[RenderedObje
 
 def wanted(checkout: Checkout, source: ApplicationSource) -> list[str]:
     """The files that `directory.recurse`, `include` and `exclude` leave."""
-    options = source.options("directory")
     folder = join("", source.path or ".") or ""
+    return [path for path in checkout.files(folder) if selects(source, path[len(folder) :].lstrip("/"))]
+
+
+def selects(source: ApplicationSource, inside: str) -> bool:
+    """Whether the source reads a file, by its path inside the source's folder."""
+    options = source.options("directory")
     include, exclude = str(options.get("include") or ""), str(options.get("exclude") or "")
-    found = []
-    for path in checkout.files(folder):
-        inside = path[len(folder) :].lstrip("/")
-        if (
-            path.endswith(_SUFFIXES)
-            and (options.get("recurse") or "/" not in inside)
-            and not (exclude and glob(exclude).fullmatch(inside))
-            and (not include or glob(include).fullmatch(inside))
-        ):
-            found.append(path)
-    return found
+    return (
+        inside.endswith(_SUFFIXES)
+        and bool(options.get("recurse") or "/" not in inside)
+        and not (exclude and glob(exclude).fullmatch(inside))
+        and bool(not include or glob(include).fullmatch(inside))
+    )
 
 
 def _objects(checkout: Checkout, path: str) -> Iterator[RenderedObject]:

@@ -16,7 +16,6 @@ from typing import Any
 
 import yaml
 
-from bootstrap.gitops import schemas
 from bootstrap.gitops.chartfile import CAPABILITIES, ChartArchive
 from bootstrap.gitops.checkout import Checkout, join, said
 from bootstrap.gitops.closure import line_of
@@ -27,7 +26,7 @@ from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.programs import Failed
 from bootstrap.gitops.release import Files, Release, release
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
-from bootstrap.gitops.store import digest, ours
+from bootstrap.gitops.store import digest
 from bootstrap.kubernetes.documents import items, located
 from bootstrap.kubernetes.objects import Json, annotations_of, name
 
@@ -58,7 +57,7 @@ class Helm:
         check_ref: Callable[[ApplicationSource, str], None],
     ) -> None:
         self._checkout, self._programs = context.checkout, context.programs
-        self._store, self._fetcher = context.store, context.fetcher
+        self._store, self._fetcher, self._key = context.store, context.fetcher, context.key
         self._kubernetes_version, self._check_ref = kubernetes_version, check_ref
 
     def chart(self, source: ApplicationSource, kinds: Sequence[str] | None) -> list[RenderedObject]:
@@ -69,14 +68,14 @@ class Helm:
         files = _ChartFiles(self._checkout, source, self._check_ref, archive)
         made = release(source, files, self._kubernetes_version)
         made = _with_kinds(made, kinds, asks=lambda: archive.asks_for_kinds)
-        key = digest("chart", ours(), made.key(), digest(fetched.content), self._programs.identity)
+        key = self._key("chart", made.key(), digest(fetched.content), self._programs.identity)
         via = f"chart {source.chart} {fetched.version}{fetched.suffix}"
         if (plain := self._store.get(key)) is None:
             with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
                 file = Path(folder) / "chart.tgz"
                 file.write_bytes(fetched.content)
                 output = self._template(made, file, Path(folder), certain=not fetched.suffix)
-            plain = [item for _, _, item in _objects(output, via)]
+            plain = [item for _, _, item in _objects(self._checkout.light(output), via)]
             self._store.put(key, plain)
         return [RenderedObject(item, None, via) for item in plain]
 
@@ -90,8 +89,8 @@ class Helm:
         tree = _Tree(self._checkout, self._fetcher, folder)
         made = _with_kinds(made, kinds, asks=tree.asks_for_kinds)
         fetched = tree.missing()
-        key = digest(
-            *("folder", ours(), folder, made.key(), self._programs.identity),
+        key = self._key(
+            *("folder", folder, made.key(), self._programs.identity),
             *(
                 self._checkout.digests(tree.files()),
                 [[str(one), digest(got.content)] for one, got in fetched.items()],
@@ -105,9 +104,8 @@ class Helm:
                     output = self._template(made, chart, Path(place), certain=certain)
                 except Wrong as problem:
                     raise Wrong(problem.why, problem.cure, tree.blamed(problem.why)) from None
-            plain = [
-                self._located(path, item, tree, fetched).dump() for _, path, item in _objects(output, folder)
-            ]
+            objects = _objects(self._checkout.light(output), folder)
+            plain = [self._located(path, item, tree, fetched).dump() for _, path, item in objects]
             self._store.put(key, plain)
         return [RenderedObject.load(one) for one in plain]
 
@@ -299,7 +297,6 @@ def _with_kinds(made: Release, kinds: Sequence[str] | None, asks: Callable[[], b
 
 def _objects(output: bytes, what: str) -> Iterator[tuple[int, str, Json]]:
     """Each object with its line in the output and the template that it comes from."""
-    output = schemas.without(output)
     lines = output.split(b"\n")
     sources: list[tuple[int, str]] = [
         (number, found[1].decode()) for number, line in enumerate(lines, 1) if (found := _SOURCE.match(line))

@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from bootstrap.config.model import Environment
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.closure import kustomization
 from bootstrap.gitops.model import BY_ESO, App, Blank, Broken, Location, Manifest, Unchecked
+from bootstrap.gitops.operator import definitions_before, find
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.source import RenderedObject
 from bootstrap.gitops.walk import manifest, stands_for_unknown
-from bootstrap.kubernetes import eso as eso_objects
 from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION, APPLICATION_SET, CRD, Json, Kind
 
 _OWN = "Argo CD's own manifests"
@@ -100,20 +99,14 @@ def _certain(namespace: str) -> Iterator[Json]:
         }
 
 
-def eso(config: Environment, apps: Sequence[App]) -> tuple[Manifest, ...]:
-    """What the step `eso` applies: its chart, and the CRDs of the first earlier Application that
-    has External Secrets' (all of them), unless the chart has them."""
-    stem = config.eso.application
-    owner = next((app for app in apps if PurePosixPath(app.where.file).stem == stem), None)
+def operator(config: Environment, apps: Sequence[App]) -> tuple[Manifest, ...]:
+    """What the step `eso` applies."""
+    owner = find(apps, config.eso.application)
     if owner is None:
         return ()
     found = list(owner.manifests)
-    if not eso_objects.definitions([one.item for one in found]):
-        for app in apps:
-            definitions = [one for one in app.manifests if one.key.kind == CRD]
-            if app.position < owner.position and eso_objects.definitions([one.item for one in definitions]):
-                found += definitions
-                break
+    if earlier := definitions_before(apps, owner):
+        found += [one for one in earlier.manifests if one.key.kind == CRD]
     return tuple(replace(one, app="", via=f"{BY_ESO}, {one.via}".removesuffix(", ")) for one in found)
 
 

@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 
 import yaml
 
-from bootstrap.gitops import schemas
 from bootstrap.gitops.checkout import join, said
 from bootstrap.gitops.closure import NAMES, Closure, Remote, kustomization, line_of, trace
 from bootstrap.gitops.context import RenderContext
@@ -27,7 +26,7 @@ from bootstrap.gitops.patterns import substitute
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.programs import Failed
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
-from bootstrap.gitops.store import digest, ours
+from bootstrap.gitops.store import digest
 from bootstrap.kubernetes.documents import documents, manifests
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
 
@@ -50,7 +49,7 @@ class Kustomize:
 
     def __init__(self, context: RenderContext, build_options: str = "") -> None:
         self._checkout, self._programs = context.checkout, context.programs
-        self._store, self._fetcher = context.store, context.fetcher
+        self._store, self._fetcher, self._key = context.store, context.fetcher, context.key
         self._build_options = shlex.split(build_options)
 
     def build(self, source: ApplicationSource, folder: str) -> list[RenderedObject]:
@@ -64,8 +63,8 @@ class Kustomize:
         closure = trace(self._checkout, folder, components)
         fetched = {remote: self._fetcher.file(remote.url) for remote in closure.remotes}
         edits = [*_edits(options, source.variables()), *(["add", "component", one] for one in components)]
-        key = digest(
-            *("kustomize", ours(), folder, self._checkout.digests(closure.files), edits),
+        key = self._key(
+            *("kustomize", folder, self._checkout.digests(closure.files), edits),
             *(options.get("patches"), self._build_options, self._programs.identity, self._fetcher.key),
             *((remote.url, digest(one.content), one.origin) for remote, one in fetched.items()),
         )
@@ -109,7 +108,7 @@ class Kustomize:
                 certain = "invalid Kustomization" in words or _all_real(fetched)
                 self._refuse(folder, words, closure, certain=certain and not remote)
         try:
-            items = manifests(schemas.without(output))
+            items = manifests(self._checkout.light(output))
         except yaml.YAMLError as error:
             raise Wrong(f"kustomize's output for {folder} is no YAML: {said(error)}") from error
         return [self._piece(item, folder, sources, noted=noted) for item in items]
@@ -135,7 +134,7 @@ class Kustomize:
         """The files, and in the place of each remote resource a file; those by their path."""
         (copy / folder).mkdir(parents=True, exist_ok=True)
         patched = any(self._patches_schemas(path) for path in closure.files)
-        light = (lambda content: content) if patched else schemas.without
+        light = (lambda content: content) if patched else self._checkout.light
         for path in closure.files:
             target = copy / path
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,17 @@ from functools import cached_property
 
 from bootstrap.core.rendering import UNKNOWN
 from bootstrap.kubernetes.argo import wave_of
-from bootstrap.kubernetes.objects import Json, Key, Kind, annotations_of, labels_of, metadata, name, namespace
+from bootstrap.kubernetes.objects import (
+    Json,
+    Key,
+    Kind,
+    annotations_of,
+    labels_of,
+    metadata,
+    name,
+    namespace,
+    spec,
+)
 
 # In place of a CRD's schema: how many bytes its JSON has at least.
 LEFT_OUT = "x-left-out"
@@ -105,6 +115,11 @@ class App:
         return metadata(self.item).get("labels") or {}
 
 
+def destination(app: App) -> str:
+    """The namespace of its objects that name none; "" when it says none."""
+    return str((spec(app.item).get("destination") or {}).get("namespace") or "")
+
+
 @dataclass(frozen=True)
 class AppSet:
     """An ApplicationSet; the Applications it makes are in the Tree like all others."""
@@ -121,23 +136,27 @@ class AppSet:
 
 @dataclass(frozen=True)
 class Unchecked:
-    """What could not be rendered or known offline: reported as not checked, never as fine."""
+    """What could not be rendered or known offline: reported as not checked, never as fine. `app` is the
+    Application that it is about, "" for anything else."""
 
     what: str
     why: str
     where: Location
     cure: str = ""
+    app: str = ""
 
 
 @dataclass(frozen=True)
 class Broken:
     """What Argo CD itself will certainly fail to render: the local files make helm or kustomize fail, a value
-    file is missing, a set's template names what is not there. `why` is the tool's own last words."""
+    file is missing, a set's template names what is not there. `why` is the tool's own last words, `app` as in
+    Unchecked."""
 
     what: str
     why: str
     where: Location
     cure: str = ""
+    app: str = ""
 
 
 @dataclass(frozen=True)

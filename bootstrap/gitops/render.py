@@ -8,14 +8,13 @@ from typing import Any
 
 from bootstrap.config.model import Environment
 from bootstrap.gitops import directory
-from bootstrap.gitops.checkout import join
+from bootstrap.gitops.checkout import Checkout, join
 from bootstrap.gitops.closure import kustomization
 from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.helm import Helm
 from bootstrap.gitops.kustomize import Kustomize
 from bootstrap.gitops.problems import Unknown, Wrong, understood
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
-from bootstrap.gitops.store import digest, ours
 from bootstrap.kubernetes.argo import same_repository
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
 
@@ -48,7 +47,7 @@ class Renderer:
         if folder is None or not self._context.checkout.is_folder(folder):
             raise Wrong(f"{source.path} is no folder of the repository", "correct path, or add the folder")
         source = self._overridden(source, folder)
-        match self._kind(source, folder):
+        match source_kind(self._context.checkout, source):
             case "plugin":
                 raise Unknown(
                     "a config management plugin renders it", "render it by the plugin, and lint that"
@@ -80,16 +79,6 @@ class Renderer:
             raise Wrong(f"no source has the ref {ref} that ${ref} names", "add `ref` to a source")
         self.require_ours(str(lender.get("repoURL") or ""), str(lender.get("targetRevision") or ""))
 
-    def _kind(self, source: ApplicationSource, folder: str) -> str:
-        explicit = [kind for kind in _EXPLICIT if source.spec.get(kind) is not None]
-        if len(explicit) > 1:
-            raise Wrong(f"its source is of several kinds: {', '.join(explicit)}", "keep one of them")
-        if explicit:
-            return explicit[0]
-        if self._context.checkout.is_file(f"{folder}/Chart.yaml".lstrip("/")):
-            return "helm"
-        return "kustomize" if kustomization(self._context.checkout, folder) else "directory"
-
     def _overridden(self, source: ApplicationSource, folder: str) -> ApplicationSource:
         """`.argocd-source.yaml` and the Application's own one are laid over the source."""
         spec: Mapping[str, Any] = source.spec
@@ -102,12 +91,25 @@ class Renderer:
     def _plain(self, source: ApplicationSource) -> list[RenderedObject]:
         checkout, store = self._context.checkout, self._context.store
         paths = directory.wanted(checkout, source)
-        key = digest("directory", ours(), checkout.digests(paths))
+        key = self._context.key("directory", checkout.digests(paths))
         if (plain := store.get(key)) is not None:
             return [RenderedObject.load(one) for one in plain]
         objects = list(directory.read(checkout, source))
         store.put(key, [rendered.dump() for rendered in objects])
         return objects
+
+
+def source_kind(checkout: Checkout, source: ApplicationSource) -> str:
+    """What Argo CD takes a folder for: helm, kustomize, directory or plugin. Raises Wrong."""
+    explicit = [kind for kind in _EXPLICIT if source.spec.get(kind) is not None]
+    if len(explicit) > 1:
+        raise Wrong(f"its source is of several kinds: {', '.join(explicit)}", "keep one of them")
+    if explicit:
+        return explicit[0]
+    folder = join("", source.path or ".") or ""
+    if checkout.is_file(f"{folder}/Chart.yaml".lstrip("/")):
+        return "helm"
+    return "kustomize" if kustomization(checkout, folder) else "directory"
 
 
 def require_sound(rendered: RenderedObject) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 from bootstrap.core.rendering import UNKNOWN
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.helm import AsksForKinds
-from bootstrap.gitops.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked
+from bootstrap.gitops.model import App, AppSet, Blank, Broken, Location, Manifest, Unchecked, destination
 from bootstrap.gitops.problems import Elsewhere, Unknown, Wrong
 from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.scope import api_versions, cluster_wide
 from bootstrap.gitops.sets import Generated, Generator
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
+from bootstrap.kubernetes.argo import wave_of
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -134,9 +135,10 @@ class Walk:
         if not isinstance(problem, Elsewhere):
             self.blanks.append(_blank(app))
         if isinstance(problem, Wrong):
-            self.broken.append(Broken(who, problem.why, problem.where or where or app.where, problem.cure))
+            at = problem.where or where or app.where
+            self.broken.append(Broken(who, problem.why, at, problem.cure, app.name))
         else:
-            self.unchecked.append(Unchecked(who, problem.why, where or app.where, problem.cure))
+            self.unchecked.append(Unchecked(who, problem.why, where or app.where, problem.cure, app.name))
 
     # -- children --------------------------------------------------------------------------------------
 
@@ -150,7 +152,7 @@ class Walk:
                 node.read.add(id(rendered))
                 kind = Kind.of(rendered.item).unversioned
                 where = rendered.where or node.app.where
-                position = (*node.app.position, _wave(rendered.item))
+                position = (*node.app.position, wave_of(rendered.item))
                 if kind == APPLICATION:
                     found.append(App(_placed(rendered.item, node.app), where, position, node.app.name))
                 elif kind == APPLICATION_SET:
@@ -188,9 +190,8 @@ class Walk:
 
 def _blank(app: App) -> Blank:
     """A chart's objects go to the Application's namespace, nearly always; others name theirs as they like."""
-    destination = str((spec(app.item).get("destination") or {}).get("namespace") or "")
     charts = all(isinstance(one, Mapping) and (one.get("chart") or _lends(one)) for one in _listed(app))
-    return Blank(f"Application {app.name}", destination if charts else "")
+    return Blank(f"Application {app.name}", destination(app) if charts else "")
 
 
 def stands_for_unknown(rendered: RenderedObject) -> bool:
@@ -251,7 +252,7 @@ def _objects(node: _Node) -> Iterator[RenderedObject]:
 
 def _finished(node: _Node, wide: frozenset[Kind], checkout: Checkout) -> App:
     lines = {number: source.where for number, source in enumerate(sources(node.app, checkout))}
-    goes_to = str((spec(node.app.item).get("destination") or {}).get("namespace") or "")
+    goes_to = destination(node.app)
     manifests = tuple(
         manifest(rendered, node.app.name, lines[number], goes_to, wide)
         for number, objects in sorted(node.objects.items())
@@ -261,10 +262,10 @@ def _finished(node: _Node, wide: frozenset[Kind], checkout: Checkout) -> App:
 
 
 def manifest(
-    rendered: RenderedObject, app: str, where: Location, destination: str, wide: frozenset[Kind]
+    rendered: RenderedObject, app: str, where: Location, goes_to: str, wide: frozenset[Kind]
 ) -> Manifest:
-    """`where` is the source's line, `destination` the namespace of objects that name none."""
-    space = "" if Kind.of(rendered.item).unversioned in wide else namespace(rendered.item) or destination
+    """`where` is the source's line, `goes_to` the namespace of objects that name none."""
+    space = "" if Kind.of(rendered.item).unversioned in wide else namespace(rendered.item) or goes_to
     return Manifest(rendered.item, app, rendered.where or where, rendered.via, space)
 
 
@@ -274,14 +275,6 @@ def _placed(item: Json, parent: App) -> Json:
         return item
     where = (spec(parent.item).get("destination") or {}).get("namespace") or parent.namespace
     return {**item, "metadata": {**metadata(item), "namespace": where}}
-
-
-def _wave(item: Json) -> int:
-    """As Argo CD reads it: 0 where it is no number."""
-    try:
-        return int(str((metadata(item).get("annotations") or {}).get("argocd.argoproj.io/sync-wave") or 0))
-    except ValueError:
-        return 0
 
 
 def _elsewhere(app: App) -> str | None:

@@ -28,6 +28,7 @@ from bootstrap.kubernetes.objects import (
 )
 
 WAVE = "argocd.argoproj.io/sync-wave"
+HOOK_WEIGHT = "helm.sh/hook-weight"
 REFRESH = "argocd.argoproj.io/refresh"  # removed by the controller once it has compared anew
 SET_REFRESH = "argocd.argoproj.io/application-set-refresh"  # the same for ApplicationSets
 TRACKING = "argocd.argoproj.io/tracking-id"
@@ -36,7 +37,11 @@ MANAGER = "argocd-controller"  # field manager of Argo CD's applies
 CASCADE = "resources-finalizer.argocd.argoproj.io"
 ERRORS = ("ComparisonError", "InvalidSpecError", "SyncError", "UnknownError", "DeletionError")
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")  # as Go's strconv.Atoi
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_LONGEST = 64  # digits worth reading
+_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
+_SCP = re.compile(r"((?:[^@/:]+@)?[^@/:]+):(.*)")  # user@host:path, as ssh and Git have it
+_VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 
 
@@ -251,17 +256,41 @@ def _sync_source(item: Json) -> Json | None:
 
 
 def wave_of(item: Json) -> int:
-    """The sync wave of an object; 0 where it names none, or none that Argo CD can read."""
-    said = str(annotations_of(item).get(WAVE) or "")
-    return int(said) if _INTEGER.fullmatch(said) else 0
+    """The sync wave of an object: gitops-engine's syncwaves.Wave. What is no number does not count; then
+    Helm's hook weight does, and else it is 0."""
+    notes = annotations_of(item)
+    waves = (atoi(str(notes[note])) for note in (WAVE, HOOK_WEIGHT) if note in notes)
+    return next((wave for wave in waves if wave is not None), 0)
+
+
+def atoi(text: str) -> int | None:
+    """As Go's strconv.Atoi: a decimal number of 64 bits with or without a sign; None for anything else."""
+    number = int(text) if _INTEGER.fullmatch(text) and len(text) <= _LONGEST else None
+    return number if number is not None and -(2**63) <= number < 2**63 else None
 
 
 def same_repository(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
+    """Whether two URLs mean one Git repository, however it is reached: `git@host:a/b`, `ssh://git@host/a/b`
+    and `https://host/a/b.git` do. Case counts as little as for Argo CD."""
+    return _repository(one) == _repository(other)
 
 
-def _plain(url: str) -> str:
-    return url.strip().rstrip("/").removesuffix(".git").lower()
+def _repository(url: str) -> tuple[str, str, str]:
+    """What kind of place it is, host with port, and path. The usual port of a scheme says nothing."""
+    url = url.strip().lower()
+    if "://" not in url and (found := _SCP.fullmatch(url)):
+        url = f"ssh://{found[1]}/{found[2]}"
+    scheme, _, rest = url.rpartition("://")
+    host, _, path = rest.partition("/")
+    host = host.rpartition("@")[2].removesuffix(f":{_PORTS.get(scheme)}")
+    path = re.sub("/+", "/", path).strip("/").removesuffix(".git")
+    return "git" if scheme in _PORTS else scheme, host, path
+
+
+def kubernetes_version(git_version: str) -> str:
+    """A server's version as Argo CD gives it to Helm and Kustomize: `1.34.2` for `v1.34.2-eks-abc`."""
+    found = _VERSION.match(git_version)
+    return found[1] if found else git_version
 
 
 def essential(value: Any) -> Any:

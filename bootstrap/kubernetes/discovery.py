@@ -52,6 +52,15 @@ class Catalogue:
         return None
 
 
+def api_versions(catalogue: Catalogue) -> tuple[str, ...]:
+    """As Argo CD tells them to Helm: `v1`, `v1/Pod`, `apps/v1`, `apps/v1/Deployment` …."""
+    found = set()
+    for each in catalogue.resources:
+        version = f"{each.group}/{each.version}" if each.group else each.version
+        found |= {version, f"{version}/{each.kind}"}
+    return tuple(sorted(found))
+
+
 def stored(catalogue: Catalogue) -> tuple[Kind, ...]:
     """Every kind whose objects can be listed and made, once, whatever its versions."""
     found = (each for each in catalogue.resources if {"list", "create"} <= each.verbs)

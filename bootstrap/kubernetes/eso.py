@@ -12,11 +12,17 @@ GROUP = "external-secrets.io"
 def definitions(manifests: Iterable[Json]) -> list[Json]:
     """ESO's own CustomResourceDefinitions among the manifests."""
     return [
-        item
-        for item in manifests
-        if Kind.of(item).unversioned == CRD
-        and (spec(item).get("group") == GROUP or str(spec(item).get("group", "")).endswith(f".{GROUP}"))
+        item for item in manifests if Kind.of(item).unversioned == CRD and _is_ours(spec(item).get("group"))
     ]
+
+
+def ours(kind: Kind) -> bool:
+    """Whether it is one of ESO's own kinds."""
+    return _is_ours(kind.group)
+
+
+def _is_ours(group: object) -> bool:
+    return f".{group}".endswith(f".{GROUP}")
 
 
 def webhooks(manifests: Iterable[Json]) -> list[Key]:

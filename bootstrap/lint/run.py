@@ -1,13 +1,11 @@
-"""A lint as a procedure: read the tree, build its graph, judge it, and say what was found."""
+"""A lint as a procedure: build the tree's graph, judge it, and say what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bootstrap import gitops
 from bootstrap.config.model import Environment
-from bootstrap.core import cachefolder
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import UsageError
 from bootstrap.core.suggest import suggest
@@ -18,7 +16,6 @@ from bootstrap.lint.model import Severity
 from bootstrap.lint.report import Report
 from bootstrap.lint.rules.rule import Rule
 from bootstrap.run import history
-from bootstrap.run.target import Target
 
 RULES = (*rules.RULES, *suppress.RULES)
 
@@ -39,6 +36,13 @@ class Choice:
 ALL = Choice()
 
 
+def choose(only: tuple[str, ...], ignored: tuple[str, ...]) -> Choice:
+    """Raises UsageError for a rule that does not exist."""
+    for rule in (*only, *ignored):
+        named(rule)
+    return Choice(only, ignored)
+
+
 @dataclass(frozen=True)
 class Linted:
     """The report, and what it was made from."""
@@ -50,39 +54,36 @@ class Linted:
 
 def lint(
     config: Environment,
-    target: Target,
+    tree: Tree,
     choice: Choice = ALL,
     *,
     strict: bool = False,
+    seconds: float = 0.0,
     clock: Clock | None = None,
 ) -> Linted:
-    """Raises UsageError for a rule that does not exist, ConfigError and ToolError as `gitops.read` does."""
-    for name in (*choice.only, *choice.ignored):
-        named(name)
+    """`seconds`: how long it took to read the tree."""
     clock = clock or SystemClock()
-    start = clock.monotonic()
-    cache = cachefolder.choose(config.home) / "lint"
-    found = gitops.read(config, target.tools, target.tool_environment, cache, target.rendering)
-    needs = graph.build(found)
-    judged = suppress.apply(rules.check(found, needs), found.files, {rule.id for rule in RULES})
+    start = clock.monotonic() - seconds
+    needs = graph.build(tree)
+    judged = suppress.apply(rules.check(tree, needs), tree.files, {rule.id for rule in RULES})
     chosen = {rule.id: rule for rule in choice.of(RULES)}
     sound = all(finding.severity is not Severity.ERROR for finding in judged.kept)
     report = Report(
         environment=config.name,
         rules=tuple(chosen.values()),
-        applications=sum(bool(app.position) for app in found.apps),
-        waves=len({app.position for app in found.apps if app.position}),
-        objects=len(found.manifests),
+        applications=sum(bool(app.position) for app in tree.apps),
+        waves=len({app.position for app in tree.apps if app.position}),
+        objects=len(tree.manifests),
         findings=tuple(finding for finding in judged.kept if finding.rule in chosen),
         suppressed=tuple(one for one in judged.suppressed if one.finding.rule in chosen),
-        unchecked=(*found.unchecked, *rules.unchecked(found, needs)),
+        unchecked=(*tree.unchecked, *rules.unchecked(tree, needs)),
         # Where a need is not met, an order may be missing, too.
-        advice=_advice(config, found, needs) if sound else (),
-        stand_ins=stand_ins(found),
+        advice=_advice(config, tree, needs) if sound else (),
+        stand_ins=stand_ins(tree),
         seconds=clock.monotonic() - start,
         strict=strict,
     )
-    return Linted(report, found, needs)
+    return Linted(report, tree, needs)
 
 
 def _advice(config: Environment, found: Tree, needs: Graph) -> tuple[str, ...]:

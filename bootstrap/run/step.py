@@ -42,10 +42,17 @@ class Plan:
     @classmethod
     def of(cls, command: str, steps: Iterable[Step], deadlines: Mapping[str, float]) -> Plan:
         """The plan of these steps. `deadlines` (by step name, seconds) win over the steps' own."""
-        return cls(
-            command,
-            tuple(replace(step, deadline=deadlines.get(step.name, step.deadline)) for step in steps),
-        )
+        timed = (replace(step, deadline=deadlines.get(step.name, step.deadline)) for step in steps)
+        return cls(command, _sorted(tuple(timed)))
+
+
+def _sorted(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """In an order in which they could run one by one, otherwise as they stand."""
+    left, done = list(steps), list[Step]()
+    while left:
+        waiting = {step.name for step in left}
+        done.append(left.pop(next(i for i, step in enumerate(left) if waiting.isdisjoint(step.needs))))
+    return tuple(done)
 
 
 def chain(*groups: tuple[Step, ...]) -> tuple[Step, ...]:

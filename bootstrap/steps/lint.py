@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from bootstrap.config.model import OFF, WARN
 from bootstrap.core.errors import PreflightError, Problem
+from bootstrap.gitops.model import Tree
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.report.lines import tally, told
 from bootstrap.lint.run import lint
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
-from bootstrap.steps.planned import from_tree
 
 MOST = 5  # notices of a run; `bootstrap lint` tells all
 
@@ -22,18 +22,15 @@ def run(context: Context) -> Done:
     config = context.config
     if config.lint == OFF:
         return Done("switched off in the configuration", changed=False)
-    context.progress("rendering every Application")
-    linted = lint(config, context.target, clock=context.clock)
-    report = linted.report
+    report = lint(config, context.results.get(Tree), clock=context.clock).report
     errors = [finding for finding in report.sorted if finding.severity is Severity.ERROR]
     if errors and config.lint != WARN:
         problems = [Problem(str(one.where), told(one), one.cure) for one in errors]
         raise PreflightError(
             "what is in Git cannot come up; nothing was made (see `bootstrap lint`)", problems
         )
-    context.results.put(linted.tree)
     _notice(context, [one for one in report.sorted if one.severity is not Severity.INFO])
-    return Done(tally(report), from_tree(linted.tree, config.gitops.root_app), changed=False)
+    return Done(tally(report), changed=False)
 
 
 def _notice(context: Context, findings: Sequence[Finding]) -> None:

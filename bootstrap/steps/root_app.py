@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.config.model import Gitops
-from bootstrap.gitops.applications import root_application
+from bootstrap.gitops.root import root_application
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.argo import REFRESH, Expected, View
 from bootstrap.kubernetes.objects import APPLICATION, Key

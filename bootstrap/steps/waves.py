@@ -11,6 +11,7 @@ from bootstrap.core.errors import DeadlineError, PermanentError, StuckError, Tem
 from bootstrap.core.wait import Observation
 from bootstrap.diagnosis import Verdict, diagnose
 from bootstrap.diagnosis.words import lines
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.argo import Expected, slim
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
@@ -52,7 +53,9 @@ def run(context: Context) -> Done:
     """
     cluster = context.results.get(ClusterAccess).cluster
     watcher = Watcher(context, cluster, expected(context))
-    watcher.prepare(planned(context), learn(runs_of(context.config)))
+    watcher.prepare(
+        planned(context.results.get(Tree), context.config.gitops.root_app), learn(runs_of(context.config))
+    )
     with Informer(cluster, *scopes(context)) as cache:
         state = until(cache, watcher.decide, context, what="waves")
     apps = sum(len(wave.members) for wave in state.waves)

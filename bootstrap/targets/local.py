@@ -15,6 +15,7 @@ from bootstrap.checks.ports import holder, judge_holder
 from bootstrap.config.model import REMOVE, Environment
 from bootstrap.core.errors import PermanentError
 from bootstrap.core.rendering import Outside, Rendering, Tools
+from bootstrap.gitops.model import Tree
 from bootstrap.local.aws import account, override
 from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Rehearsal, choose, load
@@ -80,10 +81,12 @@ def _target(config: Environment, stay: _Stay) -> Target:
 
 def _phases(stay: _Stay, injected: InjectedFaults) -> Phases:
     names = ", ".join(each.fault.name for each in stay.faults)
+    # The files that a fault adds depend on the tree: on the root's form, and on the wave of ESO.
+    ready = ("toolchain", "tree") if stay.faults else ("toolchain",)
     return Phases(
         before=(
             Step("toolchain", "Build or find the toolchain", stay.toolchain_step, deadline=BUILD_DEADLINE),
-            Step("platform", "Start the local platform", stay.platform_step, ("toolchain",), attempts=1),
+            Step("platform", "Start the local platform", stay.platform_step, ready, attempts=1),
         ),
         tools_from=("toolchain",),
         during=(
@@ -127,7 +130,7 @@ class _Stay:
         account.furnish(client("route53"), self.config.domain)
         account.Backups(self.config, client("s3"), client("sts")).bring()
         gitops = self.config.gitops
-        overlay = read_overlay(self.faults, self.config)
+        overlay = read_overlay(self.faults, self.config, context.results.get(Tree)) if self.faults else {}
         publication = publish(
             gitops.checkout,
             platform.upstream.state,

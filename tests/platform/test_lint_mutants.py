@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import gitops as tree
 from bootstrap.config.load import load
 from bootstrap.gitops.model import Tree
+from bootstrap.gitops.reader import Reader
 from bootstrap.lint import graph, rules
 from bootstrap.lint.order import Before, renumber
 from bootstrap.lint.rules import order
@@ -36,7 +36,7 @@ def platform_a(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     config = load(ROOT / "bootstrap.yaml", "local", values=False)
     target = open_target(config)
     cache = tmp_path_factory.mktemp("cache")
-    return tree.read(config, target.tools, target.tool_environment, cache, target.rendering)
+    return Reader(config, target.tools, target.tool_environment, cache, target.rendering).tree()
 
 
 def test_nothing_is_wrong_with_platform_a(platform_a: Tree) -> None:

@@ -13,9 +13,9 @@ import pytest
 from bootstrap.config.load import load
 from bootstrap.core.errors import ConfigError, ToolError
 from bootstrap.core.rendering import Outside, Rendering, Source, Tools
-from bootstrap.gitops import read
 from bootstrap.gitops.model import BY_ESO, App, Tree
 from bootstrap.gitops.programs import Programs
+from bootstrap.gitops.reader import Reader
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, name
 from bootstrap.lint import graph, rules
 from bootstrap.local.toolchain import Toolchain
@@ -38,14 +38,14 @@ def tools() -> Tools:
 
 
 @pytest.fixture
-def reader(tools: Tools, tmp_path: Path) -> Reader:
-    return Reader(tools, tmp_path)
+def reader(tools: Tools, tmp_path: Path) -> Written:
+    return Written(tools, tmp_path)
 
 
 Files = Mapping[str, str | Json | list[Json]]
 
 
-class Reader:
+class Written:
     """Writes a tree and reads it."""
 
     def __init__(self, tools: Tools, folder: Path) -> None:
@@ -58,7 +58,7 @@ class Reader:
 
     def again(self, rendering: Rendering | None = None) -> Tree:
         more = (rendering,) if rendering else ()
-        return read(trees.configuration(self.root), self.tools, {}, self.cache, *more)
+        return Reader(trees.configuration(self.root), self.tools, {}, self.cache, *more).tree()
 
 
 def whole(tree: Tree) -> Tree:
@@ -82,7 +82,7 @@ def named(app: App, kind: str) -> list[str]:
 def platform_a(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     config = load(ROOT / "bootstrap.yaml", "local")
     target = open_target(config)
-    return read(config, tools, {}, tmp_path_factory.mktemp("cache"), target.rendering)
+    return Reader(config, tools, {}, tmp_path_factory.mktemp("cache"), target.rendering).tree()
 
 
 def test_everything_of_platform_a_is_rendered(platform_a: Tree) -> None:
@@ -143,7 +143,7 @@ def test_what_stands_before_the_root_application_is_known(platform_a: Tree) -> N
 # -- platform B ----------------------------------------------------------------------------------
 
 
-def test_an_app_of_apps_that_is_one_chart_is_read(reader: Reader) -> None:
+def test_an_app_of_apps_that_is_one_chart_is_read(reader: Written) -> None:
     trees.platform_b(reader.root)
     tree = whole(reader.again())
     positions = {app.name: (app.position, app.set, app.step) for app in tree.apps[1:]}
@@ -166,7 +166,7 @@ def test_an_app_of_apps_that_is_one_chart_is_read(reader: Reader) -> None:
     assert tree.by_name["queue"].where.file == f"{APPS}/templates/sets.yaml"
 
 
-def test_the_order_of_a_set_is_kept_by_its_rolling_sync_alone(reader: Reader) -> None:
+def test_the_order_of_a_set_is_kept_by_its_rolling_sync_alone(reader: Written) -> None:
     trees.platform_b(reader.root)
     assert "appset-order-ignored" not in ids(reader.again())
     sets = reader.root / APPS / "templates/sets.yaml"
@@ -186,7 +186,7 @@ def ids(found: Tree) -> set[str]:
 # -- kinds of sources ----------------------------------------------------------------------------
 
 
-def test_a_folder_takes_what_its_options_say(reader: Reader) -> None:
+def test_a_folder_takes_what_its_options_say(reader: Written) -> None:
     folder = {
         "path": "src",
         "directory": {"recurse": True, "include": "*.yaml", "exclude": "{skip,drafts/*}.yaml"},
@@ -204,7 +204,7 @@ def test_a_folder_takes_what_its_options_say(reader: Reader) -> None:
     assert [str(one.where) for one in app.manifests][:2] == ["src/a.yaml:1", "src/a.yaml:7"]
 
 
-def test_jsonnet_and_plugins_are_not_checked(reader: Reader) -> None:
+def test_jsonnet_and_plugins_are_not_checked(reader: Written) -> None:
     hydrated = application("hydrated", {"path": "j"})
     hydrated["spec"]["sourceHydrator"] = {
         "drySource": hydrated["spec"].pop("source"),
@@ -246,7 +246,7 @@ OPTIONS: Json = {
 }
 
 
-def test_options_of_kustomize_are_set_as_argo_cd_sets_them(reader: Reader) -> None:
+def test_options_of_kustomize_are_set_as_argo_cd_sets_them(reader: Written) -> None:
     files: Files = {
         "web/kustomization.yaml": {"resources": ["web.yaml"]},
         "web/web.yaml": deployment("web"),
@@ -272,7 +272,7 @@ def test_options_of_kustomize_are_set_as_argo_cd_sets_them(reader: Reader) -> No
     assert str(extra.where) == "component/extra.yaml:1"
 
 
-def test_generated_config_maps_lead_to_their_kustomization(reader: Reader) -> None:
+def test_generated_config_maps_lead_to_their_kustomization(reader: Written) -> None:
     files: Files = {
         "web/kustomization.yaml": "configMapGenerator:\n  - name: other\n    literals: [a=b]\n"
         "  - name: settings\n    files: [key=settings.txt]\n",
@@ -285,7 +285,7 @@ def test_generated_config_maps_lead_to_their_kustomization(reader: Reader) -> No
     assert name(only(reader.again()).manifests[1].item) != name(settings.item), "its file belongs to it"
 
 
-def test_values_come_in_argo_cds_order(reader: Reader) -> None:
+def test_values_come_in_argo_cds_order(reader: Written) -> None:
     printing = chart(
         "c", {"all.yaml": _PRINT}, {"a": "chart", "b": "chart", "c": "chart", "d": "chart", "e": 1}
     )
@@ -333,7 +333,7 @@ data:
 """
 
 
-def test_a_chart_brings_its_crds_and_its_dependencies_but_no_tests(reader: Reader) -> None:
+def test_a_chart_brings_its_crds_and_its_dependencies_but_no_tests(reader: Written) -> None:
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -388,7 +388,7 @@ def test_a_chart_brings_its_crds_and_its_dependencies_but_no_tests(reader: Reade
 # -- ApplicationSets -----------------------------------------------------------------------------
 
 
-def test_go_templates_are_filled_as_in_go(reader: Reader) -> None:
+def test_go_templates_are_filled_as_in_go(reader: Written) -> None:
     made = trees.template(
         '{{ .name | normalize }}-{{ index .path.segments 1 }}{{ if eq .is "big" }}-big{{ end }}',
         "{{ .path.path }}",
@@ -427,7 +427,7 @@ def test_go_templates_are_filled_as_in_go(reader: Reader) -> None:
     assert apps["b1-b"].namespace == "argocd"
 
 
-def test_a_template_that_names_too_much_is_broken_only_if_it_wants_to_be(reader: Reader) -> None:
+def test_a_template_that_names_too_much_is_broken_only_if_it_wants_to_be(reader: Written) -> None:
     made = trees.template("app-{{ .name }}", "src/{{ .missing }}")
     elements = [{"list": {"elements": [{"name": "a"}]}}]
     strict = application_set(
@@ -442,7 +442,7 @@ def test_a_template_that_names_too_much_is_broken_only_if_it_wants_to_be(reader:
     assert 'function "nope" not defined' in broken.why
 
 
-def test_a_matrix_feeds_its_second_generator(reader: Reader) -> None:
+def test_a_matrix_feeds_its_second_generator(reader: Written) -> None:
     matrix = {
         "matrix": {
             "generators": [
@@ -471,7 +471,7 @@ def test_a_matrix_feeds_its_second_generator(reader: Reader) -> None:
 # -- depth, order, failure -----------------------------------------------------------------------
 
 
-def test_an_app_of_apps_of_any_depth_has_a_position_of_that_length(reader: Reader) -> None:
+def test_an_app_of_apps_of_any_depth_has_a_position_of_that_length(reader: Written) -> None:
     files: Files = {
         "two/app.yaml": application("two", {"path": "three"}, wave=-3),
         "three/app.yaml": application("three", {"path": "four"}, wave=7),
@@ -534,7 +534,7 @@ BLAMED = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_argo_cd_cannot_render_is_broken_and_the_rest_is_read(reader: Reader, case: str) -> None:
+def test_what_argo_cd_cannot_render_is_broken_and_the_rest_is_read(reader: Written, case: str) -> None:
     source, files, words = BROKEN[case]
     tree = reader(
         application("one", source),
@@ -558,7 +558,7 @@ ODD: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_fields_of_a_wrong_type_are_told_and_stop_nothing(reader: Reader, case: str) -> None:
+def test_fields_of_a_wrong_type_are_told_and_stop_nothing(reader: Written, case: str) -> None:
     files: Files = {**below("c", chart("c", {})), "k/kustomization.yaml": {"namePrefix": "a-"}}
     odd_set = application_set("odd", [{"list": {"elements": 5}}], {"metadata": [], "spec": {}})
     tree = reader(application("one", ODD[case]), application("fine", {"path": "c"}), odd_set, files=files)
@@ -567,7 +567,7 @@ def test_fields_of_a_wrong_type_are_told_and_stop_nothing(reader: Reader, case: 
     assert not tree.broken
 
 
-def test_values_that_look_secret_are_not_repeated(reader: Reader) -> None:
+def test_values_that_look_secret_are_not_repeated(reader: Written) -> None:
     template = '{{ fail (printf "cannot use %s with %s" .Values.password .Values.mode) }}'
     helm = {"valuesObject": {"password": "hunter2-hunter2", "mode": "fast"}}
     tree = reader(
@@ -578,7 +578,7 @@ def test_values_that_look_secret_are_not_repeated(reader: Reader) -> None:
     assert "hunter2" not in broken.why
 
 
-def test_without_helm_it_is_an_error_with_a_cure(reader: Reader, tmp_path: Path) -> None:
+def test_without_helm_it_is_an_error_with_a_cure(reader: Written, tmp_path: Path) -> None:
     trees.write(reader.root, {})
     reader.tools = replace(reader.tools, helm=tmp_path / "no-helm")
     with pytest.raises(ToolError, match="no-helm") as raised:
@@ -589,7 +589,7 @@ def test_without_helm_it_is_an_error_with_a_cure(reader: Reader, tmp_path: Path)
 # -- the store and the way outside ---------------------------------------------------------------
 
 
-def test_nothing_is_run_when_nothing_changed(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_run_when_nothing_changed(reader: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     trees.synthetic(reader.root)
     first = whole(reader.again())
     assert len(first.apps) == 41
@@ -607,7 +607,7 @@ def test_nothing_is_run_when_nothing_changed(reader: Reader, monkeypatch: pytest
     )
 
 
-def test_a_damaged_store_is_rendered_anew(reader: Reader) -> None:
+def test_a_damaged_store_is_rendered_anew(reader: Written) -> None:
     trees.platform_b(reader.root)
     first = whole(reader.again())
     for number, file in enumerate(sorted(reader.cache.rglob("*.json"))):
@@ -630,7 +630,7 @@ def count_runs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return runs
 
 
-def test_the_way_outside_is_opened_only_when_something_is_fetched(reader: Reader, tmp_path: Path) -> None:
+def test_the_way_outside_is_opened_only_when_something_is_fetched(reader: Written, tmp_path: Path) -> None:
     opened: list[str] = []
 
     @contextmanager
@@ -658,7 +658,7 @@ def test_the_way_outside_is_opened_only_when_something_is_fetched(reader: Reader
 
 
 @pytest.fixture
-def offline(reader: Reader, tmp_path: Path) -> tuple[Rendering, list[str]]:
+def offline(reader: Written, tmp_path: Path) -> tuple[Rendering, list[str]]:
     """The local platform's way outside where there is no network; and how often it was opened."""
     share = Toolchain.locate(ROOT).share
     config = Config(0, tmp_path / "state", tmp_path / "upstream", share, REPO, offline=True)
@@ -713,7 +713,7 @@ REMOTE: Files = {
 
 
 def test_what_cannot_be_fetched_is_a_stand_in_and_said_to_be_one(
-    reader: Reader, offline: tuple[Rendering, list[str]], monkeypatch: pytest.MonkeyPatch
+    reader: Written, offline: tuple[Rendering, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendering, opened = offline
     trees.write(reader.root, REMOTE)
@@ -735,7 +735,7 @@ def test_what_cannot_be_fetched_is_a_stand_in_and_said_to_be_one(
 
 
 def test_another_stand_in_is_not_taken_for_the_first(
-    reader: Reader, offline: tuple[Rendering, list[str]]
+    reader: Written, offline: tuple[Rendering, list[str]]
 ) -> None:
     rendering, opened = offline
     trees.write(reader.root, {f"{APPS}/b.yaml": REMOTE[f"{APPS}/b.yaml"]})
@@ -745,7 +745,7 @@ def test_another_stand_in_is_not_taken_for_the_first(
 
 
 def test_a_range_of_versions_is_asked_for_each_time(
-    reader: Reader, offline: tuple[Rendering, list[str]]
+    reader: Written, offline: tuple[Rendering, list[str]]
 ) -> None:
     rendering, opened = offline
     metrics = {"repoURL": _METRICS["repository"], "chart": "metrics-server", "targetRevision": "3.*"}
@@ -759,14 +759,14 @@ def test_a_range_of_versions_is_asked_for_each_time(
     ("file", "words"),
     [("README.md", "finds nothing in apps"), ("apps/team/one.yaml", "does not look into folders below")],
 )
-def test_a_tree_without_anything_is_a_mistake(reader: Reader, file: str, words: str) -> None:
+def test_a_tree_without_anything_is_a_mistake(reader: Written, file: str, words: str) -> None:
     trees.write(reader.root, {file: trees.config_map("m")})
     with pytest.raises(ConfigError) as caught:
         reader.again()
     assert words in caught.value.problems[0].what
 
 
-def test_a_link_out_of_the_repository_breaks_all_of_it(reader: Reader) -> None:
+def test_a_link_out_of_the_repository_breaks_all_of_it(reader: Written) -> None:
     (reader.root / "etc").parent.mkdir(exist_ok=True)
     trees.write(reader.root, {"apps/m.yaml": trees.config_map("m")})
     (reader.root / "etc").symlink_to("/etc")

@@ -26,11 +26,12 @@ from typing import Any
 import yaml
 
 from bootstrap.config.load import load
-from bootstrap.gitops import applications as gitops
+from bootstrap.gitops.reader import Reader
 from bootstrap.local.platform import Platform
 from bootstrap.local.supervisor.identity import find
 from bootstrap.local.supervisor.records import ProcessRecords
 from bootstrap.local.toolchain import Toolchain
+from bootstrap.targets import open_target
 from tests.end_to_end.product import Outcome, Product, clone
 from tests.reality.breakages import APPS, Breakage, breakages
 
@@ -212,7 +213,8 @@ def _said(product: Product) -> Iterator[tuple[str, Place]]:
         check=False,
     )
     config = load(product.clone / "bootstrap.yaml", "local", values=False)
-    waves = {app.name: app.wave for app in gitops.load(config.gitops)}
+    tree = Reader.of(config, open_target(config)).tree()
+    waves = {app.name: app.wave for app in tree.apps} | {one.name: one.position[-1] for one in tree.sets}
     for finding in json.loads(told.stdout)["findings"]:
         app = SUBJECT.search(finding["subject"])
         if finding["severity"] == "error" and app:

@@ -1,7 +1,6 @@
 """Tree → Graph: which object needs which, from the manifests alone. Pure.
 
 model.py     Need (with its Topic), Graph
-phases.py    an object's phase and wave inside its sync
 timeline.py  which of two objects is there first
 cluster.py   what every cluster has by itself
 index.py     look-ups in a tree that the needs share

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bootstrap.gitops.model import BY_ESO, App, Manifest, Tree
+from bootstrap.gitops.phases import Phase, phase
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Key, Kind, dig, labels_of, name, spec
 from bootstrap.kubernetes.selectors import matches
 from bootstrap.lint.graph import cluster
 from bootstrap.lint.graph.model import Need, Topic
-from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import Workload, workload
 from bootstrap.lint.graph.producers import SecretProducers, makes_service
 from bootstrap.lint.graph.rbac import Access, acts_on

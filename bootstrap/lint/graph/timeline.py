@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bootstrap.gitops.model import App, Manifest, Tree
-from bootstrap.lint.graph.phases import Phase, phase, wave
+from bootstrap.gitops.phases import Phase, phase
 
 
 class Ordering(Enum):
@@ -93,7 +93,7 @@ class Timeline:
         """Phase and wave in its own sync."""
         found = self._whens.get(id(manifest))
         if found is None:
-            found = self._whens[id(manifest)] = phase(manifest), wave(manifest.item)
+            found = self._whens[id(manifest)] = phase(manifest), manifest.wave
         return found
 
     def _within(self, first: Manifest, second: Manifest) -> Ordering:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.gitops.model import App, Manifest, Tree
+from bootstrap.gitops.phases import Phase, is_hook, phase
 from bootstrap.kubernetes.objects import JOB, annotations_of, metadata, name, spec
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.graph.phases import Phase, is_hook, phase
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import (
     finding,

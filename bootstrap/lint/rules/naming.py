@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.gitops.model import Manifest, Tree
+from bootstrap.gitops.phases import Phase, phase
 from bootstrap.kubernetes.objects import NAMESPACE, SERVICE, Kind, metadata, name
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import CRON_JOB
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import finding, mapped, of_app, of_manifest, settings

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bootstrap.gitops.model import App, Manifest, Tree
+from bootstrap.gitops.phases import Phase, phase
 from bootstrap.kubernetes.objects import APPLICATION, Key, name
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import counted, finding, of_app, of_manifest
 from bootstrap.lint.rules.projects import destination

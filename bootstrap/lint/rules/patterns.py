@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from bootstrap.gitops.model import App, Location, Manifest, Tree
+from bootstrap.gitops.phases import Phase, phase
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, JOB, Kind, name
 from bootstrap.lint.graph import Graph, cluster
-from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.graph.pods import LASTING, Workload, workload
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import argocd_known, finding, group_kind, of_app, of_manifest, settings

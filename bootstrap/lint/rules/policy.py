@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.gitops.model import LEFT_OUT, App, Manifest, Tree
+from bootstrap.gitops.phases import Phase, phase
 from bootstrap.kubernetes.objects import CRD, NAMESPACE, Json, Kind, annotations_of, dig, spec
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.model import Finding
 from bootstrap.lint.rules.facts import (
     automated,

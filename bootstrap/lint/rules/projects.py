@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bootstrap.gitops.model import App, Manifest, Tree, Unchecked
+from bootstrap.gitops.phases import Phase, phase
 from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.graph.phases import Phase, phase
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import (

@@ -16,7 +16,14 @@ import yaml
 
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import UsageError
-from bootstrap.gitops.applications import AppManifest, find, load, repository_root
+from bootstrap.gitops.checkout import Checkout
+from bootstrap.gitops.closure import NAMES
+from bootstrap.gitops.directory import selects
+from bootstrap.gitops.model import Tree
+from bootstrap.gitops.operator import operator
+from bootstrap.gitops.render import source_kind
+from bootstrap.gitops.root import repository_root, root_source
+from bootstrap.gitops.source import ApplicationSource
 from bootstrap.kubernetes.argo import CASCADE, WAVE
 from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Fault, Rehearsal
@@ -27,16 +34,16 @@ NODE, DENIED = "node-not-ready", "rbac-denied"  # values of Fault.cluster_fault
 SERVER = "https://kubernetes.default.svc"
 
 
-def default_wave(apps: Iterable[AppManifest], config: Environment) -> int:
+def default_wave(tree: Tree, config: Environment) -> int:
     """The wave after ESO's: storage, namespaces and secrets exist, applications do not yet."""
-    return find(apps, config.eso.application).wave + 1
+    return operator(tree, config).app.position[0] + 1
 
 
 def overlay(
     rehearsals: Iterable[Rehearsal], config: Environment, wave: int, root: Mapping[str, str]
 ) -> dict[str, str]:
     """The files, by path from the repository's root. `wave` is for rehearsals that name none; `root` are the
-    files of the root Application's folder that decide its kind (Chart.yaml, kustomization.yaml), by name.
+    files of the root Application's folder that decide its kind (Chart.yaml, a kustomization), by name.
 
     Raises UsageError if the configuration lacks a node that a fault needs.
     """
@@ -51,17 +58,25 @@ def overlay(
     return files | _placed(tops, PurePosixPath(config.gitops.path), root)
 
 
-def read_overlay(rehearsals: Sequence[Rehearsal], config: Environment) -> dict[str, str]:
+def read_overlay(rehearsals: Sequence[Rehearsal], config: Environment, tree: Tree) -> dict[str, str]:
     """The overlay over the checkout as it is. Raises ConfigError and UsageError."""
-    if not rehearsals:
-        return {}
-    folder = repository_root(config.gitops.checkout) / config.gitops.path
-    root = {
-        name: (folder / name).read_text(encoding="utf-8")
-        for name in ("Chart.yaml", "kustomization.yaml")
-        if (folder / name).is_file()
-    }
-    return overlay(rehearsals, config, default_wave(load(config.gitops), config), root)
+    checkout, source = Checkout(repository_root(config.gitops.checkout)), root_source(config.gitops)
+    kind = source_kind(checkout, source)
+    names = {"helm": ("Chart.yaml",), "kustomize": NAMES}.get(kind, ())
+    paths = {name: f"{config.gitops.path}/{name}" for name in names}
+    root = {name: checkout.text(path) for name, path in paths.items() if checkout.is_file(path)}
+    files = overlay(rehearsals, config, default_wave(tree, config), root)
+    if kind == "directory":
+        _require_seen(source, config.gitops.path, files)
+    return files
+
+
+def _require_seen(source: ApplicationSource, folder: str, files: Iterable[str]) -> None:
+    """Raises UsageError for a file that the root Application would pass over."""
+    for path in files:
+        if path.startswith(f"{folder}/") and not selects(source, path[len(folder) + 1 :]):
+            why = f"gitops.source.directory leaves {path} out"
+            raise UsageError("no fault can be rehearsed", why, "include fault-*.yaml there")
 
 
 def injected_faults(rehearsals: Iterable[Rehearsal], config: Environment) -> InjectedFaults:
@@ -80,10 +95,11 @@ def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str
     if "Chart.yaml" in root:
         return {str(path / "templates" / name): text for name, text in tops.items()}
     placed = {str(path / name): text for name, text in tops.items()}
-    if "kustomization.yaml" in root:
-        plain = yaml.safe_load(root["kustomization.yaml"]) or {}
-        plain["resources"] = [*(plain.get("resources") or ()), *tops]
-        placed[str(path / "kustomization.yaml")] = _dump(plain)
+    for name in NAMES:
+        if name in root:
+            plain = yaml.safe_load(root[name]) or {}
+            plain["resources"] = [*(plain.get("resources") or ()), *tops]
+            placed[str(path / name)] = _dump(plain)
     return placed
 
 

@@ -22,7 +22,7 @@ import yaml
 from bootstrap.core.errors import ConfigError, Problem
 from bootstrap.core.files import write_private
 from bootstrap.core.scratch import scratch
-from bootstrap.gitops.applications import repository_root
+from bootstrap.gitops.root import repository_root
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.demand import Demand, collect
 from bootstrap.local.upstream.git import Git

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bootstrap import cli, targets
-from bootstrap import gitops as reader
 from bootstrap.gitops.model import Location, Tree, Unchecked
+from bootstrap.gitops.reader import Reader
 from bootstrap.lint import graph, rules, run
 from bootstrap.lint.files import read
 from bootstrap.lint.graph import Graph
@@ -64,7 +64,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         gap = Unchecked("chart x", "no network", Location("apps/10-secrets-operator.yaml", 7))
         return replace(tree(files), unchecked=(gap,))
 
-    monkeypatch.setattr(reader, "read", look)
+    monkeypatch.setattr(Reader, "tree", look)
     monkeypatch.setattr(graph, "build", lambda found: Graph())
     monkeypatch.setattr(rules, "check", check)
     monkeypatch.setattr(run, "RULES", (LATE, ODD))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bootstrap.config.load import load
-from bootstrap.gitops import applications as gitops
+from bootstrap.gitops import directory
+from bootstrap.gitops.checkout import Checkout
+from bootstrap.gitops.root import root_source
+from bootstrap.kubernetes.argo import wave_of
 from tests.manifests import APIS, APPS, MANIFESTS, ROOT, WAVES, app, charts, read, sources, spec
 
 CONFIG = load(ROOT / "bootstrap.yaml", "dev")
@@ -23,7 +28,8 @@ def test_the_annotation_is_the_number_in_the_name(stem: str) -> None:
 
 
 def test_the_product_reads_the_same_waves() -> None:
-    found = [(found.wave, found.file.stem) for found in gitops.load(CONFIG.gitops)]
+    objects = list(directory.read(Checkout(ROOT), root_source(CONFIG.gitops)))
+    found = sorted((wave_of(one.item), Path(one.where.file).stem) for one in objects if one.where)
     assert found == [(int(stem.partition("-")[0]), stem) for stem in WAVES]
 
 

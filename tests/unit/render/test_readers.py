@@ -17,9 +17,10 @@ from rich.console import Console
 from bootstrap import preview
 from bootstrap.config.model import OFF
 from bootstrap.core.clock import FakeClock
-from bootstrap.core.errors import Problem
+from bootstrap.core.errors import ConfigError, Problem, ToolError
 from bootstrap.core.text import duration, table
-from bootstrap.gitops import applications as gitops
+from bootstrap.gitops.model import Tree
+from bootstrap.gitops.reader import Reader
 from bootstrap.preview import PlannedWave, Preview, ResourceChange, SeedChange
 from bootstrap.preview import encode as encode_preview
 from bootstrap.preview import render as render_preview
@@ -38,6 +39,7 @@ from bootstrap.status.render import render as render_status
 from bootstrap.targets.base import Phases
 from tests import fakes
 from tests.conftest import Golden
+from tests.gitops_tree import TREE
 from tests.story import BEGINNING, FAILURE, MIDDLE, PLANNED, START, SUCCESS, picture, stamped
 
 STORIES = {"success": (BEGINNING, MIDDLE, SUCCESS), "failure": (BEGINNING, MIDDLE, FAILURE)}
@@ -271,7 +273,7 @@ def test_a_preview_without_changes_says_so() -> None:
 
 
 def test_where_nothing_is_there_yet_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gitops, "load", lambda _: ())
+    monkeypatch.setattr(Reader, "tree", lambda _: TREE)
     asked: list[str] = []
     nowhere = fakes.target(exists=lambda: False, client=asked.append)
     found = preview.collect(replace(fakes.environment(tmp_path), lint=OFF), nowhere, Phases())
@@ -280,11 +282,31 @@ def test_where_nothing_is_there_yet_nobody_is_asked(tmp_path: Path, monkeypatch:
     assert asked == []
 
 
-def test_what_cannot_be_linted_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gitops, "load", lambda _: ())
+def test_waves_and_findings_are_of_one_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = iter([TREE])
+    monkeypatch.setattr(Reader, "tree", lambda _: next(read))
     found = preview.collect(fakes.environment(tmp_path), fakes.target(exists=lambda: False), Phases())
-    assert found.lint == ()
-    assert found.unknown[-1].startswith("lint: the GitOps repository cannot be read")
+    assert found.waves == (PlannedWave(0, ("dev-crds",)), PlannedWave(10, ("dev-secrets-operator",)))
+    assert found.lint[0].startswith("2 Applications")
+
+
+def test_without_helm_neither_waves_nor_findings_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_helm(_: Reader) -> Tree:
+        raise ToolError("helm cannot be run")
+
+    monkeypatch.setattr(Reader, "tree", no_helm)
+    found = preview.collect(fakes.environment(tmp_path), fakes.target(exists=lambda: False), Phases())
+    assert (found.waves, found.lint) == ((), ())
+    assert found.unknown[-1] == "Argo CD: helm cannot be run"
+    assert "Argo CD: not known yet" in render_preview(found)
+
+
+def test_what_up_would_refuse_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reader, "tree", lambda _: Tree(TREE.apps[:1]))
+    with pytest.raises(ConfigError):
+        preview.collect(fakes.environment(tmp_path), fakes.target(exists=lambda: False), Phases())
 
 
 def test_a_preview_does_not_call_unchanged_what_it_could_not_look_at() -> None:

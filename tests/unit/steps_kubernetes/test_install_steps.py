@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bootstrap.core.errors import DeadlineError, PermanentError
+from bootstrap.gitops.model import App, Manifest
+from bootstrap.gitops.reader import Reader
 from bootstrap.kubernetes.errors import Busy
 from bootstrap.kubernetes.objects import (
     APPLICATION,
@@ -20,47 +23,11 @@ from bootstrap.kubernetes.objects import (
     Key,
     Kind,
 )
-from bootstrap.kubernetes.render import Chart, Release
 from bootstrap.steps import argocd, eso, root_app
 from tests.argo_objects import COMMIT, OLD, REPO, application
+from tests.gitops_tree import CRDS, TREE, definition, deployment, with_objects
 from tests.kubernetes_bench import Bench
 from tests.kubernetes_fake import FakeServer
-
-CRDS_APP = f"""
-apiVersion: argoproj.io/v1alpha1
-kind: Application
-metadata: {{name: dev-crds, namespace: argocd}}
-spec: {{source: {{repoURL: {REPO}, path: manifests/crds, targetRevision: main}}}}
-"""
-ESO_APP = """
-apiVersion: argoproj.io/v1alpha1
-kind: Application
-metadata:
-  name: dev-secrets-operator
-  annotations: {argocd.argoproj.io/sync-wave: "10"}
-spec:
-  destination: {namespace: external-secrets}
-  source:
-    repoURL: https://charts.example.com
-    chart: external-secrets
-    targetRevision: 0.19.2
-    helm: {releaseName: eso, valuesObject: {installCRDs: false}}
-"""
-
-
-def definition(plural: str, group: str) -> Json:
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {"group": group, "names": {"kind": "ExternalSecret" if "secrets" in group else "Other"}},
-    }
-
-
-def deployment(name: str, namespace: str = "") -> Json:
-    meta = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"replicas": 1}}
-
 
 WEBHOOK: Json = {
     "apiVersion": "admissionregistration.k8s.io/v1",
@@ -100,63 +67,67 @@ def controllers(server: FakeServer, item: Json) -> None:
         )
 
 
-class Programs:
-    """Stands in for helm and kustomize."""
+class Rendered:
+    """Stands in for the reader and for kustomize."""
 
-    def __init__(self) -> None:
-        self.rendered: list[tuple[Chart, Release]] = []
-        self.built: list[Path] = []
-        self.chart = [deployment("eso"), WEBHOOK]
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.asked: list[tuple[str, str, tuple[str, ...]]] = []
+        self.objects = {
+            "dev-crds": [*(one.item for one in CRDS.manifests)],
+            "dev-secrets-operator": [deployment("eso"), WEBHOOK],
+        }
         self.kustomizations: dict[str, list[Json]] = {}
+        self.tree = TREE
 
-    def helm(self, helm: Path, chart: Chart, release: Release, environment: Any) -> list[Json]:
-        self.rendered.append((chart, release))
-        return self.chart
+    def render(self, app: App, version: str, kinds: Sequence[str]) -> tuple[Manifest, ...]:
+        self.asked.append((app.name, version, tuple(kinds)))
+        return tuple(Manifest(one, app.name, app.where) for one in self.objects[app.name])
 
     def kustomize(self, kustomize: Path, folder: Path, environment: Any) -> list[Json]:
-        self.built.append(folder)
         return self.kustomizations[folder.name]
 
 
 @pytest.fixture
-def programs(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
-    """A repository with the two Applications, and a cluster with controllers."""
-    found = Programs()
-    found.kustomizations["crds"] = [
-        definition("externalsecrets", "external-secrets.io"),
-        definition("others", "example.com"),
-    ]
-    for step in (eso, argocd):
-        monkeypatch.setattr(step, "kustomize_build", found.kustomize)
-    monkeypatch.setattr(eso, "helm_template", found.helm)
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "apps").mkdir()
-    (tmp_path / "apps" / "00-crds.yaml").write_text(CRDS_APP)
-    (tmp_path / "apps" / "10-secrets-operator.yaml").write_text(ESO_APP)
-    (tmp_path / "manifests" / "crds").mkdir(parents=True)
-    (tmp_path / "manifests" / "crds" / "kustomization.yaml").touch()
+def rendered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Rendered:
+    """A tree with the two Applications, and a cluster with controllers."""
+    found = Rendered(bench)
+    monkeypatch.setattr(argocd, "kustomize_build", found.kustomize)
+    monkeypatch.setattr(Reader, "render", lambda _, *given: found.render(*given))
+    bench.context.results.put(found.tree)
     bench.server.react = controllers
     return found
 
 
-def test_eso_is_installed_as_its_application_says(bench: Bench, programs: Programs) -> None:
-    done = eso.run(bench.context)
-    ((chart, release),) = programs.rendered
-    assert (chart.name, chart.version) == ("external-secrets", "0.19.2")
-    assert (release.name, release.namespace, release.values) == (
-        "eso",
-        "external-secrets",
-        ({"installCRDs": False},),
-    )
-    assert release.kubernetes_version == "v1.34.2"
-    assert done.changed
+def test_eso_is_installed_as_its_application_is_rendered(bench: Bench, rendered: Rendered) -> None:
+    assert eso.run(bench.context).changed
     assert Key(NAMESPACE, "", "external-secrets") in bench.server.stored
     assert Key(DEPLOYMENT, "external-secrets", "eso") in bench.server.stored
     assert Key(CRD, "", "externalsecrets.external-secrets.io") in bench.server.stored
     assert Key(CRD, "", "others.example.com") in bench.server.stored  # before Argo CD starts: cheaper so
 
 
-def test_eso_is_applied_under_argo_cd_s_name(bench: Bench, programs: Programs) -> None:
+def test_it_is_rendered_for_the_cluster_as_it_is(bench: Bench, rendered: Rendered) -> None:
+    """Version and kinds as Argo CD will see them, those of the CRDs that come first included."""
+    eso.run(bench.context)
+    (first, version, _), (then, _, kinds) = rendered.asked
+    assert (first, then, version) == ("dev-crds", "dev-secrets-operator", "1.34.2")
+    assert {"apps/v1", "apps/v1/Deployment", "v1", "v1/Namespace"} <= set(kinds)
+
+
+def test_what_the_cluster_cannot_judge_yet_is_left_to_argo_cd(bench: Bench, rendered: Rendered) -> None:
+    store = {"apiVersion": "external-secrets.io/v1", "kind": "ClusterSecretStore", "metadata": {"name": "s"}}
+    monitor = {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": {"name": "m"}}
+    hook = deployment("last")
+    hook["metadata"]["annotations"] = {"argocd.argoproj.io/hook": "PostDelete"}
+    rendered.objects["dev-secrets-operator"] += [store, monitor, hook]
+    eso.run(bench.context)
+    names = {key.name for key in bench.server.stored}
+    assert "eso" in names
+    assert not names & {"s", "m", "last"}
+
+
+def test_eso_is_applied_under_argo_cd_s_name(bench: Bench, rendered: Rendered) -> None:
     eso.run(bench.context)
     managers = {
         request.query.get("fieldManager") for request in bench.server.requests if request.method == "PATCH"
@@ -164,31 +135,26 @@ def test_eso_is_applied_under_argo_cd_s_name(bench: Bench, programs: Programs) -
     assert managers == {"argocd-controller"}
 
 
-def test_crds_of_the_chart_itself_are_enough(bench: Bench, programs: Programs) -> None:
-    programs.chart.append(definition("externalsecrets", "external-secrets.io"))
+def test_crds_of_the_chart_itself_are_enough(bench: Bench, rendered: Rendered) -> None:
+    own = [deployment("eso"), definition("externalsecrets", "external-secrets.io")]
+    bench.context.results.put(with_objects(TREE, "dev-secrets-operator", *own))
+    rendered.objects["dev-secrets-operator"] = own
     eso.run(bench.context)
-    assert programs.built == []
+    assert [name for name, *_ in rendered.asked] == ["dev-secrets-operator"]
 
 
-def test_no_crds_anywhere(bench: Bench, programs: Programs) -> None:
-    programs.kustomizations["crds"] = []
-    with pytest.raises(PermanentError, match="no CustomResourceDefinitions of External Secrets Operator"):
-        eso.run(bench.context)
-
-
-def test_a_second_time_nothing_changes(bench: Bench, programs: Programs) -> None:
+def test_a_second_time_nothing_changes(bench: Bench, rendered: Rendered) -> None:
     eso.run(bench.context)
     bench.server.change(  # as the certificate controller leaves it
         Key(VALIDATING_WEBHOOKS, "", "externalsecret-validate"),
         metadata={"annotations": {"by": "cert-controller"}},
     )
-    programs.chart.remove(
-        WEBHOOK
-    )  # the fake replaces lists as a whole, the real server merges webhooks by name
+    # The fake replaces lists as a whole, the real server merges webhooks by name.
+    rendered.objects["dev-secrets-operator"].remove(WEBHOOK)
     assert not eso.run(bench.context).changed
 
 
-def test_what_argo_cd_has_adopted_is_only_proven(bench: Bench, programs: Programs) -> None:
+def test_what_argo_cd_has_adopted_is_only_proven(bench: Bench, rendered: Rendered) -> None:
     eso.run(bench.context)
     bench.server.put(application("dev-crds"))
     bench.server.put(application("dev-secrets-operator"))
@@ -199,7 +165,7 @@ def test_what_argo_cd_has_adopted_is_only_proven(bench: Bench, programs: Program
     ]
 
 
-def test_what_each_application_owns_is_left_to_it(bench: Bench, programs: Programs) -> None:
+def test_what_each_application_owns_is_left_to_it(bench: Bench, rendered: Rendered) -> None:
     """A run that was stopped half-way: wave 0 is Argo CD's already, ESO is not."""
     eso.run(bench.context)
     bench.server.put(application("dev-crds"))
@@ -215,7 +181,7 @@ def test_what_each_application_owns_is_left_to_it(bench: Bench, programs: Progra
     assert "deployments" in touched
 
 
-def test_eso_is_tracked_as_argo_cd_would_track_it(bench: Bench, programs: Programs) -> None:
+def test_eso_is_tracked_as_argo_cd_would_track_it(bench: Bench, rendered: Rendered) -> None:
     eso.run(bench.context)
     live = bench.server.get(DEPLOYMENT, "eso", "external-secrets")
     assert live["metadata"]["annotations"] == {
@@ -225,7 +191,7 @@ def test_eso_is_tracked_as_argo_cd_would_track_it(bench: Bench, programs: Progra
     assert "annotations" not in definition["metadata"]
 
 
-def test_eso_counts_only_when_an_external_secret_is_accepted(bench: Bench, programs: Programs) -> None:
+def test_eso_counts_only_when_an_external_secret_is_accepted(bench: Bench, rendered: Rendered) -> None:
     refusals = [Busy("POST", "failed calling webhook: no endpoints")] * 2
     bench.server.refuse = lambda request: refusals.pop() if request.method == "POST" and refusals else None
     eso.run(bench.context)
@@ -233,7 +199,7 @@ def test_eso_counts_only_when_an_external_secret_is_accepted(bench: Bench, progr
     assert not any(key.kind == EXTERNAL_SECRET for key in bench.server.stored)
 
 
-def test_a_webhook_without_authority_is_named(bench: Bench, programs: Programs) -> None:
+def test_a_webhook_without_authority_is_named(bench: Bench, rendered: Rendered) -> None:
     def only_workloads(server: FakeServer, item: Json) -> None:
         if Kind.of(item).unversioned != VALIDATING_WEBHOOKS:
             controllers(server, item)
@@ -265,23 +231,23 @@ def argocd_server(server: FakeServer, item: Json) -> None:
         server.put({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {argocd.KEY: "a2V5"}})
 
 
-def test_argo_cd_without_its_key_is_not_ready(bench: Bench, programs: Programs) -> None:
+def test_argo_cd_without_its_key_is_not_ready(bench: Bench, rendered: Rendered) -> None:
     with pytest.raises(DeadlineError, match=r"argocd-secret has no server.secretkey yet"):
         argocd._wait_for_key(bench.once(), bench.server.cluster)
 
 
-def test_argo_cd_is_installed_and_waited_for(bench: Bench, programs: Programs) -> None:
+def test_argo_cd_is_installed_and_waited_for(bench: Bench, rendered: Rendered) -> None:
     bench.server.react = argocd_server
-    programs.kustomizations["argocd"] = [deployment("argocd-repo-server", "argocd"), CONFIG_MAP_CM]
+    rendered.kustomizations["argocd"] = [deployment("argocd-repo-server", "argocd"), CONFIG_MAP_CM]
     assert argocd.run(bench.context).changed
     assert Key(DEPLOYMENT, "argocd", "argocd-repo-server") in bench.server.stored
     assert not argocd.run(bench.context).changed
 
 
 def test_argo_cd_without_the_health_check_is_refused_before_anything_is_applied(
-    bench: Bench, programs: Programs
+    bench: Bench, rendered: Rendered
 ) -> None:
-    programs.kustomizations["argocd"] = [{**CONFIG_MAP_CM, "data": {}}]
+    rendered.kustomizations["argocd"] = [{**CONFIG_MAP_CM, "data": {}}]
     with pytest.raises(PermanentError, match="without the health check of Applications"):
         argocd.run(bench.context)
     assert bench.server.writes() == []

@@ -18,7 +18,6 @@ from bootstrap.lint.run import Linted
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
 from bootstrap.steps import lint
-from bootstrap.steps.planned import GitPlan
 from bootstrap.targets.base import Phases
 from tests.fakes import Log, context, environment
 
@@ -41,6 +40,7 @@ def run(
     monkeypatch.setattr(lint, "lint", lambda *_, **__: Linted(report, Tree(()), Graph()))
     log = Log()
     given = context(home, log)
+    given.results.put(Tree(()))
     done = lint.run(replace(given, config=replace(given.config, lint=level)))
     return done, [notice.message for notice in log.of(Notice)]
 
@@ -57,7 +57,7 @@ def test_errors_refuse_before_anything_is_made(tmp_path: Path, monkeypatch: pyte
 
 def test_errors_are_only_said_where_that_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done, notices = run(tmp_path, monkeypatch, WARN, LATE)
-    assert done == Done("2 Applications in 1 wave, 1 error, 0 warnings", GitPlan(()), changed=False)
+    assert done == Done("2 Applications in 1 wave, 1 error, 0 warnings", changed=False)
     assert notices == ["lint: apps/9.yaml:3: crd-late: RedisFailover a and its CRD: it fails at once"]
 
 
@@ -79,5 +79,5 @@ def test_nothing_is_made_before_it_is_through(tmp_path: Path) -> None:
     def before(name: str) -> set[str]:
         return set(steps[name].needs).union(*(before(need) for need in steps[name].needs))
 
-    making = steps.keys() - {"checks", "preflight", "lint"}
+    making = steps.keys() - {"checks", "preflight", "tree", "lint"}
     assert all("lint" in before(name) for name in making)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bootstrap.gitops.model import Manifest, Tree
+from bootstrap.gitops.phases import is_hook
 from bootstrap.lint.graph import Graph, Need, Ordering, Timeline, Topic
 from bootstrap.lint.graph.model import EXPERIENCE
-from bootstrap.lint.graph.phases import is_hook, wave
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import counted, thing
@@ -180,7 +180,7 @@ class Judge:
         user, provider = late.need.user, late.provider
         if user.app == provider.app:
             first, then = (thing(item.item, item.namespace) for item in (provider, user))
-            number = wave(provider.item) + 1
+            number = provider.wave + 1
             if is_hook(user) and late.order is Ordering.AFTER:
                 return f"move {first} to an earlier wave or phase, or make {then} a hook of a later phase"
             return f'move {then} to a wave after {first}\'s: {WAVE}: "{number}"'

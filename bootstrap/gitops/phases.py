@@ -8,8 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from bootstrap.gitops.model import Manifest
-from bootstrap.kubernetes.argo import WAVE, wave_of
-from bootstrap.kubernetes.objects import Json, annotations_of
+from bootstrap.kubernetes.objects import annotations_of
 
 
 class Phase(IntEnum):
@@ -33,7 +32,7 @@ _HELM = {
     "post-install": Phase.POST_SYNC,
     "post-upgrade": Phase.POST_SYNC,
 }
-HELM_HOOK, HELM_WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
+HELM_HOOK = "helm.sh/hook"
 
 
 def phases(manifest: Manifest) -> tuple[Phase, ...]:
@@ -55,14 +54,3 @@ def is_hook(manifest: Manifest) -> bool:
     return bool(
         manifest.hooks or annotations_of(manifest.item).get(HELM_HOOK, "crd-install") != "crd-install"
     )
-
-
-def wave(item: Json) -> int:
-    """Its sync wave; Helm's hook weight where it names none."""
-    notes = annotations_of(item)
-    if WAVE in notes:
-        return wave_of(item)
-    try:
-        return int(notes.get(HELM_WEIGHT) or 0)
-    except (TypeError, ValueError):
-        return 0
