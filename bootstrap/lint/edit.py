@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from bootstrap.kubernetes.argo import WAVE
+from bootstrap.kubernetes.argo import WAVE, wave_of
 from bootstrap.kubernetes.documents import documents
-from bootstrap.kubernetes.objects import Json, annotations_of, name
+from bootstrap.kubernetes.objects import annotations_of, name
 
 Splice = tuple[int, int, str]  # from, to (characters), text instead
 
@@ -33,8 +33,8 @@ def set_wave(text: str, kind: str, called: str, old: int, new: int) -> str:
         raise CannotEdit("the file is not plain YAML") from error
     if len(found) != 1:
         raise CannotEdit(f"{kind} {called} is in {'more than one document' if found else 'no document'}")
-    if _wave(before[0]) != old:
-        raise CannotEdit(f"the file says wave {_wave(before[0])}, but something else sets it to {old}")
+    if wave_of(before[0]) != old:
+        raise CannotEdit(f"the file says wave {wave_of(before[0])}, but something else sets it to {old}")
     changed = apply(text, [_wave_splice(text, found[0], str(new))])
     _verify(text, changed, (kind, called), new)
     return changed
@@ -91,10 +91,6 @@ def _nodes(text: str) -> list[yaml.Node]:
 
 def _is(item: Any, kind: str, called: str) -> bool:
     return isinstance(item, dict) and item.get("kind") == kind and name(item) == called
-
-
-def _wave(item: Json) -> int:
-    return int(annotations_of(item).get(WAVE) or 0)
 
 
 def _wave_splice(text: str, document: yaml.Node, new: str) -> Splice:
@@ -156,7 +152,7 @@ def _verify(old: str, new: str, which: tuple[str, str], wave: int) -> None:
         if _is(before, *which):
             notes = {**annotations_of(before), WAVE: annotations_of(after).get(WAVE)}
             before["metadata"]["annotations"] = notes
-            if _wave(after) != wave:
+            if wave_of(after) != wave:
                 raise CannotEdit("its number is not where it appears to be")
         if before != after:
             raise CannotEdit("the edit would change more than its number")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.gitops.model import App, Location, Tree
-from bootstrap.kubernetes.argo import WAVE
+from bootstrap.kubernetes.argo import WAVE, atoi, wave_of
 from bootstrap.kubernetes.objects import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -36,7 +36,6 @@ from bootstrap.lint.rules.projects import destination
 from bootstrap.lint.rules.rule import Rule
 
 _OPTIONS = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"
-_INTEGER = re.compile(r"[+-]?\d+")
 _NAMESPACED = {CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, STATEFUL_SET}
 
 # Argo CD 3.2: docs/user-guide/sync-options.md, gitops-engine pkg/sync/common/types.go. Those of a whole
@@ -85,13 +84,13 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
 
 def _wave(tree: Tree, item: Json, where: Location, subject: str, other: str) -> Iterator[Finding]:
     said = annotations_of(item).get(WAVE)
-    if said is None or _INTEGER.fullmatch(str(said)):
+    if said is None or atoi(str(said)) is not None:
         return
     yield finding(
         NO_INTEGER,
         line_with(tree.files, where, re.escape(WAVE)),
         subject,
-        f"its sync wave is {str(said)!r}, which Argo CD reads as 0",
+        f"its sync wave is {str(said)!r}, which Argo CD reads as {wave_of(item)}",
         'use an integer in quotes, such as "15"',
         other=other,
     )

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from bootstrap.kubernetes.argo import same_repository
+
 _REPOSITORY_KEYS = ("repoURL", "repository", "repo", "registry")
 _VERSION_KEYS = ("targetRevision", "version", "revision")
 _REMOTE_LISTS = ("resources", "bases", "components", "crds")
@@ -82,19 +84,10 @@ def endpoint(url: str) -> tuple[str, int]:
     return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 443)
 
 
-def same_repository(one: str, other: str) -> bool:
-    """Whether two URLs mean one Git repository, as Argo CD has it: `.git`, case and a slash do not count."""
-    return _bare(one) == _bare(other)
-
-
 def chart_repository(url: str) -> str:
     """The URL of a chart repository. Like in Argo CD, one without a scheme is an OCI registry."""
     url = url.rstrip("/")
     return url if "://" in url else f"oci://{url}"
-
-
-def _bare(url: str) -> str:
-    return url.lower().rstrip("/").removesuffix(".git")
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:

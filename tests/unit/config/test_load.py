@@ -353,12 +353,6 @@ CASES: dict[str, Case] = {
     "no manifests": Case(("clusters/dev", "clusters/prod"), "path:", "gitops.path", "file", "gitops.path"),
     "manifests elsewhere": Case(("manifests/clusters/dev/apps", "../"), "path:", "gitops.path", "file"),
     "no install": Case(("install: manifests/argocd", "install: x"), "install: x", "gitops.install", "file"),
-    "no eso": Case(
-        ("    deadlines: {no", "    eso: {application: 9-x}\n    deadlines: {no"),
-        "path:",
-        "gitops.path",
-        "file",
-    ),
     "bad domain": Case(("    seeds:", "    domain: -x\n    seeds:"), "domain: -x", "domain", "value"),
     "lint at random": Case(
         ("target: aws", "target: aws\n    lint: fail"), "lint: fail", "lint", "value", "error, warn, off"
