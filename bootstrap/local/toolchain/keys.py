@@ -38,7 +38,8 @@ def key(recipe: Recipe) -> str:
 def ingredients(recipe: Recipe) -> list[str]:
     match recipe:
         case GoTool():
-            return [recipe.package, *stamps(recipe), *_pins(recipe.module)]
+            ours = [_digest(MODULES / recipe.module / file) for _, file in recipe.replaced]
+            return [recipe.package, *stamps(recipe), *_pins(recipe.module), *ours]
         case Share():
             copies = [repr(copy) for copy in recipe.copies]
             return copies + [pin for copy in recipe.copies for pin in _pins(copy.module)]

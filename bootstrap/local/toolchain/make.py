@@ -10,7 +10,17 @@ from pathlib import Path
 
 from bootstrap.checks.model import dotted
 from bootstrap.core.errors import ToolError
-from bootstrap.local.toolchain import failures, golang, lock, prebuilt, process, provider, share, wheels
+from bootstrap.local.toolchain import (
+    failures,
+    golang,
+    lock,
+    overlay,
+    prebuilt,
+    process,
+    provider,
+    share,
+    wheels,
+)
 from bootstrap.local.toolchain.keys import MODULES, key, module_version, stamps
 from bootstrap.local.toolchain.recipes import (
     GO,
@@ -154,8 +164,13 @@ def _compile(folder: Path, tool: GoTool, shop: Workshop) -> None:
     go = find_go(shop)
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps(tool))])
     program = folder / "bin" / tool.name
-    argv = (go, "build", "-v", "-ldflags", flags, "-o", program, tool.package)
+    ours = _overlay(folder, tool, go, shop) if tool.replaced else ()
+    argv = (go, "build", "-v", *ours, "-ldflags", flags, "-o", program, tool.package)
     shop.run(tool.name, argv, MODULES / tool.module, golang.environment(go, shop.cache), _building)
+
+
+def _overlay(folder: Path, tool: GoTool, go: Path, shop: Workshop) -> tuple[str, ...]:
+    return overlay.prepare(tool, _module_folder(tool, go, shop), folder)
 
 
 def _building(output: process.Output) -> str:
@@ -174,16 +189,16 @@ def _copy_share(folder: Path, recipe: Share, shop: Workshop) -> None:
             share.stamp_chart(chart, module_version(copy.module, copy.source))
 
 
-def _module_folder(copy: Copy, go: Path, shop: Workshop) -> Path:
+def _module_folder(pinned: Copy | GoTool, go: Path, shop: Workshop) -> Path:
     """Where the pinned module lies, fetched if need be."""
     environment = golang.environment(go, shop.cache)
-    cwd = MODULES / copy.module
+    cwd, source = MODULES / pinned.module, pinned.source
 
     def doing(_: process.Output) -> str:
-        return f"fetching {copy.source}"
+        return f"fetching {source}"
 
-    shop.run("share", [go, "mod", "download", copy.source], cwd, environment, doing)
-    said = shop.run("share", [go, "list", "-m", "-f", "{{.Dir}}", copy.source], cwd, environment, doing)
+    shop.run("share", [go, "mod", "download", source], cwd, environment, doing)
+    said = shop.run("share", [go, "list", "-m", "-f", "{{.Dir}}", source], cwd, environment, doing)
     return Path(said.last)
 
 

@@ -81,3 +81,9 @@ def test_programs_of_path_replace_only_what_users_bring() -> None:
     assert not rules["terraform"].versions.fits((1, 9, 8))
     assert not rules["helm"].versions.fits((3, 22, 0))
     assert not rules["kubectl"].versions.fits((1, 35, 4))
+
+
+@pytest.mark.parametrize("tool", GO_TOOLS, ids=lambda tool: tool.name)
+def test_what_is_compiled_instead_is_there(tool: GoTool) -> None:
+    for theirs, ours in tool.replaced:
+        assert (MODULES / tool.module / ours).is_file(), theirs

@@ -1,0 +1,33 @@
+"""Builds a Go module with some of its files replaced by ours, without a copy of it.
+
+Go lets no overlay touch its module cache, so the module's files are laid over a folder that does not exist,
+and a go.mod beside it replaces the module by that folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from bootstrap.local.toolchain.keys import MODULES
+from bootstrap.local.toolchain.recipes import GoTool
+
+OVERLAY, GO_MOD, GO_SUM = "overlay.json", "go.mod", "go.sum"
+
+
+def prepare(tool: GoTool, source: Path, folder: Path) -> tuple[str, ...]:
+    """Write into `folder` what the build needs, and return the flags for `go build`.
+
+    `source` is the folder of the tool's own module.
+    """
+    module, place = MODULES / tool.module, folder / "source"
+    files = {place / path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
+    files |= {place / theirs: module / ours for theirs, ours in tool.replaced}
+    plain = {str(virtual): str(real) for virtual, real in files.items()}
+    (folder / OVERLAY).write_text(json.dumps({"Replace": plain}), encoding="utf-8")
+    required = (module / GO_MOD).read_text(encoding="utf-8")
+    replaced = f"{required}\nreplace {tool.source} => {json.dumps(str(place))}\n"
+    (folder / GO_MOD).write_text(replaced, encoding="utf-8")
+    shutil.copyfile(module / GO_SUM, folder / GO_SUM)
+    return f"-overlay={folder / OVERLAY}", f"-modfile={folder / GO_MOD}"
