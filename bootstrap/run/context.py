@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bootstrap.config.model import Environment
 from bootstrap.core.clock import Clock
@@ -91,7 +91,9 @@ class Context:
         """Say what is waited for and why, or what has just been done."""
         self.emit(StepProgress(self.step, message))
 
-    def wait(self, probe: Callable[[], Observation[Any]], what: str, *, cure: str = "", **pace: float) -> Any:
+    def wait(
+        self, probe: Callable[[], Observation[R]], what: str, *, cure: str = "", interval: float = 0.5
+    ) -> R:
         """`wait.until` with this step's deadline, clock, cancellation and progress line."""
         return until(
             probe,
@@ -101,5 +103,5 @@ class Context:
             cancel=self.cancel,
             progress=self.progress,
             cure=cure,
-            **pace,
+            interval=interval,
         )

@@ -41,7 +41,7 @@ def run(context: Context) -> Done:
     before = _read(context.config.kubeconfig)
     control_plane = _ControlPlane(context)
     try:
-        cluster: Cluster = context.wait(
+        cluster = context.wait(
             lambda: _look(context, api, parameter, control_plane),
             "the API server",
             cure=f"bootstrap status --environment {context.config.name}",

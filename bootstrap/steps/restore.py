@@ -367,7 +367,7 @@ def _settled(context: Context, backup: Rebuilding) -> Comparison:
 
     try:
         patient = replace(context, deadline=min(PATIENCE, context.deadline))
-        settled: Comparison = patient.wait(look, "the objects of the backup")
+        settled = patient.wait(look, "the objects of the backup")
     except DeadlineError:
         return _compare(context, cluster, backup, claims=True)
     return settled

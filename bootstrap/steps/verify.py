@@ -100,7 +100,7 @@ def compared(context: Context, cluster: Cluster, applications: Sequence[Json]) -
     comparison = _Comparison(cluster, todo.pairs, config.get("data") or {})
     patient = replace(context, deadline=min(UNEQUAL, context.deadline))
     try:
-        found: GitComparison = patient.wait(comparison.probe, "the cluster to be as in Git", interval=2.0)
+        found = patient.wait(comparison.probe, "the cluster to be as in Git", interval=2.0)
     except DeadlineError as error:
         raise _unequal(context, comparison.found.different) from error
     found = replace(found, uncompared=(*found.uncompared, *todo.uncompared))
