@@ -106,7 +106,15 @@ FAILURE: tuple[tuple[float, ev.Event], ...] = (
 )
 
 # What only `down` and a drill tell.
+ORDER = ev.WaveOrderJudged(
+    False,
+    violations=("b (wave 10) was created 3 s before a (wave 0) became Healthy",),
+    unproven=("c (wave 20)",),
+    apps=(ev.AppTimes("a", 0, 1.0, 5.0, True), ev.AppTimes("b", 10, 2.0, 9.0, False)),
+)
+
 REST: tuple[tuple[float, ev.Event], ...] = (
+    (53.5, ORDER),
     (54.0, ev.SmokeChecked("login", True, 1.0)),
     (55.0, ev.SmokeChecked("pay", False, 2.0, "no such host (exit 6)")),
     (56.0, ev.StepStopped("waves", "interrupted")),

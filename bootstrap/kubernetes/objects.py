@@ -118,14 +118,6 @@ def terminating(item: Json) -> bool:
     return bool(metadata(item).get("deletionTimestamp"))
 
 
-def owned_by(item: Json, kind: Kind, owner: str) -> bool:
-    """Whether an ownerReference names that object."""
-    return any(
-        Kind.of(reference).unversioned == kind and reference.get("name") == owner
-        for reference in metadata(item).get("ownerReferences") or ()
-    )
-
-
 def condition(item: Json, kind: str) -> Json | None:
     """The status condition of that type, or None."""
     for entry in status(item).get("conditions") or ():

@@ -55,6 +55,7 @@ def as_data(view: RunView) -> dict[str, Any]:
         "cure": end.cure if end else "",
         "steps": [asdict(step) for step in view.steps.values()],
         "waves": [_wave(wave, view) for wave in view.waves.values()],
+        "order": asdict(view.order) if view.order else None,
         "nodes": dict(sorted(view.nodes.items())),
         "resources": [_without_step(asdict(resource)) for resource in view.resources],
         "sources": [asdict(source) for source in view.sources],

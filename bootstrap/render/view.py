@@ -86,6 +86,7 @@ class RunView:
     resources: tuple[ev.ResourceChanged, ...] = ()
     kept: tuple[ev.ResourceKept, ...] = ()
     left: tuple[ev.ResourceLeft, ...] = ()
+    order: ev.WaveOrderJudged | None = None
     smoke: tuple[ev.SmokeChecked, ...] = ()
     notices: tuple[str, ...] = ()
     sources: tuple[ev.SourceServed, ...] = ()
@@ -168,22 +169,30 @@ def _see_rest(view: RunView, event: ev.Event, now: float) -> RunView:
             view = replace(view, apps=_put(view.apps, app, replace(known, cause=told, command=command)))
         case ev.NodeSeen(node, state):
             view = replace(view, nodes=_put(view.nodes, node, state))
+        case ev.Notice(message) if message not in view.notices:
+            view = replace(view, notices=(*view.notices, message))
+        case ev.RunStopping(reason):
+            view = replace(view, stopping=reason)
+        case ev.RunFinished():
+            view = replace(view, end=event)
+    return _see_found(view, event)
+
+
+def _see_found(view: RunView, event: ev.Event) -> RunView:
+    """What a step found or did outside of waves, kept as it is."""
+    match event:
         case ev.ResourceChanged():
             view = replace(view, resources=(*view.resources, event))
+        case ev.WaveOrderJudged():
+            view = replace(view, order=event)
         case ev.SmokeChecked():
             view = replace(view, smoke=(*view.smoke, event))
         case ev.ResourceKept() if event not in view.kept:
             view = replace(view, kept=(*view.kept, event))
         case ev.ResourceLeft() if event not in view.left:
             view = replace(view, left=(*view.left, event))
-        case ev.Notice(message) if message not in view.notices:
-            view = replace(view, notices=(*view.notices, message))
         case ev.SourceServed() if event not in view.sources:
             view = replace(view, sources=(*view.sources, event))
-        case ev.RunStopping(reason):
-            view = replace(view, stopping=reason)
-        case ev.RunFinished():
-            view = replace(view, end=event)
     return view
 
 

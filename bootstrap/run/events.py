@@ -195,6 +195,31 @@ class Diagnosed(Event):
 
 
 @dataclass(frozen=True)
+class AppTimes:
+    """When an Application was created and became Healthy (Unix seconds); `exact`: for the first time."""
+
+    app: str
+    wave: int
+    created: float
+    healthy: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class WaveOrderJudged(Event):
+    """Whether the cluster's own timestamps prove that waves came one after the other.
+
+    `violations` are proven to be out of order; `unproven` cannot be judged any more; `apps` is the evidence.
+    """
+
+    type: ClassVar[str] = "wave_order_judged"
+    proven: bool
+    violations: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+    apps: tuple[AppTimes, ...] = ()
+
+
+@dataclass(frozen=True)
 class SmokeChecked(Event):
     """A check of the users' own was made. `output`: the end of what it said, when it failed."""
 

@@ -50,13 +50,6 @@ class Sealed:
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Stored:
-    """The backup, complete in S3."""
-
-    manifest: Manifest
-
-
 def begin(context: Context) -> Done:
     """The bucket and the key. Raises PermanentError when either is not ours."""
     config = context.config
@@ -143,7 +136,7 @@ def store(context: Context) -> Done:
         where.remove(id_)
     told = f", {len(gone)} older removed" if gone else ""
     sick = ", of a cluster that was not healthy" if about.ailments else ""
-    return Done(f"{about.id}: {size / 2**20:.1f} MiB, {len(values)} seeds{sick}{told}", Stored(about))
+    return Done(f"{about.id}: {size / 2**20:.1f} MiB, {len(values)} seeds{sick}{told}")
 
 
 def _put(context: Context, begun: Begun, name: str) -> Part:

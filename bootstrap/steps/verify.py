@@ -9,7 +9,7 @@ with the current commit and specification is looked at one by one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 
 from bootstrap.core.errors import DeadlineError, Problem, ProblemsError, TemporaryError
 from bootstrap.core.wait import Observation
@@ -19,7 +19,7 @@ from bootstrap.kubernetes.argo import REFRESH, SET_REFRESH, Expected, seconds, s
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.errors import NotFound
-from bootstrap.kubernetes.evidence import Evidence, Findings, gather, problems
+from bootstrap.kubernetes.evidence import Findings, gather, problems
 from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import (
     APPLICATION,
@@ -40,7 +40,7 @@ from bootstrap.kubernetes.objects import (
 )
 from bootstrap.kubernetes.wave_order import WaveOrder, judge, lifetimes
 from bootstrap.run.context import Context
-from bootstrap.run.events import Notice
+from bootstrap.run.events import AppTimes, Notice, WaveOrderJudged
 from bootstrap.run.step import Done
 from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.git_comparison import GitComparison, ObjectDifference, Pair, Uncompared, compare, work
@@ -51,16 +51,6 @@ PATIENCE = 120.0  # seconds for what the refresh finds to settle
 UNEQUAL = 20.0  # seconds for what differs from Git to be put right by Argo CD
 MOST = 5  # notices of what was not compared
 CONFIG = "argocd-cm"
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What was found, for the report. `order` is the proof that the waves came one after the other."""
-
-    expected: Expected
-    evidence: Evidence
-    order: WaveOrder
-    git: GitComparison | None = None
 
 
 def run(context: Context) -> Done:
@@ -76,12 +66,14 @@ def run(context: Context) -> Done:
             raise verifier.failure() from error
     events = cluster.list(EVENT, namespace, fields="involvedObject.kind=Application,reason=ResourceUpdated")
     order = prove_order(found, events, context.config.gitops.root_app)
+    apps = tuple(AppTimes(**asdict(life)) for life in order.lifetimes)
+    context.emit(WaveOrderJudged(order.proven, order.violations, order.unproven, apps))
     for line in (*order.violations, *order.unproven):
         context.emit(Notice(f"order of waves: {line}"))
     git = compared(context, cluster, found.applications)
     evidence = gather(found)
     told = f"{evidence}, {git}" if git else str(evidence)
-    return Done(told, Verified(verifier.expected, evidence, order, git), changed=False)
+    return Done(told, changed=False)
 
 
 def compared(context: Context, cluster: Cluster, applications: Sequence[Json]) -> GitComparison | None:

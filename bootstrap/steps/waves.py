@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from bootstrap.core.errors import DeadlineError, PermanentError, StuckError, TemporaryError
 from bootstrap.core.wait import Observation
@@ -37,14 +36,6 @@ CARE = 50.0  # times as long as it took: the pause until pending Applications ar
 SLOWER = 1.5  # times what nine of ten earlier runs took: then a wave is said to be slower than usual
 
 
-@dataclass(frozen=True)
-class WavesDone:
-    """The waves with their members, as they became Healthy at `expected`."""
-
-    expected: Expected
-    waves: tuple[Wave, ...]
-
-
 def run(context: Context) -> Done:
     """Watch until every wave is done.
 
@@ -60,7 +51,7 @@ def run(context: Context) -> Done:
         state = until(cache, watcher.decide, context, what="waves")
     apps = sum(len(wave.members) for wave in state.waves)
     summary = f"{len(state.waves)} waves, {apps} Applications Synced and Healthy"
-    return Done(summary, WavesDone(watcher.expected, state.waves), changed=watcher.waited)
+    return Done(summary, changed=watcher.waited)
 
 
 def scopes(context: Context) -> tuple[Scope, ...]:

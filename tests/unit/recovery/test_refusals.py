@@ -22,12 +22,12 @@ from bootstrap.core.errors import PermanentError, PreflightError
 from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.recovery.etcd import Wait
 from bootstrap.recovery.keys import FileKey, KmsKey
-from bootstrap.recovery.manifest import Consent, EtcdStatus
+from bootstrap.recovery.manifest import Consent, EtcdStatus, Manifest
 from bootstrap.recovery.store import Store
 from bootstrap.recovery.vault import vault
 from bootstrap.run.events import Notice
 from bootstrap.steps import access, backup, preflight, restore
-from bootstrap.steps.backup import Stored
+from bootstrap.steps.backup import Begun
 from bootstrap.steps.restore import Rebuilding, Wish
 from tests.argo_objects import application, root
 from tests.aws_context import ACCOUNT, World, environment, world
@@ -66,9 +66,15 @@ def a_world(tmp_path: Path, now: float = 1_750_000_000.0, **changes: Any) -> Wor
 def take(made: World) -> str:
     """A whole backup; its id."""
     for step in (backup.begin, partial(backup.take, snapshot=snapshot), backup.store):
-        done = step(made.context)
-        made.context.results.put(done.result)
-    return made.context.results.get(Stored).manifest.id
+        if (result := step(made.context).result) is not None:
+            made.context.results.put(result)
+    return stored(made).id
+
+
+def stored(made: World) -> Manifest:
+    """What the bucket has of the backup that was made."""
+    begun = made.context.results.get(Begun)
+    return begun.vault.store.manifest(begun.manifest.id)
 
 
 def check(made: World, which: str = "latest", **wish: Any) -> Rebuilding:
@@ -115,7 +121,7 @@ def test_a_backup_of_a_sick_cluster_is_made_and_says_so(tmp_path: Path) -> None:
     (notice,) = made.of(Notice)
     assert notice.message.startswith("this backup is of a cluster that is not healthy: Argo CD: not there; ")
     assert "bootstrap diagnose" in notice.message
-    about = made.context.results.get(Stored).manifest
+    about = stored(made)
     assert "Node cp: is not in the cluster" in about.ailments
     client("ssm").delete_parameter(Name=PASSWORD)
     later = a_world(tmp_path)
@@ -142,7 +148,7 @@ def test_a_backup_of_a_healthy_cluster_says_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(access, "existing", lambda _: healthy().cluster)
     made = a_world(tmp_path)
     take(made)
-    assert made.context.results.get(Stored).manifest.ailments == ()
+    assert stored(made).ailments == ()
     assert made.of(Notice) == []
 
 

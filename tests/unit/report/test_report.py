@@ -11,7 +11,7 @@ import pytest
 from bootstrap.render.report import as_data, as_html, span, step_bars, ticks, wave_bars, write
 from bootstrap.render.view import RunView
 from tests.conftest import Golden
-from tests.story import BEGINNING, FAILURE, MIDDLE, SUCCESS, picture
+from tests.story import BEGINNING, FAILURE, MIDDLE, ORDER, REST, SUCCESS, picture
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -104,6 +104,16 @@ def test_ticks_are_few_and_within_the_run(total: float) -> None:
 def test_data(golden: Golden) -> None:
     data = as_data(picture(BEGINNING, MIDDLE, FAILURE))
     golden("report.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def test_the_proof_of_order_is_kept_in_both() -> None:
+    view = picture(BEGINNING, MIDDLE, SUCCESS, REST)
+    order = as_data(view)["order"]
+    assert (order["proven"], order["violations"]) == (False, ORDER.violations)
+    assert [(each["app"], each["healthy"]) for each in order["apps"]] == [("a", 5.0), ("b", 9.0)]
+    words = " ".join(Page(as_html(view)).words)
+    assert ORDER.violations[0] in words
+    assert ORDER.unproven[0] in words
 
 
 def test_write(tmp_path: Path) -> None:

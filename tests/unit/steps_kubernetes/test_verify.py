@@ -7,9 +7,8 @@ import pytest
 from bootstrap.core.errors import ProblemsError
 from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Json, Key, Kind
-from bootstrap.run.events import Notice
+from bootstrap.run.events import Notice, WaveOrderJudged
 from bootstrap.steps import verify
-from bootstrap.steps.verify import Verified
 from tests.argo_objects import application, application_set, root
 from tests.kubernetes_bench import NODES, Bench, node
 from tests.kubernetes_fake import FakeServer
@@ -57,9 +56,9 @@ def test_all_is_well(bench: Bench) -> None:
     fill(bench)
     done = verify.run(bench.context)
     assert done.summary.startswith("3 Applications Synced and Healthy in 2 waves, 2 nodes Ready")
-    assert isinstance(done.result, Verified)
-    assert done.result.order.proven
-    assert [life.app for life in done.result.order.lifetimes] == ["a", "auth"]
+    (order,) = bench.of(WaveOrderJudged)
+    assert order.proven
+    assert [each.app for each in order.apps] == ["a", "auth"]
     assert not done.changed
 
 
@@ -96,9 +95,10 @@ def test_waves_out_of_order_are_told(bench: Bench) -> None:
     bench.server.change(
         Key(APPLICATION, "argocd", "auth"), metadata={"creationTimestamp": "2025-01-01T00:00:02Z"}
     )
-    done = verify.run(bench.context)
-    assert isinstance(done.result, Verified)
-    assert not done.result.order.proven
+    verify.run(bench.context)
+    (order,) = bench.of(WaveOrderJudged)
+    assert not order.proven
+    assert order.violations == ("auth (wave 60) was created 3 s before a (wave 0) became Healthy",)
     assert [event.message for event in bench.of(Notice)] == [
         "order of waves: auth (wave 60) was created 3 s before a (wave 0) became Healthy"
     ]
