@@ -6,7 +6,8 @@ from bootstrap.kubernetes.objects import Key, Kind
 
 NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
-# API groups of kube-apiserver 1.34 and of Kubernetes distributions' own control planes.
+# API groups of kube-apiserver 1.37 (pkg/controlplane/instance.go), with alpha ones, which are off by default,
+# and of Kubernetes distributions' own control planes.
 GROUPS = frozenset(
     {
         "",
@@ -24,6 +25,7 @@ GROUPS = frozenset(
         "events.k8s.io",
         "flowcontrol.apiserver.k8s.io",
         "internal.apiserver.k8s.io",
+        "lifecycle.k8s.io",
         "networking.k8s.io",
         "node.k8s.io",
         "policy",

@@ -48,6 +48,7 @@ SCALED_OBJECT = Kind("keda.sh", "ScaledObject")
 CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", "ClusterRole")
 _SCALABLE = {DEPLOYMENT, STATEFUL_SET, REPLICA_SET, ROLLOUT}
 _WEBHOOKS = {MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS}
+_IGNORED = "argocd.argoproj.io/ignore-differences"  # on an object, since Argo CD 3.6
 _INJECTED = re.compile(r"cert-manager\.io/inject-")
 
 REPLICAS = Rule("autoscaled-replicas")
@@ -75,7 +76,7 @@ def check(tree: Tree, _: Graph) -> Iterator[Finding]:
 
 
 class Ignores:
-    """What an Application does not compare: its own ignoreDifferences and those of argocd-cm."""
+    """What an Application does not compare: ignoreDifferences of its own, of argocd-cm, and of the object."""
 
     def __init__(self, app: App, system: Mapping[str, str]) -> None:
         self._own = mappings(spec(app.item).get("ignoreDifferences"))
@@ -100,6 +101,7 @@ class Ignores:
             found = _mapping(self._system.get(f"resource.customizations.ignoreDifferences.{suffix}", ""))
             if found:
                 yield found
+        yield {"jsonPointers": _mapping(annotations_of(manifest.item).get(_IGNORED, "")).get("jsonPointers")}
 
 
 def _mapping(text: str) -> Json:

@@ -1,7 +1,7 @@
 """AppProjects: whether each Application may use its repositories, reach its destinations, make its kinds.
 
 The decisions are those of Argo CD's `AppProject` methods (pkg/apis/application/v1alpha1/app_project_types.go,
-v3.2): IsSourcePermitted, IsDestinationPermitted, IsGroupKindPermitted, IsAppNamespacePermitted.
+v3.6): IsSourcePermitted, IsDestinationPermitted, IsGroupKindNamePermitted, IsAppNamespacePermitted.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def permits_destination(project: Json, there: Destination) -> bool:
         if (named or served) and spaced:
             found = True
         elif (
-            (_denies(item.get("name")) and named is False)
+            (_denies(item.get("name")) and named is False and spaced)
             or (_denies(item.get("server")) and served is False and spaced)
             or (_denies(item.get("namespace")) and served and not spaced)
         ):
@@ -89,13 +89,15 @@ def permits_destination(project: Json, there: Destination) -> bool:
     return found
 
 
-def permits_kind(project: Json, kind: Kind, *, namespaced: bool) -> bool:
-    """Cluster-wide kinds are forbidden unless listed, namespaced ones permitted unless a list says no."""
+def permits_kind(project: Json, kind: Kind, name: str, *, namespaced: bool) -> bool:
+    """Cluster-scoped objects are forbidden unless listed, by kind or by name as well; namespaced kinds are
+    permitted unless a list says no."""
     listed = spec(project)
     allowed = listed.get("namespaceResourceWhitelist" if namespaced else "clusterResourceWhitelist")
     denied = listed.get("namespaceResourceBlacklist" if namespaced else "clusterResourceBlacklist")
-    white = (namespaced and allowed is None) or _listed(kind, mappings(allowed))
-    return white and not _listed(kind, mappings(denied))
+    called = "" if namespaced else name
+    white = (namespaced and allowed is None) or _listed(kind, called, mappings(allowed))
+    return white and not _listed(kind, called, mappings(denied))
 
 
 def permits_namespace(project: Json, app: App, home: str) -> bool:
@@ -135,10 +137,12 @@ def _unknowable(item: Json, there: Destination) -> bool:
     return bool(by_name or by_server)
 
 
-def _listed(kind: Kind, entries: Iterable[Json]) -> bool:
+def _listed(kind: Kind, called: str, entries: Iterable[Json]) -> bool:
+    """Only cluster-scoped objects are listed by name, too; `called` is "" for others."""
     return any(
         fnmatchcase(kind.name, str(entry.get("kind", "")))
         and fnmatchcase(kind.group, str(entry.get("group") or ""))
+        and (not called or not entry.get("name") or fnmatchcase(called, str(entry["name"])))
         for entry in entries
     )
 
@@ -256,21 +260,23 @@ def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
 
 
 def _kinds(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
-    seen: set[Kind] = set()
-    for manifest in app.manifests:
-        kind = manifest.key.kind
-        if kind in seen or phase(manifest) is Phase.NEVER:
-            continue
-        seen.add(kind)
-        if not permits_kind(project.item, kind, namespaced=bool(manifest.namespace)):
+    applied = [manifest for manifest in app.manifests if phase(manifest) is not Phase.NEVER]
+    denied: set[Kind] = set()
+    for manifest in applied:
+        kind, called = manifest.key.kind, manifest.key.name
+        if kind not in denied and not permits_kind(
+            project.item, kind, called, namespaced=bool(manifest.namespace)
+        ):
+            denied.add(kind)
             yield _forbidden(app, project, manifest, kind)
-    denied = not permits_kind(project.item, _NAMESPACE, namespaced=False)
-    if denied and _NAMESPACE not in seen and _makes_namespace(tree, app):
+    made = _makes_namespace(tree, app) and _NAMESPACE not in {manifest.key.kind for manifest in applied}
+    wanted = destination(app).namespace
+    if made and not permits_kind(project.item, _NAMESPACE, wanted, namespaced=False):
         yield finding(
             KIND,
             app.where,
             of_app(app),
-            f"CreateNamespace=true creates Namespace {destination(app).namespace}, but project "
+            f"CreateNamespace=true creates Namespace {wanted}, but project "
             f"{project_of(app)} does not permit the kind: the sync fails",
             f"permit the kind in clusterResourceWhitelist ({project.where}), or declare the Namespace "
             "in an earlier wave",

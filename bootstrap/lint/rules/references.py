@@ -38,14 +38,13 @@ from bootstrap.lint.rules.rule import Rule
 _OPTIONS = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"
 _NAMESPACED = {CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE, STATEFUL_SET}
 
-# Argo CD 3.2: docs/user-guide/sync-options.md, gitops-engine pkg/sync/common/types.go. Those of a whole
+# Argo CD 3.6: docs/user-guide/sync-options.md, gitops-engine pkg/sync/common/types.go. Those of a whole
 # Application and those of one object together.
 KNOWN_OPTIONS = {
     "ApplyOutOfSyncOnly": {"true", "false"},
     "ClientSideApplyMigration": {"true", "false"},
     "CreateNamespace": {"true", "false"},
     "Delete": {"true", "false", "confirm"},
-    "DisableClientSideApplyMigration": {"true", "false"},
     "FailOnSharedResource": {"true", "false"},
     "Force": {"true", "false"},
     "Prune": {"true", "false", "confirm"},

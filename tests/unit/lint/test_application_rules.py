@@ -41,6 +41,11 @@ HERE = "destination: {server: 'https://kubernetes.default.svc', namespace: a}"
         (f"{HERE}, syncPolicy: {{syncOptions: [CreateNamespace=true, Prune=confirm]}}", []),
         (f"{HERE}, syncPolicy: {{syncOptions: [CreateNamespaces=true]}}", ["sync-option-unknown"]),
         (f"{HERE}, syncPolicy: {{syncOptions: [ServerSideApply=yes]}}", ["sync-option-unknown"]),
+        (
+            f"{HERE}, syncPolicy: {{syncOptions: [DisableClientSideApplyMigration=true]}}",
+            ["sync-option-unknown"],
+        ),
+        (f"{HERE}, syncPolicy: {{syncOptions: [ClientSideApplyMigration=false, Prune=confirm]}}", []),
     ],
 )
 def test_references(text: str, expected: list[str]) -> None:
@@ -126,6 +131,7 @@ def system(setting: str) -> str:
 
 
 FOUND = ["autoscaled-replicas"]
+IGNORED = "annotations: {{argocd.argoproj.io/ignore-differences: 'jsonPointers: [{}]'}}"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +150,16 @@ FOUND = ["autoscaled-replicas"]
         (
             ignoring("{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}", "Prune=true"),
             ["autoscaled-replicas-reset"],
+        ),
+        (
+            APP
+            + SCALED.replace("a}\nspec: {repl", "a, " + IGNORED.format("/spec/replicas") + "}\nspec: {repl"),
+            ["autoscaled-replicas-reset"],
+        ),
+        (
+            APP
+            + SCALED.replace("a}\nspec: {repl", "a, " + IGNORED.format("/spec/paused") + "}\nspec: {repl"),
+            FOUND,
         ),
         (system("apps_Deployment"), []),
         (system("all"), []),

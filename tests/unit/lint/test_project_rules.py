@@ -76,6 +76,11 @@ def test_sources(patterns: list[str], url: str, permitted: bool) -> None:
             Destination(HERE, "in-cluster", "x"),
             False,
         ),
+        (  # a denied name, like a denied server, is one of its own namespaces only
+            [{"server": "*", "namespace": "*"}, {"name": "!in-cluster", "namespace": "kube-*"}],
+            Destination(HERE, "in-cluster", "x"),
+            True,
+        ),
         ([], Destination(HERE, "in-cluster", "x"), False),
     ],
 )
@@ -113,4 +118,28 @@ POLICY = {"group": "networking.k8s.io", "kind": "NetworkPolicy"}
 )
 def test_kinds(spec: dict[str, Any], entry: dict[str, str], namespaced: bool, permitted: bool) -> None:
     kind = Kind(entry["group"], entry["kind"])
-    assert permits_kind({"spec": spec}, kind, namespaced=namespaced) is permitted
+    assert permits_kind({"spec": spec}, kind, "one", namespaced=namespaced) is permitted
+
+
+@pytest.mark.parametrize(
+    ("spec", "permitted"),
+    [
+        ({"clusterResourceWhitelist": [{**ROLE, "name": "team-*"}]}, {"team-a"}),
+        ({"clusterResourceWhitelist": [{**ROLE, "name": "other"}, ROLE]}, {"team-a", "platform"}),
+        (
+            {"clusterResourceWhitelist": [ROLE], "clusterResourceBlacklist": [{**ROLE, "name": "plat*"}]},
+            {"team-a"},
+        ),
+    ],
+)
+def test_names_of_cluster_scoped_objects(spec: dict[str, Any], permitted: set[str]) -> None:
+    kind = Kind(ROLE["group"], ROLE["kind"])
+    names = ("team-a", "platform")
+    found = {one for one in names if permits_kind({"spec": spec}, kind, one, namespaced=False)}
+    assert found == permitted
+
+
+def test_a_list_of_namespaced_kinds_knows_no_names() -> None:
+    spec = {"namespaceResourceBlacklist": [{**POLICY, "name": "other"}]}
+    kind = Kind(POLICY["group"], POLICY["kind"])
+    assert not permits_kind({"spec": spec}, kind, "one", namespaced=True)
