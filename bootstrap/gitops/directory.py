@@ -40,7 +40,7 @@ def selects(source: ApplicationSource, inside: str) -> bool:
     options = source.options("directory")
     include, exclude = str(options.get("include") or ""), str(options.get("exclude") or "")
     return (
-        inside.endswith(_SUFFIXES)
+        bool(inside.endswith(_SUFFIXES) or options.get("disableExtensionFilter"))
         and bool(options.get("recurse") or "/" not in inside)
         and not (exclude and glob(exclude).fullmatch(inside))
         and bool(not include or glob(include).fullmatch(inside))

@@ -1,4 +1,4 @@
-"""The generators of an ApplicationSet: parameters, one mapping an Application. As Argo CD 3.2 makes them."""
+"""The generators of an ApplicationSet: parameters, one mapping an Application. As Argo CD 3.6 makes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from bootstrap.gitops.checkout import Checkout, said
 from bootstrap.gitops.patterns import glob
 from bootstrap.gitops.problems import Unknown, Wrong
-from bootstrap.gitops.templates import Templates
+from bootstrap.gitops.templates import Templates, require_keys
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of
 from bootstrap.kubernetes.selectors import OPERATORS, matches
@@ -28,6 +28,7 @@ _LIVE = {
     "pullRequest": "asks a Git host for pull requests",
     "clusterDecisionResource": "reads a resource of the cluster",
     "plugin": "asks a program in the cluster",
+    "oci": "reads an artifact of a registry",
 }
 _KNOWN = ("list", "git", "clusters", "matrix", "merge")
 
@@ -54,7 +55,7 @@ class Generators:
         if kind in _LIVE:
             raise Unknown(f"its {kind} generator {_LIVE[kind]}", "list its elements, to have them checked")
         if given and kind not in {"matrix", "merge"}:
-            (generator,) = self.templates.fill([(generator, given)], go=self.go, options=self.options)
+            generator = self._filled(generator, kind, given)
         settings = generator[kind] if isinstance(generator[kind], Mapping) else {}
         make = {
             "list": self._list,
@@ -66,6 +67,18 @@ class Generators:
         found = make(settings)
         selector = generator.get("selector")
         return [one for one in found if selects(selector, flat(one))] if selector else found
+
+    def _filled(self, generator: Mapping[str, Any], kind: str, given: Params) -> Mapping[str, Any]:
+        """Values of Go templates that name a parameter not `given` wait for the generator's own."""
+        settings = generator[kind] if isinstance(generator[kind], Mapping) else {}
+        values = settings.get("values") or {}
+        later = {key: text for key, text in values.items() if self.go and not _given(str(text), given)}
+        now = {key: text for key, text in values.items() if key not in later}
+        asked = {**generator, kind: {**settings, "values": now}} if later else generator
+        (found,) = self.templates.fill([(asked, given)], go=self.go, options=self.options)
+        return (
+            {**found, kind: {**found[kind], "values": {**found[kind]["values"], **later}}} if later else found
+        )
 
     # -- leaves ----------------------------------------------------------------------------------------
 
@@ -228,6 +241,15 @@ def _overridden(base: Params, over: Params) -> Params:
         elif key not in found or value not in (None, "", 0, False, [], {}):
             found[key] = value
     return found
+
+
+def _given(text: str, params: Params) -> bool:
+    """Whether the parameters have every key that a Go template names."""
+    try:
+        require_keys(text, params)
+    except Wrong:
+        return False
+    return True
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

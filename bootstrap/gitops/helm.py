@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from bootstrap.gitops.closure import line_of
 from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.fetch import Fetched, Fetcher
 from bootstrap.gitops.model import Location
+from bootstrap.gitops.patterns import doublestar, files_first
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.programs import Failed
 from bootstrap.gitops.release import Files, Release, release
@@ -84,7 +85,7 @@ class Helm:
     ) -> list[RenderedObject]:
         """A chart that lies in the repository. Raises as `chart`."""
         made = release(
-            source, _FolderFiles(self._checkout, source, self._check_ref, folder), self._kubernetes_version
+            source, FolderFiles(self._checkout, source, self._check_ref, folder), self._kubernetes_version
         )
         tree = _Tree(self._checkout, self._fetcher, folder)
         made = _with_kinds(made, kinds, asks=tree.asks_for_kinds)
@@ -241,7 +242,9 @@ def _dependency(one: Mapping[str, Any]) -> Dependency:
     return Dependency(str(one.get("name")), str(one.get("repository") or ""), str(one.get("version") or ""))
 
 
-class _FolderFiles(Files):
+class FolderFiles(Files):
+    """Value files of the repository; those without a `ref` are seen from the chart's folder."""
+
     def __init__(
         self,
         checkout: Checkout,
@@ -259,13 +262,23 @@ class _FolderFiles(Files):
             raise Wrong(f"{path} lies outside the repository", "keep value files inside it")
         return self._content(whole)
 
+    def find(self, pattern: str, ref: str) -> list[str]:
+        if ref:
+            self._check_ref(self._source, ref)
+        base = "" if ref else self._folder
+        whole = join(base, pattern)
+        if whole is None:
+            raise Wrong(f"{pattern} lies outside the repository", "keep value files inside it")
+        found = _matching(whole, self._checkout.files(""))
+        return [posixpath.relpath(path, base or ".") for path in found]
+
     def _content(self, path: str) -> bytes:
         if not self._checkout.is_file(path):
             raise FileNotFoundError(path)
         return self._checkout.content(path)
 
 
-class _ChartFiles(_FolderFiles):
+class _ChartFiles(FolderFiles):
     """A released chart's own value files lie in the chart."""
 
     def __init__(
@@ -285,6 +298,16 @@ class _ChartFiles(_FolderFiles):
             return self._archive.files[posixpath.normpath(path).lstrip("/")]
         except KeyError as error:
             raise FileNotFoundError(path) from error
+
+    def find(self, pattern: str, ref: str) -> list[str]:
+        if ref:
+            return super().find(pattern, ref)
+        return _matching(posixpath.normpath(pattern).lstrip("/"), self._archive.files)
+
+
+def _matching(pattern: str, paths: Iterable[str]) -> list[str]:
+    wanted = doublestar(pattern)
+    return sorted(filter(wanted.fullmatch, paths), key=files_first)
 
 
 def _with_kinds(made: Release, kinds: Sequence[str] | None, asks: Callable[[], bool]) -> Release:

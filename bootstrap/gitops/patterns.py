@@ -38,6 +38,21 @@ def glob(pattern: str, *, stars_cross: bool = True) -> re.Pattern[str]:
     return re.compile(text, re.DOTALL)
 
 
+def doublestar(pattern: str) -> re.Pattern[str]:
+    """A path pattern whose `*` stays in one folder, and whose `**` stands for any number of folders, none
+    too. Raises re.error."""
+    *folders, last = pattern.split("/")
+    parts = ["(?:[^/]+/)*" if one == "**" else f"{glob(one, stars_cross=False).pattern}/" for one in folders]
+    end = ".*" if last == "**" else glob(last, stars_cross=False).pattern
+    return re.compile("".join(parts) + end)
+
+
+def files_first(path: str) -> tuple[tuple[bool, str], ...]:
+    """Sorts paths as a walk does: the files of a folder, then its folders, each by name."""
+    *folders, last = path.split("/")
+    return (*((True, one) for one in folders), (False, last))
+
+
 def substitute(text: str, variables: Mapping[str, str]) -> str:
     """`$NAME` and `${NAME}`; `$$` is a dollar; a name that is not known is nothing."""
 

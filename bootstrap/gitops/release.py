@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ _OPTIONS = frozenset(
         *("apiVersions", "passCredentials", "version"),
     )
 )
+_MISSING = "correct valueFiles, add the file, or set ignoreMissingValueFiles"
+_PATTERN = re.compile(r"[*?[]")  # docs/user-guide/helm.md, glob patterns in value files
 _TYPED = re.compile(r"true|false|null|-?\d+|\{.*\}", re.DOTALL)  # what --set takes for no text
 _SECRET = re.compile(r"pass|secret|token|key|credential|auth", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])\S{16,}")
@@ -93,11 +96,24 @@ class Release:
         return secrets.redact(words)
 
 
+@dataclass(frozen=True)
+class _Place:
+    path: str
+    ref: str
+
+    def __str__(self) -> str:
+        return f"${self.ref}/{self.path}" if self.ref else self.path
+
+
 class Files:
-    """Where value files are. `read(path, ref)` gives the content of one, `ref` being the `$name` it begins
-    with ("" for none); it raises FileNotFoundError for one that is missing."""
+    """Where value files are; `ref` is the `$name` that a path begins with ("" for none)."""
 
     def read(self, path: str, ref: str) -> bytes:
+        """The content of one. Raises FileNotFoundError, Unknown, Wrong."""
+        raise NotImplementedError
+
+    def find(self, pattern: str, ref: str) -> list[str]:
+        """The paths that match, in the order in which Argo CD hands them to helm. Raises Unknown, Wrong."""
         raise NotImplementedError
 
 
@@ -107,7 +123,7 @@ def release(source: ApplicationSource, files: Files, kubernetes_version: str) ->
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise Unknown(f"spec.source.helm.{unknown[0]} is not supported here", "set it in the chart's values")
-    if options.get("version") not in {None, "", "v3"}:
+    if options.get("version") not in {None, "", "v3", "v4"}:
         raise Wrong(f"helm {options['version']} is none of Argo CD 3", "remove spec.source.helm.version")
     variables = source.variables()
     contents = list(_value_files(options, files, variables))
@@ -150,13 +166,26 @@ def release(source: ApplicationSource, files: Files, kubernetes_version: str) ->
 
 
 def _value_files(options: Mapping[str, Any], files: Files, variables: Mapping[str, str]) -> Iterator[bytes]:
-    for given in options.get("valueFiles") or ():
+    places = [_place(str(given), variables) for given in options.get("valueFiles") or ()]
+    lenient = bool(options.get("ignoreMissingValueFiles"))
+    for place in dict.fromkeys(_expanded(places, files, lenient=lenient)):
         try:
-            yield _read(str(given), files, variables)
+            yield files.read(place.path, place.ref)
         except FileNotFoundError as error:
-            if not options.get("ignoreMissingValueFiles"):
-                cure = "correct valueFiles, add the file, or set ignoreMissingValueFiles"
-                raise Wrong(f"there is no value file {given}", cure) from error
+            if not lenient:
+                raise Wrong(f"there is no value file {place}", _MISSING) from error
+
+
+def _expanded(places: Sequence[_Place], files: Files, *, lenient: bool) -> Iterator[_Place]:
+    """Patterns replaced by what they match; a file that is also named by itself comes where it is named."""
+    for place in places:
+        if not _PATTERN.search(place.path):
+            yield place
+            continue
+        found = [_Place(path, place.ref) for path in files.find(place.path, place.ref)]
+        if not (found or lenient):
+            raise Wrong(f"no file matches the value file {place}", _MISSING)
+        yield from (one for one in found if one not in places)
 
 
 def _file_parameters(
@@ -164,18 +193,19 @@ def _file_parameters(
 ) -> Iterator[tuple[str, bytes]]:
     for one in options.get("fileParameters") or ():
         try:
-            yield str(one.get("name")), _read(str(one.get("path")), files, variables)
+            place = _place(str(one.get("path")), variables)
+            yield str(one.get("name")), files.read(place.path, place.ref)
         except FileNotFoundError as error:
             raise Wrong(f"there is no file {one.get('path')}", "correct fileParameters, or add it") from error
 
 
-def _read(given: str, files: Files, variables: Mapping[str, str]) -> bytes:
+def _place(given: str, variables: Mapping[str, str]) -> _Place:
     if "://" in given:
         raise Unknown(f"the value file {given} is fetched from elsewhere", "keep the values in Git")
     ref, _, inside = given.partition("/") if given.startswith("$") else ("", "", given)
     if ref and ref.strip("${}") in variables:
         ref, inside = "", given
-    return files.read(substitute(inside, variables), ref.removeprefix("$"))
+    return _Place(posixpath.normpath(substitute(inside, variables)), ref.removeprefix("$"))
 
 
 def _secrets(value: Any, key: str = "") -> Iterator[str]:

@@ -142,7 +142,7 @@ def test_clusters_are_the_own_one_and_those_of_secrets(tmp_path: Path) -> None:
         generators(tmp_path).params(chosen)
 
 
-@pytest.mark.parametrize("kind", ["scmProvider", "pullRequest", "clusterDecisionResource", "plugin"])
+@pytest.mark.parametrize("kind", ["scmProvider", "pullRequest", "clusterDecisionResource", "plugin", "oci"])
 def test_what_is_only_known_live_is_unknown(tmp_path: Path, kind: str) -> None:
     matrix = {"matrix": {"generators": [listed({"a": "1"}), {kind: {}}]}}
     both: tuple[Json, ...] = ({kind: {}}, matrix)
@@ -169,6 +169,25 @@ def test_a_matrix_fills_its_second_generator_and_selects(tmp_path: Path) -> None
     }
     found = generators(tmp_path).params(matrix)
     assert [(one["team"], one["path"]) for one in found] == [("a", "a/one"), ("b", "b/one")]
+
+
+def test_values_of_a_matrix_wait_for_the_parameters_of_their_own_generator(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    class Told(Templates):
+        def fill(self, jobs: Any, **_: Any) -> list[Any]:
+            asked.extend(structure for structure, _ in jobs)
+            return [structure for structure, _ in jobs]
+
+    made = Generators(
+        Checkout(tmp_path), Told(Programs(NOBODY, {}, tmp_path), Store(None)), lambda *_: None, list, True, ()
+    )
+    values = {"team": "{{.team}}", "at": "{{.path.basename}}"}
+    files(tmp_path, {"apps/web/x.yaml": ""})
+    folders = {"git": {"directories": [{"path": "apps/*"}], "values": values}}
+    made.params({"matrix": {"generators": [listed({"team": "a"}), folders]}})
+    assert asked[0]["git"]["values"] == {"team": "{{.team}}"}  # filled with the list's parameters
+    assert asked[1] == values  # filled with the folder's own
 
 
 def test_a_nested_matrix_has_three_sides(tmp_path: Path) -> None:

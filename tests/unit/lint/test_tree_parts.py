@@ -16,8 +16,9 @@ from bootstrap.config.load import load
 from bootstrap.gitops import directory, facts, fetch, schemas, store
 from bootstrap.gitops.checkout import Checkout, join
 from bootstrap.gitops.closure import trace
+from bootstrap.gitops.helm import FolderFiles
 from bootstrap.gitops.model import LEFT_OUT
-from bootstrap.gitops.patterns import glob, substitute
+from bootstrap.gitops.patterns import doublestar, files_first, glob, substitute
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.release import Files, Release, release
 from bootstrap.gitops.scope import api_versions, cluster_wide
@@ -257,6 +258,11 @@ class Given(Files):
             raise FileNotFoundError(path)
         return content.encode()
 
+    def find(self, pattern: str, ref: str) -> list[str]:
+        inside = [one.rpartition("_") for one in self.contents]
+        wanted = doublestar(pattern)
+        return sorted(path for folder, _, path in inside if folder == ref and wanted.fullmatch(path))
+
 
 def released(options: object, **contents: str) -> Release:
     source = ApplicationSource("app", "argocd", "default", "space", {"helm": options})
@@ -293,6 +299,40 @@ def test_value_files_by_ref_and_by_name() -> None:
         released({"valueFiles": ["missing"]})
     with pytest.raises(Unknown):
         released({"valueFiles": ["https://example.com/values.yaml"]})
+
+
+def test_patterns_of_value_files_stand_for_what_they_match() -> None:
+    made = released(
+        {"valueFiles": ["*.yaml", "b.yaml", "$lent/*.yaml", "a.yaml"]},
+        **{"a.yaml": "A", "b.yaml": "B", "c.yaml": "C", "d.json": "D", "lent_e.yaml": "E"},
+    )
+    assert made.files == (b"C", b"B", b"E", b"A")
+    with pytest.raises(Wrong, match="envs"):
+        released({"valueFiles": ["envs/*.yaml"]}, a="A")
+    assert released({"valueFiles": ["envs/*.yaml"], "ignoreMissingValueFiles": True}, a="A").files == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("envs/*.yaml", ["envs/a.yaml", "envs/z.yaml"]),
+        ("envs/**/*.yaml", ["envs/a.yaml", "envs/z.yaml", "envs/nested/c.yaml"]),
+        ("**/c.yaml", ["c.yaml", "envs/nested/c.yaml"]),
+        ("envs/**", ["envs/a.yaml", "envs/z.yaml", "envs/nested/c.yaml"]),
+        ("envs/[a-c].yaml", ["envs/a.yaml"]),
+        ("*/?.yaml", ["envs/a.yaml", "envs/z.yaml"]),
+    ],
+)
+def test_double_stars_cross_folders(pattern: str, expected: list[str]) -> None:
+    paths = ["envs/nested/c.yaml", "envs/z.yaml", "c.yaml", "envs/a.yaml"]
+    assert sorted(filter(doublestar(pattern).fullmatch, paths), key=files_first) == expected
+
+
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_helm_versions_that_argo_cd_takes(version: str) -> None:
+    assert released({"version": version}).name == "app"
+    with pytest.raises(Wrong, match="v2"):
+        released({"version": "v2"})
 
 
 def test_options_that_are_not_known_are_not_ignored() -> None:
@@ -379,6 +419,28 @@ def test_links_out_of_the_repository_are_found(tmp_path: Path, target: str, out:
     (tmp_path / "src/m.yaml").touch()
     (tmp_path / "src/link").symlink_to(target)
     assert Checkout(tmp_path).links_out() == (["src/link"] if out else [])
+
+
+def test_other_suffixes_are_read_when_the_filter_is_off(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml.sealed").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    options: dict[str, object] = {"include": "*.sealed"}
+    source = ApplicationSource("a", "", "default", "", {"path": ".", "directory": options})
+    assert directory.wanted(Checkout(tmp_path), source) == []
+    options["disableExtensionFilter"] = True
+    assert directory.wanted(Checkout(tmp_path), source) == ["a.yaml.sealed"]
+
+
+def test_value_files_are_found_beside_the_chart_and_from_the_root(tmp_path: Path) -> None:
+    for path in ("chart/values.yaml", "envs/a.yaml", "envs/b.yaml"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    source = ApplicationSource("a", "", "default", "", {"path": "chart"})
+    files = FolderFiles(Checkout(tmp_path), source, lambda *_: None, "chart")
+    assert files.find("../envs/*.yaml", "") == ["../envs/a.yaml", "../envs/b.yaml"]
+    assert files.find("envs/b*", "lent") == ["envs/b.yaml"]
+    assert files.find("envs/*.yaml", "") == []
+    with pytest.raises(Wrong, match="outside"):
+        files.find("../../*.yaml", "")
 
 
 def test_a_link_to_nothing_is_passed_over_and_one_out_of_the_repository_refused(tmp_path: Path) -> None:
