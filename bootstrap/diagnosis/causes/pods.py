@@ -1,6 +1,6 @@
 """Pods that are not made, do not start, or end; and the Jobs that fail with them.
 
-Container states are the kubelet's reasons (kubernetes 1.34, pkg/kubelet/images, pkg/kubelet/container): they
+Container states are the kubelet's reasons (kubernetes 1.37, pkg/kubelet/images, cri-api/pkg/errors): they
 are stable names. Pods that are not made are told by ReplicaFailure and FailedCreate, in prose.
 """
 
@@ -32,7 +32,10 @@ from bootstrap.kubernetes.objects import (
 )
 
 RESTARTS = 2  # from here on a crash is no start-up race any more
-_PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+_PULL = {
+    *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"),
+    *("ImageInspectError", "SignatureValidationFailed"),
+}
 _ACCOUNT = re.compile(r"error looking up service account ([^/\s]+)/([^:\s]+)")
 _QUOTA = re.compile(r"exceeded quota: ([^,\s]+)")
 _ABSENT = re.compile(r"(secret|configmap) \"([^\"]+)\" not found")

@@ -1,7 +1,7 @@
 """Pods that the scheduler finds no node for.
 
 The scheduler says it in the pod's condition PodScheduled (reason Unschedulable): "0/14 nodes are available:
-13 node(s) had untolerated taint(s), 1 Insufficient cpu." (kube-scheduler 1.34, framework/types.go). Each node
+13 node(s) had untolerated taint(s), 1 Insufficient cpu." (kube-scheduler 1.37, framework/types.go). Each node
 is counted under the first filter that it failed; taints are asked before selectors, selectors before
 resources. So a node that lacks resources would otherwise do, and resources come first here.
 """
@@ -40,9 +40,7 @@ def _candidate(scene: Scene, pod: Json, text: str) -> Iterator[Candidate]:
         command = scene.kubectl("describe", "nodes", *_selector(pod))
         yield Candidate("unschedulable-resources", path, brief(text), command, since)
         return
-    if re.search(
-        r"PersistentVolumeClaim|persistentvolumeclaim|volume node affinity|available persistent", text
-    ):
+    if re.search(r"PersistentVolume|persistentvolumeclaim|volume node affinity|available persistent", text):
         return  # the claim tells (storage.py)
     wanted = candidates(scene, pod)
     if not wanted and choosy(pod):

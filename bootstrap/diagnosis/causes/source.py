@@ -1,8 +1,8 @@
 """What keeps Argo CD from knowing what to make: project, repository, revision, path, rendering.
 
 Argo CD tells it in the Application's conditions (ComparisonError, InvalidSpecError), an ApplicationSet in
-ErrorOccurred; both in prose only. The words are those of Argo CD 3.2 (controller/state.go, util/argo/argo.go,
-util/git/client.go, util/helm), git, helm 3 and kustomize 5.
+ErrorOccurred; both in prose only. The words are those of Argo CD 3.6 (controller/state.go, util/argo/argo.go,
+util/git/client.go, util/helm), git, helm 4 and kustomize 5.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION_SET, condition
 _STARTING = re.compile(
     r"code = Unavailable|connection error: desc|code = Canceled|error reading server preface"
     r"|failed to (dial|connect)|:8081|code = DeadlineExceeded desc = context deadline"
-    r"|signal: killed|failed timeout after"
+    r"|signal: killed|failed (fatal )?timeout after"
 )
 _WORDS = tuple(
     (cause, re.compile(pattern, re.IGNORECASE))
@@ -35,11 +35,12 @@ _WORDS = tuple(
             r"unable to resolve '[^']*' to a commit|couldn't find remote ref|unknown revision"
             r"|reference not found"
             r"|did not match any file\(s\) known to git|not our ref|version \"[^\"]*\" not found"
-            r"|no (matching|chart) version|could not locate a version matching|invalid semantic version"
+            r"|no (matching|chart) version|version matching constraint not found|no version for constraints"
+            r"|could not locate a version matching|invalid semantic version"
             r"|improper constraint|failed to get version for|chart '[^']*' not found in index"
             r"|chart \"[^\"]*\" .*not found in|manifest unknown|not a valid object name",
         ),
-        ("path-missing", r"app path does not exist|path does not exist|no such directory"),
+        ("path-missing", r"app path does not exist|path does not exist|no such directory|matched no files"),
         (
             "repo-unreachable",
             r"failed to list refs|repository not found|authentication (required|failed)"

@@ -1,7 +1,7 @@
 """Volume claims that get no volume, and claims that wait for a pod that waits for them.
 
 The persistent volume controller and provisioners tell it in Events about the claim: ProvisioningFailed,
-FailedBinding, WaitForFirstConsumer, ExternalProvisioning (kubernetes 1.34, pkg/controller/volume/events).
+FailedBinding, WaitForFirstConsumer, ExternalProvisioning (kubernetes 1.37, pkg/controller/volume/events).
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.objects import CLAIM, POD, Json, Key, name, namespace, spec
 
 PROVISIONING = 60.0  # seconds that a provisioner may take without a word
-_ELSEWHERE = re.compile(r"volume node affinity conflict|didn't find available persistent volumes")
+_ELSEWHERE = re.compile(
+    r"didn't match PersistentVolume's node affinity|didn't find available persistent volumes"
+    r"|volume node affinity conflict"  # older Kubernetes
+)
 
 
 def rule(scene: Scene) -> Iterator[Candidate]:

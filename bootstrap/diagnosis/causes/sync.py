@@ -1,7 +1,7 @@
 """What keeps Argo CD from making an object: what the API server said to its sync.
 
-Read from the results of the last operation that failed, or that is being retried. Words of Kubernetes 1.34
-(apimachinery/pkg/api/errors, apiserver/pkg/admission) and Argo CD 3.2 (util/argo AugmentSyncMsg). Whatever
+Read from the results of the last operation that failed, or that is being retried. Words of Kubernetes 1.37
+(apimachinery/pkg/api/errors, apiserver/pkg/admission) and Argo CD 3.6 (util/argo AugmentSyncMsg). Whatever
 can be looked at in the cluster is looked at as well: a definition that is there by now is no cause.
 """
 

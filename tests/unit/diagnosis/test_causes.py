@@ -224,6 +224,12 @@ STUCK: dict[str, tuple[str, tuple[Json, ...], str, str]] = {
         "image None",
         "describe pod",
     ),
+    "image without its signature": (
+        "image-pull",
+        running_pod(waiting("SignatureValidationFailed", "image pull failed"), containers=[]),
+        "image None",
+        "describe pod",
+    ),
     "taint": (
         "unschedulable-taint",
         (
@@ -289,6 +295,24 @@ STUCK: dict[str, tuple[str, tuple[Json, ...], str, str]] = {
         "PersistentVolumeClaim shop/data",
         "topology.kubernetes.io/zone",
     ),
+    "volume elsewhere, in words of Kubernetes 1.37": (
+        "claim-elsewhere",
+        (
+            app(deployment()),
+            deployment(),
+            replica_set(),
+            node(),
+            claim(bound=True),
+            pod(
+                scheduled=unschedulable(
+                    "0/1 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity"
+                ),
+                volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+            ),
+        ),
+        "PersistentVolumeClaim shop/data",
+        "topology.kubernetes.io/zone",
+    ),
     "deadlock": (
         "claim-deadlock",
         (
@@ -334,6 +358,12 @@ STUCK: dict[str, tuple[str, tuple[Json, ...], str, str]] = {
     "path": (
         "path-missing",
         (condition_error("rpc error: code = Unknown desc = .x: app path does not exist"),),
+        "path shop",
+        "bootstrap lint --environment dev",
+    ),
+    "pattern of value files": (
+        "path-missing",
+        (condition_error('code = NotFound desc = values file glob "envs/*.yaml" matched no files'),),
         "path shop",
         "bootstrap lint --environment dev",
     ),
