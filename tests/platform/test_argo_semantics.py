@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, JOB, Json, Key, Kind, dig, labels_of, name
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import open_target
-from tests.api_server import eventually
 from tests.end_to_end.product import Product
 from tests.platform.small_tree import ROOT, application, lay_out
 
@@ -40,6 +40,7 @@ return hs
 """
 SKIP = "argocd.argoproj.io/skip-reconcile"  # the status stays as it is, as with a controller that is behind
 CACHE = Kind("example.com", "Cache")
+PATIENCE = 400.0  # seconds; Argo CD takes its time on a busy machine
 STEPS = (1, 2, 3)  # the child Applications' sources, one after the other
 
 
@@ -119,6 +120,7 @@ def write_parts(folder: Path) -> None:
 class World:
     product: Product
     config: Environment
+    made: list[str] = field(default_factory=list)  # Applications that are not in Git
 
     @property
     def cluster(self) -> Cluster:
@@ -145,7 +147,14 @@ class World:
         item["metadata"]["finalizers"] = ["resources-finalizer.argocd.argoproj.io"]
         item["spec"]["syncPolicy"]["automated"] = {"prune": True, "selfHeal": True, **automated}
         self.cluster.apply(item)
+        self.made.append(which)
         eventually(lambda: self.done(which))
+
+    def remove(self) -> None:
+        """All that was created by hand: `down` leaves to others what is theirs."""
+        for which in self.made:
+            self.cluster.delete(self.key(which))
+            gone(self, which)
 
     def done(self, which: str) -> bool:
         return not self.app(which).why_not(self.expected)
@@ -183,6 +192,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     code, said = made.up()
     assert code == 0, said[-4000:]
     yield made
+    made.remove()
     if os.environ.get("BOOTSTRAP_KEEP") != "1":
         assert made.product.run("down", "--yes").code == 0
 
@@ -245,6 +255,13 @@ def test_hooks_run_before_and_after_a_deletion(world: World) -> None:
     seen = gone(world, "hooked", lambda: map(name, world.cluster.list(JOB, "parts")))
     assert {"before", "after"} <= seen
     assert world.cluster.find(Key(CONFIG_MAP, "parts", "guarded")) is None
+
+
+def eventually(probe: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not probe():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.2)
 
 
 def gone(world: World, which: str, look: Callable[[], Any] = tuple) -> set[str]:
