@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from bootstrap.gitops.checkout import join, said
+from bootstrap.gitops.checkout import Checkout, join, said
 from bootstrap.gitops.closure import NAMES, Closure, Remote, kustomization, line_of, trace
 from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.fetch import Fetched
@@ -59,7 +59,7 @@ class Kustomize:
         if unknown:
             why = f"spec.source.kustomize.{unknown[0]} is not supported here"
             raise Unknown(why, "set it in kustomization.yaml")
-        components = self._components(folder, options)
+        components = components_of(self._checkout, folder, options)
         closure = trace(self._checkout, folder, components)
         fetched = {remote: self._fetcher.file(remote.url) for remote in closure.remotes}
         edits = [*_edits(options, source.variables()), *(["add", "component", one] for one in components)]
@@ -75,15 +75,6 @@ class Kustomize:
         if keep:
             self._store.put(key, [rendered.dump() for rendered in objects])
         return objects
-
-    def _components(self, folder: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-        named = tuple(str(one) for one in options.get("components") or ())
-        if not options.get("ignoreMissingComponents"):
-            return named
-        paths = {one: join(folder, one) for one in named}
-        return tuple(
-            one for one, path in paths.items() if path is not None and self._checkout.is_folder(path)
-        )
 
     def _build(
         self,
@@ -197,6 +188,18 @@ class Kustomize:
             if isinstance(one, dict) and one.get("name") and str(one["name"]) in name(item)
         ]
         return line_of(self._checkout.text(path), f"name: {max(made, key=len)}") if made else 1
+
+
+def components_of(checkout: Checkout, folder: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The components to add; with `ignoreMissingComponents`, those whose folder has a kustomization."""
+    named = tuple(str(one) for one in options.get("components") or ())
+    if not options.get("ignoreMissingComponents"):
+        return named
+    return tuple(one for one in named if _is_component(checkout, join(folder, one)))
+
+
+def _is_component(checkout: Checkout, path: str | None) -> bool:
+    return path is not None and any(checkout.is_file(f"{path}/{one}".lstrip("/")) for one in NAMES)
 
 
 def _edits(options: Mapping[str, Any], variables: Mapping[str, str]) -> list[list[str]]:

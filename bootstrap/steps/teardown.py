@@ -195,7 +195,7 @@ class Remover:
         """Delete every claim for storage; StatefulSets leave theirs behind.
 
         Kubernetes keeps a claim until its last pod is gone, and Argo CD deletes nothing of an Application
-        while something of it is terminating (v3.2, appcontroller.go, finalizeApplicationDeletion): with its
+        while something of it is terminating (v3.6, appcontroller.go, finalizeApplicationDeletion): with its
         claim deleted first, the Deployment that uses it would stay, and so would the claim. So an
         Application's own claims are left to Argo CD, until nothing goes away any more.
         """

@@ -125,11 +125,12 @@ def _lacks(source: Json, refs: set[str]) -> Iterator[tuple[str, str]]:
     if not url:
         yield "a source has no repoURL: InvalidSpecError, no sync", "add repoURL"
     elif source.get("chart") and source.get("path"):
-        yield f"the source {url} has both chart and path: InvalidSpecError, no sync", "remove one of them"
+        yield f"the source {url} has both chart and path: Argo CD ignores the path", "remove one of them"
     elif source.get("chart") and not source.get("targetRevision"):
         yield f"chart {source['chart']} has no targetRevision: InvalidSpecError, no sync", "set its version"
-    elif not (source.get("chart") or source.get("path") or source.get("ref") or url.startswith("oci://")):
-        yield f"the source {url} has neither path nor chart: InvalidSpecError, no sync", "add path or chart"
+    elif not (source.get("chart") or source.get("path") or source.get("ref")):
+        cure = "add path: ." if url.startswith("oci://") else "add path or chart"
+        yield f"the source {url} has neither path nor chart: InvalidSpecError, no sync", cure
     for file in listed(mapped(source.get("helm")).get("valueFiles")):
         called = str(file).removeprefix("$").partition("/")[0]
         if str(file).startswith("$") and called not in refs:

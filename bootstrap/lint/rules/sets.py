@@ -1,7 +1,7 @@
 """ApplicationSets: the Applications they make are ordered by RollingSync or not at all.
 
-Decisions are those of the ApplicationSet controller of Argo CD 3.2
-(applicationset/controllers/applicationset_controller.go): buildAppDependencyList, syncValidApplications.
+Decisions are those of the ApplicationSet controller of Argo CD 3.6
+(applicationset/progressivesync/progressive_sync.go): buildAppDependencyList, SyncDesiredApplications.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ def check(tree: Tree, graph: Graph) -> Iterator[Finding]:
             yield from _disabled(tree, one)
             yield from _selected(one, children)
             yield from _heals(one)
+        elif dig(spec(one.item), "strategy", "type") == "RollingSync" and _without_steps(one):
+            yield from _disabled(tree, one)
+            yield _refused(one)
         else:
             yield from _unordered(graph, one, children)
 
@@ -58,6 +61,22 @@ def rolls(one: AppSet) -> bool:
 
 def _steps(one: AppSet) -> list[Json]:
     return mappings(dig(spec(one.item), "strategy", "rollingSync", "steps"))
+
+
+def _without_steps(one: AppSet) -> bool:
+    rolling = dig(spec(one.item), "strategy", "rollingSync")
+    return isinstance(rolling, dict) and not rolling.get("steps")
+
+
+def _refused(one: AppSet) -> Finding:
+    return finding(
+        EMPTY,
+        one.where,
+        of_set(one),
+        "its RollingSync has no steps: the controller reports ErrorOccurred and makes no Application",
+        "add a step for each group, or remove spec.strategy",
+        severity=Severity.ERROR,
+    )
 
 
 def _unordered(graph: Graph, one: AppSet, children: list[App]) -> Iterator[Finding]:
@@ -164,6 +183,6 @@ def _heals(one: AppSet) -> Iterator[Finding]:
             AUTOMATED,
             one.where,
             of_set(one),
-            "its template sets selfHeal, which RollingSync removes from every Application",
+            "its template sets selfHeal, which RollingSync switches off in every Application",
             "remove syncPolicy.automated from the template, so that nobody relies on it",
         )

@@ -34,7 +34,11 @@ HERE = "destination: {server: 'https://kubernetes.default.svc', namespace: a}"
         (f"{HERE}, source: {{{URL}, chart: a, path: b, targetRevision: 1.0.0}}", ["source-incomplete"]),
         (f"{HERE}, sources: [{{{URL}, ref: values}}]", []),
         (f"{HERE}, sources: [{{{URL}, path: a, helm: {{valueFiles: [$v/a.yaml]}}}}]", ["source-incomplete"]),
-        (f"{HERE}, source: {{repoURL: 'oci://example.com/a'}}", []),
+        (f"{HERE}, source: {{repoURL: 'oci://example.com/a', path: .}}", []),
+        (
+            f"{HERE}, source: {{repoURL: 'oci://example.com/a'}}",
+            ["source-incomplete"],
+        ),  # validateSourcePermissions
         ("project: default, destination: {namespace: a}", ["destination-incomplete"]),
         ("destination: {server: 'https://a', name: b}", ["destination-incomplete"]),
         ("destination: {name: in-cluster, namespace: a}", []),

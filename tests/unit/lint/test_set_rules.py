@@ -83,7 +83,8 @@ spec: {template: {spec: {containers: [{args: [--enable-progressive-syncs]}]}}}
         (rolling(FIRST), [ONE], parameters("true"), []),
         (rolling(FIRST), [ONE], parameters("false"), ["rolling-sync-disabled"]),
         (rolling(FIRST), [ONE], parameters("false") + CONTROLLER, []),
-        ("strategy: {type: RollingSync}", [ONE], parameters("false"), []),  # without steps it is none
+        ("strategy: {type: RollingSync}", [ONE], parameters("false"), []),  # without rollingSync it is none
+        (rolling(), [ONE], parameters("true"), ["rolling-sync-empty-step"]),
     ],
 )
 def test_sets(strategy: str, apps: list[str], before: str, expected: list[str]) -> None:

@@ -17,6 +17,7 @@ from bootstrap.gitops import directory, facts, fetch, schemas, store
 from bootstrap.gitops.checkout import Checkout, join
 from bootstrap.gitops.closure import trace
 from bootstrap.gitops.helm import FolderFiles
+from bootstrap.gitops.kustomize import components_of
 from bootstrap.gitops.model import LEFT_OUT
 from bootstrap.gitops.patterns import doublestar, files_first, glob, substitute
 from bootstrap.gitops.problems import Unknown, Wrong
@@ -428,6 +429,17 @@ def test_other_suffixes_are_read_when_the_filter_is_off(tmp_path: Path) -> None:
     assert directory.wanted(Checkout(tmp_path), source) == []
     options["disableExtensionFilter"] = True
     assert directory.wanted(Checkout(tmp_path), source) == ["a.yaml.sealed"]
+
+
+def test_a_missing_component_has_no_kustomization(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good/kustomization.yaml").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes.md").touch()
+    options = {"components": ["../good", "../empty", "../none"]}
+    checkout = Checkout(tmp_path)
+    assert components_of(checkout, "app", options) == ("../good", "../empty", "../none")
+    assert components_of(checkout, "app", {**options, "ignoreMissingComponents": True}) == ("../good",)
 
 
 def test_value_files_are_found_beside_the_chart_and_from_the_root(tmp_path: Path) -> None:
