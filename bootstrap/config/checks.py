@@ -17,6 +17,7 @@ from bootstrap.config.model import Drill, Network, Node, RunLock, Seed, Smoke
 from bootstrap.config.parameters import LONGEST_NAME, MOST_BYTES, MOST_PARAMETERS, name_problem
 from bootstrap.config.places import Finding, Place
 from bootstrap.config.read import Reading
+from bootstrap.config.root_source import root_source
 from bootstrap.config.steps import STEPS
 from bootstrap.core.suggest import suggest
 
@@ -110,7 +111,7 @@ def drill(read: Reading) -> Iterator[Finding]:
     yield from _twice(("drill", "smoke"), "smoke check", [check.name for check in checks])
 
 
-RULES: tuple[Rule, ...] = (prefix, network, nodes, seeds, deadlines, run_lock, drill)
+RULES: tuple[Rule, ...] = (prefix, network, nodes, seeds, root_source, deadlines, run_lock, drill)
 
 
 def _twice(place: Place, noun: str, names: Iterable[str]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from bootstrap.gitops.helm import Helm
 from bootstrap.gitops.kustomize import Kustomize
 from bootstrap.gitops.problems import Unknown, Wrong, understood
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
-from bootstrap.kubernetes.argo import same_repository
+from bootstrap.kubernetes.argo import essential, same_repository
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
 
 _EXPLICIT = ("helm", "kustomize", "directory", "plugin")
@@ -101,7 +101,7 @@ class Renderer:
 
 def source_kind(checkout: Checkout, source: ApplicationSource) -> str:
     """What Argo CD takes a folder for: helm, kustomize, directory or plugin. Raises Wrong."""
-    explicit = [kind for kind in _EXPLICIT if source.spec.get(kind) is not None]
+    explicit = [kind for kind in _EXPLICIT if _given(kind, source.spec.get(kind))]
     if len(explicit) > 1:
         raise Wrong(f"its source is of several kinds: {', '.join(explicit)}", "keep one of them")
     if explicit:
@@ -110,6 +110,11 @@ def source_kind(checkout: Checkout, source: ApplicationSource) -> str:
     if checkout.is_file(f"{folder}/Chart.yaml".lstrip("/")):
         return "helm"
     return "kustomize" if kustomization(checkout, folder) else "directory"
+
+
+def _given(kind: str, options: object) -> bool:
+    """Options that say nothing, such as `directory: {recurse: false}`, are none: Argo CD removes them."""
+    return options is not None and (kind == "plugin" or essential({kind: options}) != {})
 
 
 def require_sound(rendered: RenderedObject) -> None:

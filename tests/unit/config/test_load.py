@@ -174,6 +174,12 @@ class Case(NamedTuple):
     cure: str = ""
 
 
+def root_of(source: str) -> tuple[str, str]:
+    """The edit that says how the root Application is made."""
+    path = "path: manifests/clusters/dev/apps"
+    return path, f"{path}\n      source: {source}"
+
+
 CASES: dict[str, Case] = {
     "unknown key": Case(
         ("kubernetes_version:", "kubernetes_versoin:"),
@@ -348,6 +354,41 @@ CASES: dict[str, Case] = {
         "parallelism",
         "terraform.parallelism",
         "value",
+    ),
+    "root of two kinds": Case(
+        root_of("{helm: {values: x}, directory: {recurse: true}}"),
+        "source:",
+        "gitops.source",
+        "conflict",
+        "keep one",
+    ),
+    "unknown option of the root": Case(
+        root_of("{directory: {recursive: true}}"),
+        "recursive",
+        "gitops.source.directory.recursive",
+        "conflict",
+        "did you mean 'recurse'?",
+    ),
+    "option of the root of another type": Case(
+        root_of("{helm: {valueFiles: dev.yaml}}"),
+        "valueFiles",
+        "gitops.source.helm.valueFiles",
+        "conflict",
+        "",
+    ),
+    "value files that are no texts": Case(
+        root_of("{helm: {valueFiles: [1]}}"),
+        "valueFiles",
+        "gitops.source.helm.valueFiles",
+        "conflict",
+        "",
+    ),
+    "parameter of the root that is no text": Case(
+        root_of("{helm: {parameters: [{name: a, value: 3}]}}"),
+        "parameters",
+        "gitops.source.helm.parameters",
+        "conflict",
+        "value:",
     ),
     "no checkout": Case(("checkout: .", "checkout: nowhere"), "checkout:", "gitops.checkout", "file"),
     "no manifests": Case(("clusters/dev", "clusters/prod"), "path:", "gitops.path", "file", "gitops.path"),
@@ -596,3 +637,29 @@ def test_a_file_that_is_not_text_is_named_with_its_line(tmp_path: Path) -> None:
 def test_any_text_is_parsed_or_refused_but_never_raises(text: str) -> None:
     tree, found = parse(text, "f.yaml")
     assert found or tree is None or tree.line >= 1
+
+
+def test_the_root_is_made_as_argo_cd_would_be_told(write: Write) -> None:
+    source = """
+      source:
+        helm:
+          valueFiles: [dev.yaml]
+          valuesObject: {replicas: 3, on: true}
+          parameters: [{name: wave, value: "3", forceString: true}]
+"""
+    path = write(GOOD.replace("\n      install:", source + "      install:", 1))
+    assert load(path, "dev").gitops.source.options == {
+        "helm": {
+            "valueFiles": ["dev.yaml"],
+            "valuesObject": {"replicas": 3, "on": True},
+            "parameters": [{"name": "wave", "value": "3", "forceString": True}],
+        }
+    }
+
+
+def test_lines_of_what_leads_to_the_applications(write: Write) -> None:
+    text = GOOD.replace("    deadlines: {no", "    eso: {application: x}\n    deadlines: {no")
+    config = load(write(text), "dev")
+    lines = text.splitlines()
+    assert "path:" in lines[int(config.gitops.where.rpartition(":")[2]) - 1]
+    assert "eso:" in lines[int(config.eso.where.rpartition(":")[2]) - 1]

@@ -6,7 +6,10 @@ import pytest
 
 from bootstrap.config.model import Gitops, RootSource
 from bootstrap.core.errors import ConfigError
+from bootstrap.gitops.checkout import Checkout
+from bootstrap.gitops.render import source_kind
 from bootstrap.gitops.root import repository_root, root_application, root_source
+from bootstrap.gitops.source import ApplicationSource
 
 REPO = "https://git.example.com/eco2/platform.git"
 
@@ -36,3 +39,22 @@ def test_what_argo_cd_is_told_of_the_root_is_what_the_reader_uses(
     source = root_application(gitops)["spec"]["source"]
     assert source == {"repoURL": REPO, "path": "apps", "targetRevision": "main", **wanted}
     assert root_source(gitops).spec == source
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        ({}, "helm"),
+        ({"directory": {"recurse": False}}, "helm"),
+        ({"directory": {"recurse": True}}, "directory"),
+        ({"directory": {"exclude": "x"}}, "directory"),
+        ({"helm": {}, "kustomize": {"images": []}}, "helm"),
+        ({"kustomize": {"namePrefix": "a-"}}, "kustomize"),
+        ({"plugin": {}}, "plugin"),
+    ],
+)
+def test_options_that_say_nothing_are_none(tmp_path: Path, spec: dict[str, object], kind: str) -> None:
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "Chart.yaml").touch()
+    source = ApplicationSource("root", "argocd", "default", "argocd", {"path": "apps", **spec})
+    assert source_kind(Checkout(tmp_path), source) == kind
