@@ -56,7 +56,7 @@ from bootstrap.steps import (
     verify,
     waves,
 )
-from bootstrap.steps.restore import Wish
+from bootstrap.steps.restore import RestoreRequest
 from bootstrap.steps.rotate import Rotation
 from bootstrap.targets.base import Phases
 
@@ -74,9 +74,9 @@ def build_drill(config: Environment, phases: Phases) -> Plan:
     return Plan.of("drill", (*_up(config, phases), own), config.deadlines)
 
 
-def build_restore(config: Environment, phases: Phases, request: Wish) -> Plan:
+def build_restore(config: Environment, phases: Phases, request: RestoreRequest) -> Plan:
     """As `up`, but secrets and etcd begin with what a backup holds, and are held against it at the end."""
-    check = partial(restore.check, wish=request)
+    check = partial(restore.check, request=request)
     steps = chain(
         _machine(),
         phases.before,

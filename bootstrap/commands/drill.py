@@ -17,7 +17,7 @@ from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted
 from bootstrap.drill import judge, junit, ledger
-from bootstrap.drill.model import Night, rto, waves
+from bootstrap.drill.model import DrillResult, rto, waves
 from bootstrap.render.report import moment
 from bootstrap.run.target import Target
 
@@ -44,9 +44,9 @@ def run(options: DrillOptions) -> int:
     return night.exit_code
 
 
-def _night(config: Environment, target: Target, up: Outcome, down: Outcome | None) -> Night:
+def _night(config: Environment, target: Target, up: Outcome, down: Outcome | None) -> DrillResult:
     ends = [each.view.end for each in (up, down) if each]
-    return Night(
+    return DrillResult(
         run=up.view.run,
         environment=config.name,
         target=target.name,
@@ -62,7 +62,7 @@ def _night(config: Environment, target: Target, up: Outcome, down: Outcome | Non
     )
 
 
-def _tell(options: DrillOptions, night: Night, file: Path) -> None:
+def _tell(options: DrillOptions, night: DrillResult, file: Path) -> None:
     if options.output == "json":
         return  # both runs have told everything, event by event; the night is in its file
     for line in _lines(night, file):
@@ -71,7 +71,7 @@ def _tell(options: DrillOptions, night: Night, file: Path) -> None:
         click.echo(f"RTO {night.rto:.1f} s")
 
 
-def _lines(night: Night, file: Path) -> Iterator[str]:
+def _lines(night: DrillResult, file: Path) -> Iterator[str]:
     mark = "✓" if night.exit_code == 0 else "✗"
     times = [f"up in {night.rto:.0f} s" if night.rto is not None else "did not come up"]
     times += [f"down in {night.down:.0f} s"] if night.down is not None else ["not taken down"]

@@ -14,7 +14,7 @@ from bootstrap.core.errors import UsageError
 from bootstrap.drill.model import rto
 from bootstrap.recovery.manifest import Consent
 from bootstrap.run.target import Target
-from bootstrap.steps.restore import Wish
+from bootstrap.steps.restore import RestoreRequest
 
 LIST = "list"
 
@@ -42,9 +42,9 @@ def run(options: UpOptions) -> int:
     return done.code
 
 
-def _request(options: UpOptions) -> Wish:
+def _request(options: UpOptions) -> RestoreRequest:
     consent = Consent(options.other_account, options.other_region)
-    return Wish(options.from_backup, options.gitops_only, consent)
+    return RestoreRequest(options.from_backup, options.gitops_only, consent)
 
 
 def _list(target: Target, config: Environment) -> int:

@@ -1,7 +1,7 @@
 """A drill: an environment is made, checked and removed, and the night is compared with earlier ones.
 
-model.py    Night: what one drill measured
-judge.py    Night and earlier Nights → Regressions; pure
+model.py    DrillResult: what one drill measured
+judge.py    DrillResult and earlier results → Regressions; pure
 ledger.py   Nights in files
-junit.py    Night → JUnit XML; pure
+junit.py    DrillResult → JUnit XML; pure
 """

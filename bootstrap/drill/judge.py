@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
-from bootstrap.drill.model import Night, Regression
+from bootstrap.drill.model import DrillResult, Regression
 
 FEWEST = 3  # nights before anything is called usual
 NOISE = 5.0  # seconds that nobody counts
 
 
-def regressions(night: Night, earlier: Sequence[Night], tolerance: float) -> tuple[Regression, ...]:
+def regressions(
+    night: DrillResult, earlier: Sequence[DrillResult], tolerance: float
+) -> tuple[Regression, ...]:
     """What took more than `tolerance` times the usual; nothing before there are enough nights."""
     good = [each for each in earlier if each.good and each.target == night.target]
     return tuple(_slower(_measured(night), [_measured(each) for each in good], tolerance))
 
 
-def _measured(night: Night) -> Mapping[str, float]:
+def _measured(night: DrillResult) -> Mapping[str, float]:
     waves = {f"wave {number}": seconds for number, seconds in night.waves.items()}
     whole = {"up": night.rto, "down": night.down}
     return {**{name: seconds for name, seconds in whole.items() if seconds is not None}, **waves}

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only writes here; nothing foreign is parsed
 
 from bootstrap.core.xml import clean
-from bootstrap.drill.model import Night
+from bootstrap.drill.model import DrillResult
 
 
-def encode(night: Night) -> str:
+def encode(night: DrillResult) -> str:
     cases = list(_cases(night))
     failures = sum(case.find("failure") is not None for case in cases)
     counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "skipped": "0"}
@@ -21,7 +21,7 @@ def encode(night: Night) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
 
 
-def _cases(night: Night) -> Iterator[ET.Element]:
+def _cases(night: DrillResult) -> Iterator[ET.Element]:
     slow = {each.what: str(each) for each in night.regressions}
     failed = [check.name for check in night.smoke if not check.passed]
     broken = night.error if night.up_code and not failed else ""

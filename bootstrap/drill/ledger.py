@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.config.model import Environment
-from bootstrap.drill.model import Night, Regression
+from bootstrap.drill.model import DrillResult, Regression
 from bootstrap.run.events import SmokeChecked
 
 FORMAT = 1  # raised when a key changes its meaning
@@ -21,7 +21,7 @@ def folder_of(config: Environment) -> Path:
     return config.work / "drills" / config.name
 
 
-def write(folder: Path, night: Night) -> Path:
+def write(folder: Path, night: DrillResult) -> Path:
     """The file written."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{night.run}.json"
@@ -29,27 +29,27 @@ def write(folder: Path, night: Night) -> Path:
     return file
 
 
-def earlier(folder: Path) -> tuple[Night, ...]:
+def earlier(folder: Path) -> tuple[DrillResult, ...]:
     """The newest nights, newest first."""
     files = sorted(folder.glob("*.json"), reverse=True) if folder.is_dir() else []
     return tuple(islice((night for file in files if (night := _read(file))), NIGHTS))
 
 
-def encode(night: Night) -> dict[str, Any]:
+def encode(night: DrillResult) -> dict[str, Any]:
     return {"version": FORMAT, **asdict(night), "good": night.good, "exit_code": night.exit_code}
 
 
-def decode(data: Mapping[str, Any]) -> Night:
+def decode(data: Mapping[str, Any]) -> DrillResult:
     """Raises KeyError, TypeError or ValueError for what `encode` has not made."""
-    fields = {name: data[name] for name in Night.__dataclass_fields__}
+    fields = {name: data[name] for name in DrillResult.__dataclass_fields__}
     fields["waves"] = {int(number): float(seconds) for number, seconds in data["waves"].items()}
     fields["smoke"] = tuple(SmokeChecked(**each) for each in data["smoke"])
     fields["left"] = tuple(data["left"])
     fields["regressions"] = tuple(Regression(**each) for each in data["regressions"])
-    return Night(**fields)
+    return DrillResult(**fields)
 
 
-def _read(file: Path) -> Night | None:
+def _read(file: Path) -> DrillResult | None:
     try:
         return decode(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -24,7 +24,7 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class Night:
+class DrillResult:
     """`rto` is seconds from nothing to every wave Healthy and verified, None when that was not reached;
     `down` seconds of the way back. Exit codes are those of `up` (smoke checks included) and `down`, the
     latter None when it was not run; `left` names what stayed behind."""

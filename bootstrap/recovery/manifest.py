@@ -143,7 +143,9 @@ class Consent:
     region: bool = False
 
 
-def strangeness(manifest: Manifest, config: Environment, account: str, consent: Consent) -> Iterator[Problem]:
+def incompatibilities(
+    manifest: Manifest, config: Environment, account: str, consent: Consent
+) -> Iterator[Problem]:
     """Why this backup is not one of what is to be restored here."""
     where = f"backup {manifest.id}"
     if manifest.project != config.project:

@@ -29,7 +29,7 @@ SUFFIX = LOCK.removeprefix(STATE)  # of the state's key
 
 
 @dataclass
-class Keeper:
+class LeaseRenewal:
     """Renews the lock until it is closed. `lost` is told, once, that somebody else has taken it."""
 
     where: Where
@@ -108,11 +108,11 @@ def run(context: Context) -> Done:
     if found is None:
         return Done("no state bucket, nothing to guard", changed=False)
     where = Where(Api(context.target.client("s3")), found.bucket, found.key + SUFFIX)
-    keeper = hold(context, where)
-    return Done(f"held by {keeper.holder.who}, process {keeper.holder.pid}", keeper, changed=False)
+    renewal = hold(context, where)
+    return Done(f"held by {renewal.holder.who}, process {renewal.holder.pid}", renewal, changed=False)
 
 
-def hold(context: Context, where: Where, silence: str = "") -> Keeper:
+def hold(context: Context, where: Where, silence: str = "") -> LeaseRenewal:
     """Take the lock there and keep it until the run ends, or until it is closed. Raises as `run`.
 
     `silence`: see `run_lock.take`.
@@ -124,7 +124,7 @@ def hold(context: Context, where: Where, silence: str = "") -> Keeper:
         reason = taken.proof or "as you said (--take-over)"
         text = f"took the environment over from {over.who} on {over.place.host} (`{over.command}`): {reason}"
         context.emit(Notice(text))
-    keeper = Keeper(
+    renewal = LeaseRenewal(
         where,
         me,
         taken.written,
@@ -133,15 +133,15 @@ def hold(context: Context, where: Where, silence: str = "") -> Keeper:
         context.abort,
         context.config.run_lock.heartbeat,
     )
-    context.closing.callback(keeper.close)
-    keeper.start()
-    return keeper
+    context.closing.callback(renewal.close)
+    renewal.start()
+    return renewal
 
 
 def held(context: Context) -> bool:
     """Whether this run holds the lock."""
     try:
-        return context.results.get(Keeper).holding
+        return context.results.get(LeaseRenewal).holding
     except KeyError:
         return False
 
@@ -149,7 +149,7 @@ def held(context: Context) -> bool:
 def let_go(context: Context) -> None:
     """Give the lock back before the run ends: for whoever removes the bucket it lies in."""
     try:
-        context.results.get(Keeper).close()
+        context.results.get(LeaseRenewal).close()
     except KeyError:
         return
 

@@ -56,20 +56,20 @@ def run(context: Context, record: Record) -> Done:
     connect = connection(context)
     account = identity(connect("sts")).account
     bucket = _Bucket(connect, record, account)
-    keeper = _hold(context, bucket, record) if bucket.exists() else None
+    renewal = _hold(context, bucket, record) if bucket.exists() else None
     try:
         if _has_time(context, connect, record):
             return Done(f"{record.title} was given more time", changed=False)
         _clear(context, record, _policy(record, account), bucket)
-        if keeper:
-            keeper.stop()  # the lock goes with its bucket
+        if renewal:
+            renewal.stop()  # the lock goes with its bucket
         if bucket.remove():
             context.emit(ResourceChanged(context.step, "delete", f"s3 bucket {bucket.name}", 0.0))
         if record.prefix and not _has_time(context, connect, record):  # or it is being made anew already
             ssm.delete(connect("ssm"), [record.name])
     finally:
-        if keeper:
-            keeper.close()
+        if renewal:
+            renewal.close()
     return Done(f"{record.title} is gone")
 
 
@@ -97,7 +97,7 @@ class _Bucket:
         return there
 
 
-def _hold(context: Context, bucket: _Bucket, record: Record) -> lock.Keeper:
+def _hold(context: Context, bucket: _Bucket, record: Record) -> lock.LeaseRenewal:
     """A run at work must not have its ground removed; one whose heartbeat stays out counts as dead here."""
     where = run_lock.Where(bucket.connect("s3"), bucket.name, STATE_KEY + lock.SUFFIX)
     try:

@@ -68,7 +68,7 @@ _DRIVER = "ebs.csi.aws.com"
 
 
 @dataclass(frozen=True)
-class Wish:
+class RestoreRequest:
     """The backup to rebuild from: an id, or `latest`. `gitops_only`: etcd begins empty, and Git fills it.
     `consent`: it may be of somewhere else."""
 
@@ -81,7 +81,7 @@ class Wish:
 class Rebuilding:
     """A backup that was found good: values and marks are what was written, `sealed` is etcd's snapshot."""
 
-    wish: Wish
+    request: RestoreRequest
     manifest: Manifest
     vault: Vault
     sealed: Path
@@ -93,30 +93,30 @@ class Rebuilding:
 # -- before anything is made ---------------------------------------------------------------------------
 
 
-def check(context: Context, wish: Wish) -> Done:
+def check(context: Context, request: RestoreRequest) -> Done:
     """Raises PreflightError with everything that speaks against it; nothing was touched."""
     config = context.config
     account = identity(_api(context, "sts")).account
     found = vault(config, context.target, account)
     try:
-        about = found.store.manifest(manifest.choose(found.store.ids(), wish.backup))
-        problems = [*manifest.strangeness(about, config, account, wish.consent)]
+        about = found.store.manifest(manifest.choose(found.store.ids(), request.backup))
+        problems = [*manifest.incompatibilities(about, config, account, request.consent)]
         problems += () if problems else _occupied(context, about, account)
-        problems += () if problems else _other_commit(context, about, wish)
+        problems += () if problems else _other_commit(context, about, request)
         if problems:
             raise PreflightError(_refused(about.id), problems)
-        opened = _open(context, found, about, wish)
+        opened = _open(context, found, about, request)
     except PreflightError:
         raise
     except PermanentError as error:
         problem = Problem(f"s3://{found.store.bucket}", str(error), error.cure)
-        raise PreflightError(_refused(wish.backup), [problem]) from error
+        raise PreflightError(_refused(request.backup), [problem]) from error
     context.secrets.add(*(opened.seeds[seed.name] for seed in config.seeds if _is_ours(seed, opened.seeds)))
     if about.ailments:
         sick = f"backup {about.id} is of a cluster that was not healthy: {manifest.some(about.ailments)}"
         context.emit(Notice(f"{sick}; an older one may be better: bootstrap backup --list"))
     told = f"{about.id} of {about.created_at}: {len(opened.seeds)} seeds"
-    more = "" if wish.gitops_only else f", etcd at revision {about.etcd.revision}"
+    more = "" if request.gitops_only else f", etcd at revision {about.etcd.revision}"
     return Done(told + more, opened, changed=False)
 
 
@@ -124,7 +124,7 @@ def _refused(which: str) -> str:
     return f"backup {which} cannot be restored; nothing was touched"
 
 
-def _open(context: Context, found: Vault, about: Manifest, wish: Wish) -> Rebuilding:
+def _open(context: Context, found: Vault, about: Manifest, request: RestoreRequest) -> Rebuilding:
     """Fetch all of it and prove it whole: checksums, key, etcd's own checksum."""
     folder = context.run_folder / "backup"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -151,7 +151,7 @@ def _open(context: Context, found: Vault, about: Manifest, wish: Wish) -> Rebuil
                 f"backup {about.id} is damaged", f"seed {seed} is not what was written", _ANOTHER
             )
     marks = objects.decode(texts[manifest.OBJECTS])
-    return Rebuilding(wish, about, found, folder / manifest.ETCD, marks, data_key, values)
+    return Rebuilding(request, about, found, folder / manifest.ETCD, marks, data_key, values)
 
 
 _ANOTHER = "restore another one: bootstrap backup --list"
@@ -195,7 +195,7 @@ def _may_stay(resource: Resource, config: Environment, account: str) -> bool:
     )
 
 
-def _other_commit(context: Context, about: Manifest, wish: Wish) -> Iterator[Problem]:
+def _other_commit(context: Context, about: Manifest, request: RestoreRequest) -> Iterator[Problem]:
     """With an empty etcd Git alone says what there will be: it has to say the same."""
     try:
         now = context.target.revision()
@@ -205,7 +205,7 @@ def _other_commit(context: Context, about: Manifest, wish: Wish) -> Iterator[Pro
     if about.commit and now != about.commit:
         revision = context.config.gitops.revision
         what = f"{revision} is at {now[:10]}, the backup was taken at {about.commit[:10]}"
-        if wish.gitops_only:
+        if request.gitops_only:
             yield Problem("GitOps", what, f"git push origin {about.commit[:10]}:refs/heads/{revision}")
         else:
             context.emit(Notice(f"{what}: Argo CD will bring the platform to what Git says now"))
@@ -218,7 +218,7 @@ def order(context: Context) -> Done:
     """The control plane looks for this before it begins."""
     backup = context.results.get(Rebuilding)
     about = backup.manifest
-    text = json.dumps({"backup": about.id, "etcd": not backup.wish.gitops_only})
+    text = json.dumps({"backup": about.id, "etcd": not backup.request.gitops_only})
     api, parameter = _api(context, "ssm"), _name(context, ORDER)
     if ssm.read(api, [parameter]).get(parameter) == text:
         return Done(f"backup {about.id} is ordered", changed=False)
@@ -238,7 +238,7 @@ def pending(context: Context) -> str:
 def source(context: Context) -> Done:
     """The plain snapshot lies in our bucket, behind a URL that expires, until the cluster is up."""
     backup = context.results.get(Rebuilding)
-    if backup.wish.gitops_only:
+    if backup.request.gitops_only:
         return Done("etcd begins empty", changed=False)
     plain = backup.sealed.with_name("plain")
     try:
@@ -264,7 +264,7 @@ def tidy(context: Context) -> Done:
     their owners (Argo CD, StatefulSets) make empty ones. So do pods that were already made to use them: a
     StatefulSet makes a claim only together with its pod.
     """
-    if context.results.get(Rebuilding).wish.gitops_only:
+    if context.results.get(Rebuilding).request.gitops_only:
         return Done("nothing was restored into it", changed=False)
     cluster = context.results.get(ClusterAccess).cluster
     lost = _lost_volumes(context, cluster)
@@ -326,7 +326,7 @@ def verify(context: Context) -> Done:
     backup = context.results.get(Rebuilding)
     problems = [*_other_seeds(context, backup)]
     told = f"{len(backup.manifest.seeds)} seeds equal"
-    if not backup.wish.gitops_only:
+    if not backup.request.gitops_only:
         found = _settled(context, backup)
         problems += [
             Problem("etcd", line, "see what changed it: bootstrap diagnose") for line in found.differing

@@ -36,7 +36,7 @@ from bootstrap.recovery.manifest import EtcdStatus
 from bootstrap.recovery.store import Store
 from bootstrap.steps import backup, restore, seeds
 from bootstrap.steps.access import ClusterAccess
-from bootstrap.steps.restore import Wish
+from bootstrap.steps.restore import RestoreRequest
 from bootstrap.steps.terraform import Outputs
 from tests.api_server import TOOLCHAIN, eventually, ready
 from tests.aws_context import NODE as MACHINE
@@ -142,7 +142,7 @@ def test_a_cluster_comes_back_as_it_was(moto: str, tmp_path: Path) -> None:  # n
     ssm.delete_parameters(Names=[PASSWORD, "/eco2/dev/facts/vpc", KUBECONFIG])
 
     second = run(moto, config, after, vpc="vpc-2")
-    put(second, lambda context: restore.check(context, Wish("latest")))
+    put(second, lambda context: restore.check(context, RestoreRequest("latest")))
     put(second, restore.order)
     put(second, restore.source)
     put(second, seeds.run)

@@ -122,7 +122,7 @@ def test_it_waits_for_the_run_lock(
     try:
         assert run("--all", "--yes") == 6
     finally:
-        assert isinstance(held.result, lock.Keeper)
+        assert isinstance(held.result, lock.LeaseRenewal)
         held.result.close()
     assert value() == "canary-old-value"
 

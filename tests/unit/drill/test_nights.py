@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bootstrap.core.errors import SlowerError
 from bootstrap.drill import judge, junit, ledger
-from bootstrap.drill.model import Night, Regression, rto, waves
+from bootstrap.drill.model import DrillResult, Regression, rto, waves
 from bootstrap.render.view import RunView, see
 from bootstrap.run.events import (
     PlannedStep,
@@ -25,13 +25,15 @@ from bootstrap.run.events import (
     WaveStarted,
 )
 
-NIGHT = Night("20260101T000000Z", "dev", "aws", "2026-01-01T00:00:00Z", 100.0, 40.0, 0, 0, {0: 5.0, 10: 30.0})
+NIGHT = DrillResult(
+    "20260101T000000Z", "dev", "aws", "2026-01-01T00:00:00Z", 100.0, 40.0, 0, 0, {0: 5.0, 10: 30.0}
+)
 SLOW = replace(NIGHT, run="20260102T000000Z", rto=200.0, waves={0: 5.0, 10: 130.0})
 
 seconds = st.floats(1, 1000)
 slower = st.builds(Regression, st.text(), seconds, seconds, st.integers(3, 9))
 nights = st.builds(
-    Night,
+    DrillResult,
     run=st.text("0123456789", min_size=3, max_size=8),
     environment=st.just("dev"),
     target=st.just("aws"),
@@ -53,7 +55,7 @@ nights = st.builds(
 
 
 @given(nights)
-def test_a_night_survives_writing(night: Night) -> None:
+def test_a_night_survives_writing(night: DrillResult) -> None:
     assert ledger.decode(ledger.encode(night)) == night
 
 
@@ -90,7 +92,7 @@ def test_the_usual_night_is_never_a_regression(times: list[float], tolerance: fl
 
 
 @given(nights)
-def test_a_night_is_good_or_says_why_by_its_code(night: Night) -> None:
+def test_a_night_is_good_or_says_why_by_its_code(night: DrillResult) -> None:
     assert (night.exit_code == 0) <= night.good or bool(night.left)
     root = ET.fromstring(junit.encode(night))  # noqa: S314 - our own
     failed = {case.get("name") for case in root.iter("testcase") if case.find("failure") is not None}
@@ -121,7 +123,7 @@ def test_ci_sees_every_part_of_a_good_night() -> None:
         (replace(NIGHT, regressions=(Regression("wave 10", 90.0, 30.0, 3),)), "wave 10"),
     ],
 )
-def test_ci_sees_what_failed(night: Night, where: str) -> None:
+def test_ci_sees_what_failed(night: DrillResult, where: str) -> None:
     root = ET.fromstring(junit.encode(night))  # noqa: S314 - our own
     failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
     assert failed == [where]

@@ -17,7 +17,7 @@ from bootstrap.core.errors import PreflightError
 from bootstrap.recovery.store import Store
 from bootstrap.recovery.vault import Vault
 from bootstrap.steps import archive, lifetime
-from bootstrap.steps.restore import Rebuilding, Wish
+from bootstrap.steps.restore import Rebuilding, RestoreRequest
 from bootstrap.targets.base import Phases
 from tests.aws_context import World, client, environment, world
 from tests.unit.recovery.test_manifest import ABOUT
@@ -43,7 +43,7 @@ def a_world(tmp_path: Path, source: str = "") -> World:
     if source:
         about = ABOUT.__class__(**{**ABOUT.__dict__, "archive": source})
         vault: Any = Vault(Store(None, "", ""), None, ours=True)  # type: ignore[arg-type]
-        made.context.results.put(Rebuilding(Wish("latest"), about, vault, tmp_path, {}, b"", {}))
+        made.context.results.put(Rebuilding(RestoreRequest("latest"), about, vault, tmp_path, {}, b"", {}))
     return made
 
 
@@ -88,7 +88,7 @@ def test_without_an_archive_there_is_no_such_step(tmp_path: Path) -> None:
     steps = {step.name: step.needs for step in plan.build_up(config, Phases()).steps}
     assert "archive" not in steps
     assert steps["terraform"] == ("lifetime",)
-    rebuilt = plan.build_restore(config, Phases(), Wish("latest")).steps
+    rebuilt = plan.build_restore(config, Phases(), RestoreRequest("latest")).steps
     seen: set[str] = set()
     for step in rebuilt:
         assert seen.issuperset(step.needs), f"{step.name} stands before what it needs"

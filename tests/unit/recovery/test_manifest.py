@@ -88,7 +88,7 @@ def test_pruning_keeps_the_newest(moments: set[int], keep: int) -> None:
 def problems(tmp_path: Path, consent: Consent = Consent(), **changes: Any) -> str:  # noqa: B008 - frozen
     config = environment(tmp_path)
     about = replace(ABOUT, **changes)
-    return "\n".join(map(str, manifest.strangeness(about, config, ACCOUNT, consent)))
+    return "\n".join(map(str, manifest.incompatibilities(about, config, ACCOUNT, consent)))
 
 
 def test_a_backup_of_here_is_not_strange(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from bootstrap.recovery.vault import vault
 from bootstrap.run.events import Notice
 from bootstrap.steps import access, backup, preflight, restore
 from bootstrap.steps.backup import Begun
-from bootstrap.steps.restore import Rebuilding, Wish
+from bootstrap.steps.restore import Rebuilding, RestoreRequest
 from tests.argo_objects import application, root
 from tests.aws_context import ACCOUNT, World, environment, world
 from tests.aws_context import client as make_client
@@ -77,8 +77,8 @@ def stored(made: World) -> Manifest:
     return begun.vault.store.manifest(begun.manifest.id)
 
 
-def check(made: World, which: str = "latest", **wish: Any) -> Rebuilding:
-    found = restore.check(made.context, Wish(which, **wish)).result
+def check(made: World, which: str = "latest", **request: Any) -> Rebuilding:
+    found = restore.check(made.context, RestoreRequest(which, **request)).result
     assert isinstance(found, Rebuilding)
     return found
 
@@ -91,7 +91,7 @@ def emptied(tmp_path: Path) -> World:
     return a_world(tmp_path)
 
 
-def refusal(made: World, **wish: Any) -> str:
+def refusal(made: World, **request: Any) -> str:
     """Why it is refused; nothing in AWS has changed then."""
 
     def there() -> tuple[Any, ...]:
@@ -101,7 +101,7 @@ def refusal(made: World, **wish: Any) -> str:
 
     before = there()
     with pytest.raises(PreflightError) as refused:
-        check(made, **wish)
+        check(made, **request)
     assert there() == before
     assert refused.value.exit_code == 3
     assert "nothing was touched" in str(refused.value)
@@ -257,10 +257,10 @@ def test_a_restore_that_was_begun_goes_on_and_no_other_begins(emptied: World) ->
 def test_another_commit_is_told_or_refused(emptied: World) -> None:
     moved = replace(emptied.context.target, revision=lambda: "d" * 40)
     context = replace(emptied.context, target=moved)
-    assert restore.check(context, Wish("latest")).result is not None
+    assert restore.check(context, RestoreRequest("latest")).result is not None
     assert any("Argo CD will bring" in str(event) for event in emptied.events)
     with pytest.raises(PreflightError, match="main is at dddddddddd"):
-        restore.check(context, Wish("latest", gitops_only=True))
+        restore.check(context, RestoreRequest("latest", gitops_only=True))
 
 
 def test_another_account_needs_a_word(tmp_path: Path, emptied: World) -> None:

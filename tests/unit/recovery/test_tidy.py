@@ -13,7 +13,7 @@ from bootstrap.recovery.store import Store
 from bootstrap.recovery.vault import Vault
 from bootstrap.steps import restore
 from bootstrap.steps.access import ClusterAccess
-from bootstrap.steps.restore import Rebuilding, Wish
+from bootstrap.steps.restore import Rebuilding, RestoreRequest
 from tests.aws_context import World, client, environment, world
 from tests.kubernetes_fake import FakeServer
 from tests.unit.recovery.test_manifest import ABOUT
@@ -41,10 +41,10 @@ def pod(which: str) -> Json:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"volumes": [mounted]}}
 
 
-def a_world(tmp_path: Path, server: FakeServer, wish: Wish) -> World:
+def a_world(tmp_path: Path, server: FakeServer, request: RestoreRequest) -> World:
     made = world(environment(tmp_path))
     vault: Any = Vault(Store(None, "", ""), None, ours=True)  # type: ignore[arg-type]
-    made.context.results.put(Rebuilding(wish, ABOUT, vault, tmp_path, {}, b"", {}))
+    made.context.results.put(Rebuilding(request, ABOUT, vault, tmp_path, {}, b"", {}))
     made.context.results.put(ClusterAccess(tmp_path / "kubeconfig", server.cluster))
     return made
 
@@ -58,7 +58,7 @@ def test_claims_go_with_their_volumes_and_pods_are_made_anew(tmp_path: Path, git
         for which, handle in (("kept", there), ("lost", "vol-0123456789abcdef0")):
             for item in (volume(which, handle), claim(which), pod(which)):
                 server.cluster.create(item)
-        made = a_world(tmp_path, server, Wish("latest", gitops_only=gitops_only))
+        made = a_world(tmp_path, server, RestoreRequest("latest", gitops_only=gitops_only))
         restore.tidy(made.context)
 
     def left(which: str) -> list[bool]:

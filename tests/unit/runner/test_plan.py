@@ -13,7 +13,7 @@ from bootstrap.aws.environments import Record
 from bootstrap.config.model import KEEP, Archive, Environment, Teardown
 from bootstrap.config.steps import STEPS
 from bootstrap.run.step import Done, Plan, Step, chain
-from bootstrap.steps.restore import Wish
+from bootstrap.steps.restore import RestoreRequest
 from bootstrap.steps.rotate import Rotation
 from bootstrap.targets import open_run
 from bootstrap.targets.base import Phases
@@ -27,7 +27,7 @@ def plans(config: Environment, phases: Phases) -> Iterator[Plan]:
     """Every plan that there is."""
     yield plan.build_up(config, phases)
     yield plan.build_drill(config, phases)
-    yield plan.build_restore(config, phases, Wish("latest"))
+    yield plan.build_restore(config, phases, RestoreRequest("latest"))
     yield plan.build_backup(config, phases)
     yield plan.build_rotate(config, phases, Rotation())
     yield plan.build_reap(config, phases, EXPIRED)
@@ -75,7 +75,7 @@ def waits(steps: tuple[Step, ...], name: str) -> set[str]:
 
 def test_a_restore_is_an_up_with_steps_in_between(full: tuple[Environment, Phases]) -> None:
     up = plan.build_up(*full).steps
-    restore = plan.build_restore(*full, Wish("latest")).steps
+    restore = plan.build_restore(*full, RestoreRequest("latest")).steps
     more = {step.name for step in restore} - {step.name for step in up}
     assert more == {f"restore-{what}" for what in ("check", "order", "source", "tidy", "verify")}
     for step in up:

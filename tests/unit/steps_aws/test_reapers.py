@@ -193,7 +193,7 @@ def test_what_is_being_made_anew_is_refused(tmp_path: Path) -> None:
         with pytest.raises(LockedError, match="eco2/dev has expired, but is in use"):
             reap.run(there["prod"].context, record)
     finally:
-        assert isinstance(held.result, lock.Keeper)
+        assert isinstance(held.result, lock.LeaseRenewal)
         held.result.close()
     assert dump() == seen
 
@@ -238,7 +238,7 @@ def test_one_that_fails_keeps_no_other_from_going_and_the_run_fails(tmp_path: Pa
         here = there["prod"]
         outcome = Runner(plan.build_reap(environment(tmp_path), Phases(), records), here.context).run()
     finally:
-        assert isinstance(held.result, lock.Keeper)
+        assert isinstance(held.result, lock.LeaseRenewal)
         held.result.close()
     assert outcome.exit_code == LockedError.exit_code
     assert environments.read(Api(client("ssm")), there["dev"].context.config) == records[0]

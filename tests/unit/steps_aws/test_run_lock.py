@@ -22,7 +22,7 @@ from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import backend, lock
 from bootstrap.steps.backend import StateBackend
-from bootstrap.steps.lock import Keeper
+from bootstrap.steps.lock import LeaseRenewal
 from tests.aws_context import World, client, environment, world
 
 HERE = machine.Place("build-7", "m1", "b1", "pid:[1]")
@@ -204,7 +204,7 @@ def test_without_a_bucket_there_is_nothing_to_guard(tmp_path: Path) -> None:
 def test_a_run_that_lost_the_environment_stops(dev: World) -> None:
     lost: list[BootstrapError] = []
     keeper = lock.run(replace(dev.context, abort=lost.append)).result
-    assert isinstance(keeper, Keeper)
+    assert isinstance(keeper, LeaseRenewal)
     keeper.beat()
     assert lost == []
     forced = replace(dev.context.force, take_over=True)
@@ -221,7 +221,7 @@ def test_a_run_that_lost_the_environment_stops(dev: World) -> None:
 
 def test_a_bucket_that_is_gone_is_no_trouble_at_the_end(dev: World) -> None:
     keeper = lock.run(dev.context).result
-    assert isinstance(keeper, Keeper)
+    assert isinstance(keeper, LeaseRenewal)
     where = the_lock(dev)
     run_lock.tidy(where, None)
     client("s3").delete_bucket(Bucket=where.bucket)
@@ -231,7 +231,7 @@ def test_a_bucket_that_is_gone_is_no_trouble_at_the_end(dev: World) -> None:
 
 def test_a_heartbeat_that_fails_is_told_and_tried_again(dev: World) -> None:
     keeper = lock.run(dev.context).result
-    assert isinstance(keeper, Keeper)
+    assert isinstance(keeper, LeaseRenewal)
     sound = keeper.where
     keeper.where = replace(sound, bucket="not-there")
     keeper.beat()
