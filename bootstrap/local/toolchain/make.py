@@ -165,7 +165,7 @@ def _compile(folder: Path, tool: GoTool, shop: Workshop) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps(tool))])
     program = folder / "bin" / tool.name
     ours = _overlay(folder, tool, go, shop) if tool.replaced else ()
-    argv = (go, "build", "-v", *ours, "-ldflags", flags, "-o", program, tool.package)
+    argv: tuple[str | Path, ...] = (go, "build", "-v", *ours, "-ldflags", flags, "-o", program, tool.package)
     shop.run(tool.name, argv, MODULES / tool.module, golang.environment(go, shop.cache), _building)
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.kubernetes.argo import same_repository
 from bootstrap.kubernetes.documents import documents
-from bootstrap.local.upstream.demand import ChartDemand, Demand, collect, endpoint, same_repository
+from bootstrap.local.upstream.demand import ChartDemand, Demand, collect, endpoint
 
 OURS = "https://git.example.com/eco2/platform.git"
 
