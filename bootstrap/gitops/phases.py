@@ -37,11 +37,12 @@ HELM_HOOK = "helm.sh/hook"
 
 def phases(manifest: Manifest) -> tuple[Phase, ...]:
     """All phases in which it is applied, the first one first; (NEVER,) for what no sync applies."""
-    if manifest.hooks:
-        return tuple(sorted({_PHASES.get(hook, Phase.NEVER) for hook in manifest.hooks}))
+    if known := {_PHASES[hook] for hook in manifest.hooks if hook in _PHASES}:
+        return tuple(sorted(known))
+    # Helm's hooks count where none of Argo CD's is one of a sync, such as PreDelete alone: hook.go, Types.
     helm = str(annotations_of(manifest.item).get(HELM_HOOK) or "")
-    if not helm or helm == "crd-install":
-        return (Phase.SYNC,)
+    if "Skip" in manifest.hooks or not helm or helm == "crd-install":
+        return (Phase.NEVER,) if manifest.hooks else (Phase.SYNC,)
     return tuple(sorted({_HELM.get(word.strip(), Phase.NEVER) for word in helm.split(",")}))
 
 

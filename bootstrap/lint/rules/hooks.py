@@ -103,7 +103,7 @@ def _plain(app: App, manifest: Manifest) -> Iterator[Finding]:
         then = (
             "Argo CD creates and runs it again and again"
             if self_heals(app)
-            else "the Application becomes OutOfSync and Missing"
+            else "the Application becomes OutOfSync"
         )
         yield finding(
             VANISHES,

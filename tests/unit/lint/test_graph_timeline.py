@@ -70,6 +70,11 @@ ONE_APP = APP.format("one", 1)
         (ONE_APP + config("a", "helm.sh/hook: pre-install") + config("b"), Ordering.BEFORE),
         (ONE_APP + config("a", "helm.sh/hook-weight: '3'") + config("b", wave(4)), Ordering.BEFORE),
         (ONE_APP + config("a") + config("b", hook("SyncFail")), Ordering.BEFORE),
+        (ONE_APP + config("a", hook("'PreDelete,PreSync'")) + config("b"), Ordering.BEFORE),
+        (
+            ONE_APP + config("a", f"{hook('PreDelete')}, helm.sh/hook: pre-install") + config("b"),
+            Ordering.BEFORE,
+        ),
         # installed before the root
         (config("a") + ONE_APP + config("b"), Ordering.BEFORE),
         (config("b") + ONE_APP + config("a"), Ordering.AFTER),
