@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,15 @@ def environment(home: Path, **changes: Any) -> Environment:
     return replace(config, **changes)
 
 
+@cache
+def session() -> boto3.Session:
+    """One for all tests: each session reads the services' models anew, and moto replaces boto3's own."""
+    return boto3.Session("local", "local", region_name=REGION)
+
+
 def client(service: str, endpoint: str | None = None, region: str = REGION) -> Any:
     """A boto3 client for moto."""
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    made = boto3.client(service, region_name=region, endpoint_url=endpoint, **keys)
+    made = session().client(service, region_name=region, endpoint_url=endpoint)
     if service == "iam":
         made.meta.events.register("before-call.iam.SimulatePrincipalPolicy", _all_allowed)
     return made

@@ -25,8 +25,7 @@ NOW = 1_790_000_000.0
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def aws() -> Iterator[None]:
     with mock_aws():
         yield
 

@@ -16,8 +16,7 @@ from tests.aws_resources import OURS, OWNER, THEIRS, make_all, pairs, spec
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def aws() -> Iterator[Callable[[str], Any]]:
     with mock_aws():
         yield cache(client)
 

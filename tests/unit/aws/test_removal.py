@@ -24,7 +24,6 @@ NEIGHBOUR = Owner(THEIRS, "eco2-prod", "/eco2/prod", "prod.example.com")
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (load_balancers, dependencies, nat_gateways, termination):
         module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -18,6 +17,7 @@ from bootstrap.local.controllers.cloud import CloudControllers
 from bootstrap.local.controllers.external_dns import ExternalDns
 from bootstrap.local.controllers.facts import NEEDED, ClusterFacts, parse
 from bootstrap.local.controllers.load_balancers import GROUP, GROUPS, LoadBalancerController, stacks
+from tests.aws_context import client
 from tests.kubernetes_fake import FakeServer
 
 
@@ -57,8 +57,7 @@ class Cloud:
     """An account with a network and the domain's zone."""
 
     def __init__(self) -> None:
-        session = boto3.Session("local", "local", region_name="ap-northeast-2")
-        self.ec2, self.elb, self.route53 = map(session.client, ("ec2", "elbv2", "route53"))
+        self.ec2, self.elb, self.route53 = map(client, ("ec2", "elbv2", "route53"))
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = [
             self.ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24")["Subnet"]["SubnetId"]
@@ -99,7 +98,6 @@ class Cloud:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (load_balancers, dependencies):
         module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():

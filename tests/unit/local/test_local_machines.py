@@ -350,10 +350,12 @@ def test_a_type_has_its_real_size(session: Any) -> None:
 
 def test_instances_are_found(session: Any) -> None:
     ec2 = session.client("ec2")
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     tags = [{"Key": key, "Value": value} for key, value in TAGS.items()]
     ec2.run_instances(
-        ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
+        ImageId="ami-1",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
     )
     (found,) = Aws(session.client("ec2"), None, 1).instances()
     assert (found.node, found.running, found.provider_id) == (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +22,7 @@ from bootstrap.local.controllers.ebs_csi import (
     pending,
     released,
 )
+from tests.aws_context import client
 from tests.kubernetes_fake import BUILT_IN, FakeServer
 
 
@@ -45,7 +45,7 @@ def claim(called: str = "data", **more: Any) -> Json:
 def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with mock_aws():
-        yield boto3.Session("local", "local", region_name="ap-northeast-2").client("ec2")
+        yield client("ec2")
 
 
 @pytest.fixture

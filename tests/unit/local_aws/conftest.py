@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tests.unit.local_aws.machines import ApplyPatch, client
+from tests.aws_context import client
+from tests.unit.local_aws.machines import ApplyPatch
 
 
 @pytest.fixture
@@ -25,8 +26,7 @@ def patch(monkeypatch: pytest.MonkeyPatch) -> ApplyPatch:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """`aws(service)` is a client of an empty AWS: without images, most of what moto takes time for."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def aws() -> Iterator[Callable[[str], Any]]:
+    """`aws(service)` is a client of an empty AWS."""
     with mock_aws():
         yield client

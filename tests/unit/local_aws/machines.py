@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import boto3
-
-from tests.aws_context import REGION
+from tests.aws_context import client
 
 ApplyPatch = Callable[[str], None]  # by its name, until the test ends
 IMAGE = "ami-0a1b2c3d4e5f60001"
-
-
-@cache
-def session() -> boto3.Session:
-    """One for all tests: loading EC2's description takes a session half a second."""
-    return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-
-
-def client(service: str) -> Any:
-    return session().client(service)
 
 
 @dataclass(frozen=True)

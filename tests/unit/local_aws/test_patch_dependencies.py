@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws.machines import ApplyPatch, Place, client, place
+from tests.aws_context import client
+from tests.unit.local_aws.machines import ApplyPatch, Place, place
 
 pytestmark = pytest.mark.usefixtures("aws")
 

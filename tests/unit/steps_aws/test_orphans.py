@@ -185,10 +185,9 @@ def test_where_it_is_to_be_refused_it_is_named_and_nothing_is_imported(tmp_path:
 @pytest.mark.parametrize(("orphans", "again"), [("import", []), ("remove", ["aws_instance.x"])])
 def test_only_machines_are_made_anew(tmp_path: Path, orphans: str, again: list[str]) -> None:
     mine = vpc()
-    image = client("ec2").describe_images()["Images"][0]["ImageId"]
     subnet = client("ec2").create_subnet(VpcId=mine, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     machine = client("ec2").run_instances(
-        **{"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet},
+        **{"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet},
         TagSpecifications=tagged("instance", "m"),
     )["Instances"][0]["InstanceId"]
     stack = Stack((VPC, wanted("aws_instance", subnet_id=subnet, tags={"Name": "m"})))

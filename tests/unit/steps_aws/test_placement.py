@@ -81,7 +81,7 @@ def test_a_machine_that_runs_stays_where_it_is(dev: World) -> None:
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     ec2 = client("ec2")
     made = ec2.run_instances(
-        ImageId=ec2.describe_images()["Images"][0]["ImageId"],
+        ImageId="ami-1",
         InstanceType="m5.large",
         MinCount=1,
         MaxCount=1,

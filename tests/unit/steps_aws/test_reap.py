@@ -38,7 +38,6 @@ SEEDS = (Seed("database/password", generate=Generate()),)
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (bucket_policies, load_balancers, dependencies, nat_gateways, termination):
         module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():

@@ -41,7 +41,6 @@ NAMES = ("dev", "prod", "night")  # the first two of one project
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for module in (bucket_policies, load_balancers, dependencies, nat_gateways, termination):
         module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():

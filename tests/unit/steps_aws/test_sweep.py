@@ -25,7 +25,6 @@ GONE = "ELB app/k8s-shop/50dc6c495c0c9188"
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     load_balancers.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield

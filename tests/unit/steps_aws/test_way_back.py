@@ -30,7 +30,6 @@ OURS = [{"Key": "bootstrap:project", "Value": "eco2"}, {"Key": "bootstrap:enviro
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     bucket_policies.apply(monkeypatch.setattr)
     with mock_aws():
         yield
