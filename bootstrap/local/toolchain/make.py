@@ -141,7 +141,7 @@ def _make_in(folder: Path, recipe: Recipe, shop: Workshop) -> None:
 
 def _build(folder: Path, tool: GoTool, shop: Workshop) -> None:
     """Take the release where it can be had, else compile."""
-    release = prebuilt.find(tool.name, module_version(tool.module, tool.source))
+    release = prebuilt.find(tool.name)
     if release is None or not _take(folder / "bin" / tool.name, release, shop):
         _compile(folder, tool, shop)
 
@@ -164,12 +164,15 @@ def _compile(folder: Path, tool: GoTool, shop: Workshop) -> None:
     go = find_go(shop)
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps(tool))])
     program = folder / "bin" / tool.name
-    ours = _overlay(folder, tool, go, shop) if tool.replaced else ()
+    ours = _overlay(folder, tool, go, shop)
     argv: tuple[str | Path, ...] = (go, "build", "-v", *ours, "-ldflags", flags, "-o", program, tool.package)
     shop.run(tool.name, argv, MODULES / tool.module, golang.environment(go, shop.cache), _building)
 
 
 def _overlay(folder: Path, tool: GoTool, go: Path, shop: Workshop) -> tuple[str, ...]:
+    """The flags that put our files in the place of the tool's; none where none are replaced."""
+    if not tool.replaced:
+        return ()
     return overlay.prepare(tool, _module_folder(tool, go, shop), folder)
 
 

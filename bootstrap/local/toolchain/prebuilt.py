@@ -49,13 +49,12 @@ class Release:
         return _member(archive, self.member)
 
 
-def find(name: str, version: str, environ: Mapping[str, str] = os.environ) -> Release | None:
-    """The pinned release of that program in exactly that version, unless the setting is off."""
+def find(name: str, environ: Mapping[str, str] = os.environ) -> Release | None:
+    """The pinned release of that program, unless the setting is off. A test compares the versions."""
     if environ.get(SWITCH, "").lower() == "off":
         return None
     pin = json.loads(PINS.read_text(encoding="utf-8")).get(name)
-    release = Release(**pin) if pin else None
-    return release if release and release.version == version else None
+    return Release(**pin) if pin else None
 
 
 def _download(url: str, deadline: float, monotonic: Callable[[], float]) -> bytes:

@@ -31,7 +31,7 @@ class GoTool:
     `source` is the module whose version the program has; `stamps` are linker `-X` settings with holes
     {version} (v1.37.2), {bare} (1.37.2), {major}, {minor}. `replaced` pairs a file of `source` with the one
     of `modules/<module>` that is compiled in its place. `megabytes` (sources, compiler cache, result) and
-    `seconds` are what a cold build took on 2 cores; they inform people and change no cache key.
+    `seconds` are what a cold build takes on 2 idle cores, about; they inform people and change no cache key.
     """
 
     name: str
@@ -174,23 +174,23 @@ RECIPES: tuple[Recipe, ...] = (
             Copy(PROGRAMS, "sigs.k8s.io/kwok", "kustomize/crd/bases/*.yaml", "kwok/crds"),
         ),
     ),
-    _kubernetes("kube-apiserver", 2900, 204),
-    _kubernetes("kube-controller-manager", 700, 50),
-    _kubernetes("kube-scheduler", 150, 4),
+    _kubernetes("kube-apiserver", 3000, 160),
+    _kubernetes("kube-controller-manager", 500, 26),
+    _kubernetes("kube-scheduler", 120, 8),
     GoTool(
         "kubectl",
         PROGRAMS,
         "k8s.io/kubernetes/cmd/kubectl",
         "k8s.io/kubernetes",
         ("version", "--client", "-o", "json"),
-        400,
-        22,
+        250,
+        12,
         _KUBERNETES_STAMPS,
         # One minor version either side of the API server: Kubernetes' version skew policy.
         OnPath(("version", "--client", "-o", "json"), Range((1, 36), (1, 39))),
     ),
     GoTool(
-        "etcd", PROGRAMS, "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ("--version",), 150, 7
+        "etcd", PROGRAMS, "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", ("--version",), 200, 9
     ),
     GoTool(
         "etcdutl",
@@ -198,8 +198,8 @@ RECIPES: tuple[Recipe, ...] = (
         "go.etcd.io/etcd/etcdutl/v3",
         "go.etcd.io/etcd/etcdutl/v3",
         ("version",),
-        50,
-        2,
+        60,
+        5,
     ),
     GoTool(
         "etcdctl",
@@ -207,18 +207,18 @@ RECIPES: tuple[Recipe, ...] = (
         "go.etcd.io/etcd/etcdctl/v3",
         "go.etcd.io/etcd/etcdctl/v3",
         ("version",),
-        150,
-        20,
+        40,
+        4,
     ),
-    GoTool("kwok", PROGRAMS, "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", ("--version",), 1000, 70),
+    GoTool("kwok", PROGRAMS, "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok", ("--version",), 200, 10),
     GoTool(
         "kustomize",
         PROGRAMS,
         "sigs.k8s.io/kustomize/kustomize/v5",
         "sigs.k8s.io/kustomize/kustomize/v5",
         ("version",),
-        250,
-        9,
+        60,
+        4,
         ("sigs.k8s.io/kustomize/api/provenance.version={version}",),
     ),
     GoTool(
@@ -227,8 +227,8 @@ RECIPES: tuple[Recipe, ...] = (
         "helm.sh/helm/v4/cmd/helm",
         "helm.sh/helm/v4",
         ("version", "--short"),
-        900,
-        52,
+        500,
+        20,
         # The Kubernetes that `helm template` claims is that of its k8s.io/client-go: the one built here.
         ("helm.sh/helm/v4/internal/version.version={version}",),
         # Argo CD has rendered with Helm 4 since 3.5.
@@ -240,8 +240,8 @@ RECIPES: tuple[Recipe, ...] = (
         "github.com/argoproj/argo-cd/v3/cmd",
         "github.com/argoproj/argo-cd/v3",
         ("version", "--client", "--short"),
-        3600,
-        188,
+        2000,
+        100,
         ("github.com/argoproj/argo-cd/v3/common.version={bare}",),
     ),
     GoTool(
@@ -250,8 +250,8 @@ RECIPES: tuple[Recipe, ...] = (
         "github.com/external-secrets/external-secrets",
         "github.com/external-secrets/external-secrets",
         ("--help",),  # it knows no version flag
-        4500,
-        203,
+        1200,
+        60,
         # Only the providers and generators that work here; all of them would be most of the build.
         replaced=(
             ("pkg/provider/register/register.go", "register/providers.go"),

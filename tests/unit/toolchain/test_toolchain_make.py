@@ -157,7 +157,7 @@ def test_what_gos_cache_holds_is_not_needed_again(tmp_path: Path, monkeypatch: p
 
 def test_the_work_is_announced_with_its_length() -> None:
     line = announcement(tuple(recipe for recipe in RECIPES if isinstance(recipe, GoTool)), Path("/cache"))
-    assert line == "making 12 parts of the toolchain, once, about 14 min on 2 cores, in /cache"
+    assert line == "making 12 parts of the toolchain, once, about 7 min on 2 cores, in /cache"
     assert "about 2 s" in announcement((fake_tool("one"), fake_tool("two")), Path("/cache"))
 
 
