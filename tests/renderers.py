@@ -45,8 +45,11 @@ def helm(chart: Path, *flags: str) -> Iterator[str]:
                 values[key] = Path(value).read_text() if flag == "--set-file" else value
     for file in sorted((chart / "templates").glob("*.yaml")):
         known = {**named, **{f"Values.{key}": str(value) for key, value in values.items()}}
-        text = _HOLE.sub(lambda found, known=known: known[found[1]], file.read_text())
-        yield f"---\n# Source: {chart.name}/templates/{file.name}\n{text}"
+        yield f"---\n# Source: {chart.name}/templates/{file.name}\n{_filled(file.read_text(), known)}"
+
+
+def _filled(text: str, known: Mapping[str, str]) -> str:
+    return _HOLE.sub(lambda found: known[found[1]], text)
 
 
 def _values(file: Path) -> dict[str, Any]:
