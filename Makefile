@@ -24,7 +24,7 @@ status plan doctor: environment
 	@$(RUN) -m bootstrap $@ --environment $(ENV) $(FLAGS)
 
 test:  ## lint, strict types, every test, the local platform end to end: all of them, even when one fails
-	@code=0; for suite in lint unit platform; do $(MAKE) --no-print-directory $$suite || code=1; done; exit $$code
+	@.ci/suites
 
 unit: environment-dev  ## the tests that need no platform
 	$(RUN) -m pytest -n 2 $(FLAGS) tests/unit

@@ -113,7 +113,7 @@ LINT, UNIT = "Success: no issues found in 2 source files", "== 3 passed in 0.10s
         ("platform", 1, [LINT, UNIT, "a program is missing"]),
     ],
 )
-def test_ci_runs_every_suite_and_ends_with_their_closing_lines(
+def test_every_suite_runs_and_ends_with_their_closing_lines(
     tmp_path: Path, failing: str, code: int, closing: list[str]
 ) -> None:
     program(
@@ -130,7 +130,15 @@ esac""",
     )
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [CI / "run"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+        [CI / "suites"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == code
     assert done.stdout.splitlines()[-3:] == closing
+
+
+def test_ci_runs_make_test() -> None:
+    asked = subprocess.run(
+        ["make", "--dry-run", "test"], cwd=CI.parent, capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.split() == [".ci/suites"]
+    assert "make --no-print-directory test" in (CI / "run").read_text()
