@@ -11,6 +11,7 @@ import pytest
 from bootstrap import preview
 from bootstrap.config.model import Environment, Eso, RootSource
 from bootstrap.core.clock import FakeClock
+from bootstrap.core.errors import UsageError
 from bootstrap.gitops.model import Tree
 from bootstrap.gitops.operator import operator
 from bootstrap.gitops.reader import Reader
@@ -18,6 +19,8 @@ from bootstrap.gitops.root import root_application
 from bootstrap.kubernetes.objects import APPLICATION, CRD, Key
 from bootstrap.kubernetes.waves import PlannedMember
 from bootstrap.lint.run import lint
+from bootstrap.local.faults.fault import choose
+from bootstrap.local.faults.overlay import read_overlay
 from bootstrap.preview import PlannedWave
 from bootstrap.run.context import Context
 from bootstrap.run.target import Target
@@ -29,6 +32,8 @@ from tests import fakes, renderers
 from tests import lint_tree as trees
 from tests.kubernetes_bench import make
 from tests.root_forms import CRDS, FORMS, OPERATOR, Form
+
+FAULT = choose("image-pull")
 
 
 @pytest.fixture(params=FORMS)
@@ -98,3 +103,18 @@ def test_argo_cd_is_told_what_was_read(config: Environment, tmp_path: Path) -> N
     live = bench.server.stored[Key(APPLICATION, "argocd", "root")]
     assert live["spec"] == root_application(config.gitops)["spec"]
     assert config.gitops.source.options.items() <= live["spec"]["source"].items()
+
+
+def test_a_rehearsed_fault_is_laid_where_the_root_sees_it(
+    form: Form, config: Environment, target: Target, tree: Tree
+) -> None:
+    """Or refused, where the root's own patterns leave it out."""
+    fault = f"fault-{FAULT.fault.name}"
+    if "include" in form.source.get("directory", {}):
+        with pytest.raises(UsageError):
+            read_overlay([FAULT], config, tree)
+        return
+    trees.write(config.gitops.checkout, read_overlay([FAULT], config, tree))
+    again = Reader.of(config, target).tree()
+    assert again.by_name[f"{form.prefix}{fault}"].position == (11,)
+    assert {*tree.by_name} < {*again.by_name}
