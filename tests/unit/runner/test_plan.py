@@ -98,7 +98,7 @@ def test_a_restore_is_an_up_with_steps_in_between(full: tuple[Environment, Phase
 
 def test_nothing_is_made_before_the_target_is_ready(full: tuple[Environment, Phases]) -> None:
     up = plan.build_up(*full).steps
-    assert waits(up, "preflight") == {"checks", "toolchain", "platform"}
+    assert waits(up, "preflight") == {"checks", "toolchain", "tree", "platform"}, "faults go by the tree"
     assert waits(up, "lint") == {"checks", "toolchain", "tree"}, "it is through before the platform is up"
     down = plan.build_down(*full, exists=True).steps
     assert "platform" in waits(down, "lock")
