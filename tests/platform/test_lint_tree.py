@@ -510,7 +510,12 @@ BROKEN: dict[str, tuple[Json, Files, str]] = {
         {"y/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n"},
         "y/a.yaml",
     ),
-    "kinds": ({"path": "y", "helm": {}, "kustomize": {}}, {"y/a.yaml": "{}"}, "helm, kustomize"),
+    # Argo CD takes an empty block for none.
+    "kinds": (
+        {"path": "y", "helm": {"releaseName": "a"}, "kustomize": {"namePrefix": "a-"}},
+        {"y/a.yaml": "{}"},
+        "helm, kustomize",
+    ),
     "lock": (
         {"path": "c"},
         {

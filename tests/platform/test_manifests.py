@@ -256,13 +256,18 @@ def test_no_object_belongs_to_two_applications(rendered: Rendered) -> None:
             assert owner.setdefault(key, group) == group, key
 
 
-APP = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application"}
+SPEC: Json = {
+    "source": {"repoURL": "https://git.example.com/a.git", "path": "a"},
+    "destination": {"name": "b"},
+}
+APP = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "spec": SPEC}
 APP_SET = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet"}
 CRD = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
 POSTGRES = {"apiVersion": "postgres-operator.crunchydata.com/v1beta1", "kind": "PostgresCluster"}
 CALICO = {"apiVersion": "operator.tigera.io/v1", "kind": "Installation"}
 ALERTS = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Alertmanager"}
-SYNCED: Json = {"health": {"status": "Healthy"}, "sync": {"status": "Synced"}}
+SYNCED: Json = {"health": {"status": "Healthy"}, "sync": {"status": "Synced", "comparedTo": SPEC}}
+OUT_OF_SYNC: Json = {"sync": {"status": "OutOfSync", "comparedTo": SPEC}}
 INSTANCE: Json = {"instances": [{"name": "pg", "replicas": 2}]}
 
 
@@ -278,12 +283,10 @@ def _child(health: str, sync: str) -> Json:
         (APP | {"status": SYNCED | {"operationState": {"phase": "Succeeded"}}}, "Healthy"),
         (APP | {"status": SYNCED | {"operationState": {"phase": "Running"}}}, "Progressing"),
         (APP | {"status": SYNCED, "operation": {"sync": {}}}, "Progressing"),
-        (APP | {"status": SYNCED | {"sync": {"status": "OutOfSync"}}}, "Progressing"),
+        (APP | {"status": SYNCED | OUT_OF_SYNC}, "Progressing"),
+        (APP | {"spec": SPEC | {"destination": {"name": "c"}}, "status": SYNCED}, "Progressing"),
         (APP | {"status": SYNCED | {"health": {"status": "Degraded"}}}, "Degraded"),
-        (
-            APP | {"status": {"sync": {"status": "OutOfSync"}, "health": {"status": "Degraded"}}},
-            "Progressing",
-        ),
+        (APP | {"status": OUT_OF_SYNC | {"health": {"status": "Degraded"}}}, "Progressing"),
         (APP | {"status": SYNCED | {"health": {"status": "Missing"}}}, "Missing"),
         (CRD, "Healthy"),
         (CRD | {"status": {"conditions": [{"type": "NamesAccepted", "status": "True"}]}}, "Healthy"),
