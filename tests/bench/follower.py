@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bootstrap.config.model import Gitops, Waves
 from bootstrap.core.clock import SystemClock
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.run.events import Event, Stamped, encode
 from bootstrap.steps import waves
@@ -44,6 +45,7 @@ def main() -> None:
         deadline=3600.0,
     )
     context.results.put(ClusterAccess(kubeconfig, Cluster.from_kubeconfig(kubeconfig)))
+    context.results.put(Tree(()))
     waves.run(context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -15,17 +16,21 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from bootstrap.core.errors import ToolError
+from bootstrap.core.rendering import Tools
+from bootstrap.gitops.programs import Programs
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
-from bootstrap.kubernetes.render import Chart, Release, helm_template, kustomize_build
+from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import STANDINS, Config, environment
 from bootstrap.local.upstream.definitions import load
+from bootstrap.local.upstream.demand import chart_repository
 from bootstrap.local.upstream.journal import read
 from bootstrap.local.upstream.publication import publish
 from bootstrap.local.upstream.standin import build_chart
@@ -80,8 +85,14 @@ class Running:
         return done.stdout.strip()
 
     def chart(self, name: str, version: str, repository: str = REPO, **values: Any) -> list[Json]:
-        release = Release("demo", "spaces", values=(values,))
-        return helm_template(self.helm, Chart(repository, name, version), release, self.environment)
+        url = chart_repository(repository)
+        where = [f"{url}/{name}"] if url.startswith("oci://") else [name, "--repo", url]
+        with TemporaryDirectory() as home:
+            file = Path(home) / "values.json"
+            file.write_text(json.dumps(values))
+            options = ["--version", version, "--namespace", "spaces", "--include-crds", "--skip-tests"]
+            programs = Programs(Tools(Path(), self.helm, self.kustomize), self.environment, Path(home))
+            return manifests(programs.helm(["template", "demo", *where, *options, "--values", str(file)]))
 
     def origin(self, source: str) -> str:
         return next(one.origin for one in read(self.config.served) if one.source == source)

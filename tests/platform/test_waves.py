@@ -13,6 +13,7 @@ import pytest
 
 from bootstrap.config.model import Gitops, Waves
 from bootstrap.core.clock import SystemClock
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event, WaveFinished, WaveStarted
@@ -57,6 +58,7 @@ class Run:
 
     def _run(self) -> None:
         try:
+            self._context.results.put(Tree(()))
             self.outcome = waves.run(self._context)
         except BaseException as error:
             self.outcome = error

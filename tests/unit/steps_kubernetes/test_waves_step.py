@@ -13,6 +13,7 @@ from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import DeadlineError, StuckError
 from bootstrap.core.wait import Observation
 from bootstrap.diagnosis import Outlook, Verdict
+from bootstrap.gitops.model import Tree
 from bootstrap.kubernetes.errors import Forbidden
 from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind
 from bootstrap.kubernetes.waves import PlannedMember, WaveState
@@ -438,6 +439,7 @@ def test_a_sync_that_keeps_failing_is_tried_again_and_then_given_up(bench: Bench
 def test_the_step_watches_until_all_is_done(bench: Bench) -> None:
     bench.server.put(root({"a": 0}))
     bench.server.put(application("a"))
+    bench.context.results.put(Tree(()))
     done = waves.run(bench.context)
     assert done.summary == "1 waves, 1 Applications Synced and Healthy"
     assert not done.changed
