@@ -270,12 +270,6 @@ def _contents(cluster: Cluster) -> dict[tuple[str, str], dict[str, str]]:
     }
 
 
-def test_memory_of_the_whole_platform(first: Outcome, product: Product) -> None:
-    """Proportional set size, so that shared pages count once: at most 1.8 GB."""
-    total = sum(process.memory_full_info().pss for process in processes(product))
-    assert 0 < total <= 1.8e9, f"{total / 1e9:.2f} GB"
-
-
 def test_up_again_changes_nothing(first: Outcome, product: Product) -> None:
     before = _inventory(product)
     again = product.run("up")
