@@ -84,7 +84,7 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             # Their cache keeps the last hundred versions of the largest objects there are.
             watch_cache_sizes="customresourcedefinitions.apiextensions.k8s.io#0",
         ),
-        environment={"GOMEMLIMIT": "600MiB", "GOGC": "25"},
+        environment={"GOMEMLIMIT": "700MiB", "GOGC": "60"},
         probe=Probe(site.ports["kube-apiserver"], "/readyz", tls=True),
         needs=("etcd",),
     )
