@@ -1,4 +1,4 @@
-"""The nightly workflows and their examples: pinned, least privileged, without keys; their commands exist."""
+"""The workflows and their examples: pinned, least privileged, without keys; their commands exist."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bootstrap.core import duration
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+NIGHTS = [file for file in WORKFLOWS if file.stem in {"nightly", "reap"}]  # those that sign in to AWS
 CRONTAB = ROOT / ".github" / "examples" / "crontab"
 CRONJOBS = [ROOT / ".github" / "examples" / "cronjob" / f"{name}.yaml" for name in ("drill", "reap")]
 ROLE = ROOT / "terraform" / "modules" / "ci-role"
@@ -42,6 +43,7 @@ FIELD = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*")
 MOST = (59, 23, 31, 12, 7)
 
 workflow = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+night = pytest.mark.parametrize("file", NIGHTS, ids=lambda file: file.stem)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -76,8 +78,8 @@ def schedules() -> list[str]:
     return found + [yaml.safe_load(file.read_text())["spec"]["schedule"] for file in CRONJOBS]
 
 
-def test_there_are_two() -> None:
-    assert [file.stem for file in WORKFLOWS] == ["nightly", "reap"]
+def test_there_are_three() -> None:
+    assert [file.stem for file in WORKFLOWS] == ["nightly", "pull-request", "reap"]
 
 
 @workflow
@@ -103,7 +105,8 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(file: Pat
 def test_permissions_are_the_least(file: Path) -> None:
     assert read(file)["permissions"] == {}
     for job in jobs(file):
-        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        sign_in: dict[str, str] = {"id-token": "write"} if file in NIGHTS else {}
+        assert job["permissions"] == {"contents": "read", **sign_in}
     (checkout,) = (step for step in steps(file) if step.get("uses", "").startswith("actions/checkout@"))
     assert checkout["with"]["persist-credentials"] is False
 
@@ -114,6 +117,10 @@ def test_no_key_is_stored(file: Path) -> None:
     assert "secrets." not in text
     assert not re.search(r"aws[-_](access[-_]key|secret|session[-_]token)", text, re.IGNORECASE)
     assert not re.search(r"AKIA[0-9A-Z]{16}", text)
+
+
+@night
+def test_a_night_signs_in_with_its_role(file: Path) -> None:
     (sign_in,) = (step for step in steps(file) if "configure-aws-credentials" in step.get("uses", ""))
     assert sign_in["with"]["role-to-assume"] == "${{ vars.AWS_ROLE_TO_ASSUME }}"
 
@@ -125,7 +132,7 @@ def test_nothing_from_outside_is_put_into_a_script(file: Path) -> None:
         assert "${{" not in step.get("run", "")
 
 
-@workflow
+@night
 def test_one_at_a_time_and_never_cancelled(file: Path) -> None:
     concurrency = read(file)["concurrency"]
     assert concurrency["group"]
