@@ -27,6 +27,7 @@ def operator(tree: Tree, config: Environment) -> Operator:
     wanted = config.eso.application
     app = find(tree.apps, wanted)
     if app is None:
+        _require_rendered(tree, *tree.apps)  # it may be in what could not be
         known = sorted({name for one in tree.apps if one.position for name in (_stem(one), one.name)})
         what = f"no Application is called {wanted} or stands in a file of that name"
         cure = suggest(wanted, known) or "name it, or its file without .yaml, in eso.application"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from bootstrap.gitops.model import Unchecked
 from bootstrap.lint.report import Report
 
 FORMAT = 1  # raised when a key changes its meaning
@@ -22,7 +23,11 @@ def encode(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "findings": [asdict(finding) for finding in report.sorted],
         "suppressed": [{**asdict(one.finding), "reason": one.reason} for one in report.suppressed],
-        "not_checked": [asdict(one) for one in report.unchecked],
+        "not_checked": [_unchecked(one) for one in report.unchecked],
         "stand_ins": list(report.stand_ins),
         "advice": list(report.advice),
     }
+
+
+def _unchecked(one: Unchecked) -> dict[str, Any]:
+    return {"what": one.what, "why": one.why, "where": asdict(one.where), "cure": one.cure}

@@ -184,14 +184,6 @@ def test_bad_configuration_in_words_and_json(home: Path) -> None:
     assert not (home / ".bootstrap").exists()
 
 
-def test_an_application_that_cannot_be_read_is_refused_first(home: Path) -> None:
-    (home / "apps/20-broken.yaml").write_text("kind: [Application\n", encoding="utf-8")
-    done = run(home, "succeed", "up", "-e", "dev")
-    assert done.returncode == errors.ConfigError.exit_code
-    assert "apps/20-broken.yaml:2: no valid YAML" in done.stderr
-    assert not (home / ".bootstrap").exists()
-
-
 def test_common_options_may_stand_before_the_command(home: Path) -> None:
     before = run(home, "succeed", "-e", "dev", "--output", "json", "status")
     assert before.returncode == 0, before.stderr

@@ -79,3 +79,11 @@ def test_definitions_may_be_in_what_could_not_be_rendered(config: Environment) -
     gap = Unchecked("Application dev-crds", "no network", HERE, "", CRDS.name)
     with pytest.raises(PreflightError):
         operator(replace(with_objects(TREE, CRDS.name), unchecked=(gap,)), config)
+
+
+def test_it_may_be_in_what_could_not_be_rendered(config: Environment) -> None:
+    where = Location("apps/20-broken.yaml", 2)
+    gap = Broken("Application root: apps", "no valid YAML", where, "correct it", ROOT.name)
+    with pytest.raises(ConfigError) as caught:
+        operator(Tree((ROOT,), broken=(gap,)), config)
+    assert [problem.where for problem in caught.value.problems] == ["apps/20-broken.yaml:2"]

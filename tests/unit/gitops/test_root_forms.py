@@ -11,7 +11,7 @@ import pytest
 from bootstrap import preview
 from bootstrap.config.model import Environment, Eso, RootSource
 from bootstrap.core.clock import FakeClock
-from bootstrap.core.errors import UsageError
+from bootstrap.core.errors import ConfigError, UsageError
 from bootstrap.gitops.model import Tree
 from bootstrap.gitops.operator import operator
 from bootstrap.gitops.reader import Reader
@@ -118,3 +118,17 @@ def test_a_rehearsed_fault_is_laid_where_the_root_sees_it(
     again = Reader.of(config, target).tree()
     assert again.by_name[f"{form.prefix}{fault}"].position == (11,)
     assert {*tree.by_name} < {*again.by_name}
+
+
+BROKEN = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: [name\n"
+
+
+@pytest.mark.parametrize("form", ["folder", "recursive folder"], indirect=True)
+def test_a_file_that_cannot_be_read_is_refused_with_its_line(config: Environment, target: Target) -> None:
+    """Before Terraform, whatever `lint` is set to."""
+    (config.gitops.checkout / "apps" / "20-broken.yaml").write_text(BROKEN)
+    context = Context(config, target, FakeClock(), lambda _: None, threading.Event(), config.state)
+    with pytest.raises(ConfigError) as caught:
+        step.run(context)
+    assert [problem.where for problem in caught.value.problems] == ["apps/20-broken.yaml:4"]
+    assert caught.value.exit_code == 2
