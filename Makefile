@@ -27,11 +27,11 @@ test:  ## lint, strict types, every test, the local platform end to end: all of 
 	@.ci/suites
 
 unit: environment-dev  ## the tests that need no platform
-	$(RUN) -m pytest -n 2 $(FLAGS) tests/unit
+	$(RUN) -m pytest -n 2 --dist worksteal $(FLAGS) tests/unit
 
-# Three platforms at a time: each file has its own, and they wait more than they compute.
+# Two platforms at a time: each file has its own, and they wait more than they compute.
 platform: environment-dev toolchain  ## the tests on the local platform
-	$(RUN) -m pytest -n 3 --dist loadfile $(FLAGS) tests/end_to_end tests/platform
+	$(RUN) -m pytest -n 2 --dist loadfile $(FLAGS) tests/end_to_end tests/platform
 
 lint: environment-dev  ## style, strict types, layers
 	$(RUN) -m ruff check .
