@@ -24,7 +24,7 @@ MANAGER = "bootstrap"  # field manager of server-side apply
 PAGE = 500  # objects a list request
 TRIMMED_PAGE = 100  # for large objects that get trimmed: the memory that a page takes is never given back
 TIMEOUT = 30.0  # seconds to read
-WRITE_TIMEOUT = 125.0  # seconds to write; an API server itself gives up after 60, that of the local platform after 120
+WRITE_TIMEOUT = 125.0  # seconds to write; API servers give up after 60, the local platform's after 120
 ALIVE = 25.0  # seconds after which the server ends a watch; a silence longer than that is a dead connection
 WATCH_TIMEOUT = ALIVE + 10.0
 

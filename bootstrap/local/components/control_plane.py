@@ -81,7 +81,7 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             endpoint_reconciler_type="none",  # a Service cannot have a loopback endpoint
             profiling="false",
             event_ttl="30m",
-            # The largest CRD takes ten seconds of CPU: beside other work, a minute, the default, is not enough.
+            # The largest CRD takes ten seconds of CPU; beside other work a minute is too short.
             request_timeout="2m",
             # Their cache keeps the last hundred versions of the largest objects there are.
             watch_cache_sizes="customresourcedefinitions.apiextensions.k8s.io#0",
