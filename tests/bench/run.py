@@ -96,10 +96,10 @@ def print_days(rounds: int) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     figures = [
-        Figure("up from nothing to every wave Healthy", "s", 120, tuple(d["up"] for d in days)),
-        Figure("up again", "s", 15, tuple(d["again"] for d in days)),
-        Figure("down", "s", 60, tuple(d["down"] for d in days)),
-        Figure("memory of the local platform", "GB", 1.8, tuple(d["memory"] for d in days)),
+        Figure("up from nothing to every wave Healthy", "s", 80, tuple(d["up"] for d in days)),
+        Figure("up again", "s", 8, tuple(d["again"] for d in days)),
+        Figure("down", "s", 40, tuple(d["down"] for d in days)),
+        Figure("memory of the local platform", "GB", 1.6, tuple(d["memory"] for d in days)),
         Figure("bootstrap --help", "s", 0.3, tuple(help_time() for _ in range(10))),
         Figure("finding the built toolchain", "s", 1, tuple(find_toolchain() for _ in range(10))),
     ]
