@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from bootstrap.diagnosis.strip import strip
-from bootstrap.kubernetes.argo import View, seconds, tracked_app
+from bootstrap.kubernetes.argo import HELM_HOOK, HOOK, View, seconds, tracked_app
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -31,7 +31,6 @@ from bootstrap.kubernetes.objects import (
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 _OTHER_COMMIT = re.compile(r"was compared at [0-9a-f]{8}, |(?:has|was) changed since it was last compared")
-HELM_HOOK = "helm.sh/hook"
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ def last_seen(event: Json) -> float:
 
 def is_hook(item: Json) -> bool:
     notes = annotations_of(item)
-    return "argocd.argoproj.io/hook" in notes or HELM_HOOK in notes
+    return HOOK in notes or HELM_HOOK in notes
 
 
 def encode(picture: Picture) -> dict[str, Any]:

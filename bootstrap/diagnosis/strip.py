@@ -13,7 +13,7 @@ from typing import Any
 
 from bootstrap.core.redact import MASK
 from bootstrap.kubernetes import objects
-from bootstrap.kubernetes.argo import TRACKING, WAVE
+from bootstrap.kubernetes.argo import HELM_HOOK, HOOK, TRACKING, WAVE
 from bootstrap.kubernetes.objects import Json, Kind, annotations_of, dig, metadata, spec, status
 
 STORAGE_CLASS = Kind("storage.k8s.io", "StorageClass")
@@ -27,7 +27,7 @@ _METADATA = (
     "creationTimestamp", "deletionTimestamp",
 )  # fmt: skip
 REVISION = "deployment.kubernetes.io/revision"
-_ANNOTATIONS = (TRACKING, WAVE, "argocd.argoproj.io/hook", "helm.sh/hook", REVISION)
+_ANNOTATIONS = (TRACKING, WAVE, HOOK, HELM_HOOK, REVISION)
 _STATUS = ("phase", "state", "health", "message", "reason", "conditions", "observedGeneration")
 _TYPES = "string|integer|number|boolean|object|array|null"
 

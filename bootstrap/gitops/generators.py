@@ -16,6 +16,7 @@ from bootstrap.gitops.checkout import Checkout, said
 from bootstrap.gitops.patterns import glob
 from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.templates import Templates, require_keys
+from bootstrap.kubernetes.argo import IN_CLUSTER
 from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of
 from bootstrap.kubernetes.selectors import OPERATORS, matches
@@ -151,7 +152,7 @@ class Generators:
         found = (
             []
             if chosen
-            else [{"name": "in-cluster", "nameNormalized": "in-cluster", "server": _LOCAL, "project": ""}]
+            else [{"name": "in-cluster", "nameNormalized": "in-cluster", "server": IN_CLUSTER, "project": ""}]
         )
         for secret in known:
             if selects(selector, labels_of(secret)):
@@ -194,9 +195,6 @@ class Generators:
         if len(inner) < 2 or not keys:
             raise Wrong("a merge has mergeKeys and at least two generators", "add them")
         return merge([self.params(one) for one in inner], [str(key) for key in keys], go=self.go)
-
-
-_LOCAL = "https://kubernetes.default.svc"
 
 
 def combined(one: Params, other: Params, *, go: bool) -> Params:

@@ -28,6 +28,7 @@ from bootstrap.gitops.programs import Failed
 from bootstrap.gitops.release import Files, Release, release
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.gitops.store import digest
+from bootstrap.kubernetes.argo import HELM_HOOK, HOOK
 from bootstrap.kubernetes.documents import items, located
 from bootstrap.kubernetes.objects import Json, annotations_of, name
 
@@ -339,8 +340,8 @@ def _objects(output: bytes, what: str) -> Iterator[tuple[int, str, Json]]:
 def _only_tests(item: Json) -> bool:
     """Helm's tests are hooks of no phase that Argo CD knows: it never applies them."""
     notes = annotations_of(item)
-    phases = {phase.strip() for phase in notes.get("helm.sh/hook", "").split(",")}
-    return phases <= {"test", "test-success", "test-failure"} and "argocd.argoproj.io/hook" not in notes
+    phases = {phase.strip() for phase in notes.get(HELM_HOOK, "").split(",")}
+    return phases <= {"test", "test-success", "test-failure"} and HOOK not in notes
 
 
 def _line(template: str, item: Json) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bootstrap.core.rendering import UNKNOWN
-from bootstrap.kubernetes.argo import wave_of
+from bootstrap.kubernetes.argo import HOOK, wave_of
 from bootstrap.kubernetes.objects import (
     Json,
     Key,
@@ -75,7 +75,7 @@ class Manifest:
     @property
     def hooks(self) -> tuple[str, ...]:
         """Phases it is a hook of (PreSync, Sync, PostSync, SyncFail, Skip …); empty for any other object."""
-        said = str(annotations_of(self.item).get("argocd.argoproj.io/hook") or "")
+        said = str(annotations_of(self.item).get(HOOK) or "")
         return tuple(part.strip() for part in said.split(",") if part.strip())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from bootstrap.gitops.model import Manifest
+from bootstrap.kubernetes.argo import HELM_HOOK
 from bootstrap.kubernetes.objects import annotations_of
 
 
@@ -32,7 +33,6 @@ _HELM = {
     "post-install": Phase.POST_SYNC,
     "post-upgrade": Phase.POST_SYNC,
 }
-HELM_HOOK = "helm.sh/hook"
 
 
 def phases(manifest: Manifest) -> tuple[Phase, ...]:

@@ -8,6 +8,7 @@ from bootstrap.config.model import Gitops
 from bootstrap.core.errors import ConfigError, Problem
 from bootstrap.core.worktree import work_tree
 from bootstrap.gitops.source import ApplicationSource
+from bootstrap.kubernetes.argo import IN_CLUSTER
 from bootstrap.kubernetes.objects import Json
 
 
@@ -53,7 +54,7 @@ def root_application(gitops: Gitops) -> Json:
                 "targetRevision": gitops.revision,
                 **gitops.source.options,
             },
-            "destination": {"server": "https://kubernetes.default.svc", "namespace": gitops.namespace},
+            "destination": {"server": IN_CLUSTER, "namespace": gitops.namespace},
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
                 "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}},

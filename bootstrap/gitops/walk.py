@@ -20,7 +20,7 @@ from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.scope import api_versions, cluster_wide
 from bootstrap.gitops.sets import Generated, Generator
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
-from bootstrap.kubernetes.argo import wave_of
+from bootstrap.kubernetes.argo import IN_CLUSTER, IN_CLUSTER_NAME, wave_of
 from bootstrap.kubernetes.objects import (
     APPLICATION,
     APPLICATION_SET,
@@ -32,7 +32,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 
-_IN_CLUSTER = {"https://kubernetes.default.svc", "https://kubernetes.default.svc:443"}
+_SERVERS = {IN_CLUSTER, f"{IN_CLUSTER}:443"}
 
 
 @dataclass
@@ -281,7 +281,7 @@ def _elsewhere(app: App) -> str | None:
     """Why it is no matter of this cluster."""
     to = spec(app.item).get("destination") or {}
     server, cluster = str(to.get("server") or ""), str(to.get("name") or "")
-    if (server and server not in _IN_CLUSTER) or (cluster and cluster != "in-cluster"):
+    if (server and server not in _SERVERS) or (cluster and cluster != IN_CLUSTER_NAME):
         return f"it goes to another cluster, {cluster or server}"
     return None
 

@@ -28,7 +28,8 @@ from bootstrap.kubernetes.objects import (
 )
 
 WAVE = "argocd.argoproj.io/sync-wave"
-HOOK_WEIGHT = "helm.sh/hook-weight"
+HOOK, HELM_HOOK, HOOK_WEIGHT = "argocd.argoproj.io/hook", "helm.sh/hook", "helm.sh/hook-weight"
+IN_CLUSTER, IN_CLUSTER_NAME = "https://kubernetes.default.svc", "in-cluster"  # destination of the own cluster
 REFRESH = "argocd.argoproj.io/refresh"  # removed by the controller once it has compared anew
 SET_REFRESH = "argocd.argoproj.io/application-set-refresh"  # the same for ApplicationSets
 TRACKING = "argocd.argoproj.io/tracking-id"

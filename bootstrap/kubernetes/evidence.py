@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Problem
-from bootstrap.kubernetes.argo import View
+from bootstrap.kubernetes.argo import HOOK, View
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.health.core import addresses
 from bootstrap.kubernetes.objects import Json, Key, annotations_of, name, namespace
 from bootstrap.kubernetes.waves import WaveState
-
-HOOK = "argocd.argoproj.io/hook"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.gitops.model import LEFT_OUT, STAND_IN, Manifest, Tree
-from bootstrap.kubernetes.argo import MANAGER, View
+from bootstrap.kubernetes.argo import HELM_HOOK, MANAGER, View
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.compare import as_applied, certain, differences, partial_differences, shown
 from bootstrap.kubernetes.errors import NotFound, NotServed
@@ -23,7 +23,6 @@ from bootstrap.kubernetes.ignored import patterns
 from bootstrap.kubernetes.objects import CRD, Json, Key, Kind, annotations_of
 
 WORKERS = 8  # requests at a time
-HELM_HOOK = "helm.sh/hook"
 _NOT_THERE = "is not in the cluster"
 
 

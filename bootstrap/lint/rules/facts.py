@@ -23,8 +23,6 @@ from bootstrap.kubernetes.objects import (
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules.rule import Rule
 
-IN_CLUSTER = "https://kubernetes.default.svc"
-IN_CLUSTER_NAME = "in-cluster"
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 
 

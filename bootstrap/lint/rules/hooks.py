@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bootstrap.gitops.model import App, Manifest, Tree
 from bootstrap.gitops.phases import Phase, is_hook, phase
+from bootstrap.kubernetes.argo import HOOK
 from bootstrap.kubernetes.objects import JOB, annotations_of, metadata, name, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding
@@ -20,7 +21,6 @@ from bootstrap.lint.rules.facts import (
 )
 from bootstrap.lint.rules.rule import Rule
 
-HOOK = "argocd.argoproj.io/hook"
 _PHASES = {"PreSync", "Sync", "PostSync", "SyncFail", "Skip", "PreDelete", "PostDelete"}
 _POLICIES = {
     "before-hook-creation": "BeforeHookCreation",

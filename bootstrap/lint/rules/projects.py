@@ -12,13 +12,12 @@ from fnmatch import fnmatchcase
 
 from bootstrap.gitops.model import App, Manifest, Tree, Unchecked
 from bootstrap.gitops.phases import Phase, phase
+from bootstrap.kubernetes.argo import IN_CLUSTER, IN_CLUSTER_NAME
 from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules import doubt
 from bootstrap.lint.rules.facts import (
-    IN_CLUSTER,
-    IN_CLUSTER_NAME,
     everything,
     finding,
     listed,

@@ -24,14 +24,13 @@ from bootstrap.gitops.operator import operator
 from bootstrap.gitops.render import source_kind
 from bootstrap.gitops.root import repository_root, root_source
 from bootstrap.gitops.source import ApplicationSource
-from bootstrap.kubernetes.argo import CASCADE, WAVE
+from bootstrap.kubernetes.argo import CASCADE, IN_CLUSTER, WAVE
 from bootstrap.local.faults.cluster import InjectedFaults
 from bootstrap.local.faults.fault import Fault, Rehearsal
 
 FOLDER = PurePosixPath(".faults")  # with the manifests; the root Application does not read it
 LABEL = "local.bootstrap/fault"
 NODE, DENIED = "node-not-ready", "rbac-denied"  # values of Fault.cluster_fault
-SERVER = "https://kubernetes.default.svc"
 
 
 def default_wave(tree: Tree, config: Environment) -> int:
@@ -132,7 +131,7 @@ def _application(fault: Fault, config: Environment, wave: int) -> dict[str, Any]
         "metadata": {**_metadata(fault, config, wave), "finalizers": [CASCADE]},
         "spec": {
             "project": app_name(fault),
-            "destination": {"server": SERVER, "namespace": app_name(fault)},
+            "destination": {"server": IN_CLUSTER, "namespace": app_name(fault)},
             "source": {
                 "repoURL": gitops.repo_url,
                 "path": str(FOLDER / fault.name),
@@ -176,7 +175,7 @@ def _values(fault: Fault, config: Environment) -> dict[str, str]:
     values = {
         "name": app_name(fault),
         "namespace": app_name(fault),
-        "server": SERVER,
+        "server": IN_CLUSTER,
         "prefix": config.ssm_prefix,
         "region": config.region,
         # Its pods may run on any node, except one that fails.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bootstrap.gitops.model import Manifest, Tree
 from bootstrap.gitops.phases import is_hook
+from bootstrap.kubernetes.argo import WAVE
 from bootstrap.lint.graph import Graph, Need, Ordering, Timeline, Topic
 from bootstrap.lint.graph.model import EXPERIENCE
 from bootstrap.lint.model import Finding, Severity
@@ -20,7 +21,6 @@ from bootstrap.lint.rules.facts import counted, thing
 from bootstrap.lint.rules.rule import Rule
 
 _RANK = {Ordering.BEFORE: 0, Ordering.TOGETHER: 1, Ordering.RACE: 2, Ordering.AFTER: 3}
-WAVE = "argocd.argoproj.io/sync-wave"
 
 
 @dataclass(frozen=True)
