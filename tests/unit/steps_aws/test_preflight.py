@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import Session
 from moto import mock_aws
 
-from bootstrap.aws import ssm
 from bootstrap.aws.state_file import ids
+from bootstrap.config import parameters
 from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.core.errors import PreflightError, Problem, TemporaryError
 from bootstrap.run.events import Notice
@@ -89,7 +89,7 @@ def test_the_wrong_account_is_the_only_thing_said_about_it(config: Environment) 
 
 
 def test_parameters_must_find_room(config: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssm, "MOST_PARAMETERS", 2)
+    monkeypatch.setattr(parameters, "MOST_PARAMETERS", 2)
     for name in ("/eco2/dev/a", "/theirs"):
         client("ssm").put_parameter(Name=name, Value="x", Type="String")
     a, b = Seed("a", generate=Generate()), Seed("b", generate=Generate())
