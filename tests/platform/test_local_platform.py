@@ -89,7 +89,7 @@ class World:
             eventually(f"applying {item['kind']}", partial(self.cluster.apply, item))
 
 
-def eventually(what: str, probe: Callable[[], Any], deadline: float = 90.0) -> Any:
+def eventually(what: str, probe: Callable[[], Any], deadline: float = 600.0) -> Any:
     """The first true answer; errors count as "not yet"."""
 
     def look() -> Observation[Any]:

@@ -23,7 +23,7 @@ import pytest
 
 from bootstrap.core.errors import ToolError
 from bootstrap.core.rendering import Tools
-from bootstrap.gitops.programs import Programs
+from bootstrap.gitops.programs import Failed, Programs
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
 from bootstrap.kubernetes.render import kustomize_build
@@ -308,7 +308,7 @@ def test_kustomize_gets_its_remote_files(running: Running) -> None:
 
 
 def test_what_is_not_to_be_had_is_said_in_plain_words(running: Running, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="not found"):
+    with pytest.raises(Failed, match="not found"):
         running.chart("never-asked-for", "1.0.0")
     (tmp_path / "kustomization.yaml").write_text(f"resources: [{RAW}/nothing.yaml]\n")
     with pytest.raises(ToolError, match=r"nothing\.yaml"):

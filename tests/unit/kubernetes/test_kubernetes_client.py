@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.kubernetes.client import Cluster
+from bootstrap.kubernetes.client import WRITE_TIMEOUT, Cluster
 from bootstrap.kubernetes.discovery import APIResource, Catalogue, parse
 from bootstrap.kubernetes.errors import AlreadyExists, Busy, Conflict, NotFound, NotServed, Unreachable
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, DEPLOYMENT, NODE, Json, Key, Kind, name
@@ -162,6 +162,6 @@ def test_every_call_has_a_time_out() -> None:
     cluster.create(config_map())
     cluster.watch(CONFIG_MAP, "", "1").close()
     cluster.delete(KEY)
-    assert all(0 < request.timeout < 70 for request in server.requests)
+    assert all(0 < request.timeout <= WRITE_TIMEOUT for request in server.requests)
     watch = next(request for request in server.requests if "watch" in request.query)
     assert float(watch.query["timeoutSeconds"]) < watch.timeout
