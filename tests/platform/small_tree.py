@@ -110,7 +110,7 @@ def application(name: str, wave: int, path: str, namespace: str, *options: str) 
             "source": {"repoURL": REPO, "path": path, "targetRevision": "main"},
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
-                "syncOptions": ["ServerSideApply=true", *options],
+                "syncOptions": ["ServerSideApply=true", "Validate=false", *options],
                 "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"}},
             },
         },

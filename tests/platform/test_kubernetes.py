@@ -16,6 +16,7 @@ from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.errors import (
     AlreadyExists,
+    Busy,
     Conflict,
     Expired,
     Forbidden,
@@ -89,6 +90,12 @@ def test_objects(server: Server) -> None:
     assert cluster.delete(key)
     with pytest.raises(NotFound):
         cluster.get(key)
+
+
+def test_server_side_apply_refuses_an_unknown_field_without_validation(server: Server) -> None:
+    """Which is why the Applications in `manifests/` do without Argo CD's own validation."""
+    with pytest.raises(Busy, match="field not declared in schema"):
+        server.cluster().apply({**config_map("typo", a="1"), "dat": {"b": "2"}})
 
 
 def test_who_may_not_is_told_so(server: Server) -> None:
