@@ -42,6 +42,8 @@ FLEETING = frozenset(
         Kind("storage.k8s.io", "CSINode"),
         Kind("storage.k8s.io", "CSIStorageCapacity"),
         Kind("storage.k8s.io", "VolumeAttachment"),
+        Kind("certificates.k8s.io", "CertificateSigningRequest"),
+        Kind("certificates.k8s.io", "PodCertificateRequest"),
         Kind("", "PersistentVolume"),
         Kind("", "ComponentStatus"),
         Kind("metrics.k8s.io", "NodeMetrics"),
@@ -58,6 +60,8 @@ _CONTROL_PLANES = frozenset(
         "kube-proxy",
     }
 )
+# kube-controller-manager publishes the bundle of this signer, under a name made of the authority's hash.
+_SERVING_SIGNER = "kubernetes.io/kube-apiserver-serving"
 # Notes that controllers leave on an object for themselves.
 _NOTES = (
     "argocd.argoproj.io/refresh",
@@ -176,6 +180,8 @@ def _perishable(key: Key, item: Json) -> bool:
     if key.kind == SECRET:
         kind = str(item.get("type", ""))
         return kind in ("bootstrap.kubernetes.io/token", "kubernetes.io/service-account-token")
+    if key.kind == Kind("certificates.k8s.io", "ClusterTrustBundle"):
+        return bool(spec(item).get("signerName") == _SERVING_SIGNER)
     return False
 
 

@@ -16,6 +16,10 @@ def item(kind: str, name: str, version: str = "v1", **rest: Any) -> Json:
     return {"apiVersion": version, "kind": kind, "metadata": meta, **rest}
 
 
+def trust_bundle(signer: str) -> Json:
+    return item("ClusterTrustBundle", "x", "certificates.k8s.io/v1", spec={"signerName": signer})
+
+
 def never(kind: str, which: str) -> bool:
     return False
 
@@ -70,10 +74,15 @@ def test_authorities_of_webhooks_are_injected_anew() -> None:
         item("Node", "x"),
         item("ConfigMap", "kube-root-ca.crt"),
         item("Secret", "x", type="kubernetes.io/service-account-token"),
+        trust_bundle("kubernetes.io/kube-apiserver-serving"),
     ],
 )
 def test_what_is_of_machines_is_not_compared(fleeting: Json) -> None:
     assert objects.marks([fleeting]) == {}
+
+
+def test_a_trust_bundle_of_somebody_else_is_compared() -> None:
+    assert objects.marks([trust_bundle("example.com/ours")]) != {}
 
 
 def test_a_comparison_names_what_differs() -> None:
