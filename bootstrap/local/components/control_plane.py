@@ -86,7 +86,7 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             # Their cache keeps the last hundred versions of the largest objects there are.
             watch_cache_sizes="customresourcedefinitions.apiextensions.k8s.io#0",
         ),
-        environment={"GOMEMLIMIT": "700MiB", "GOGC": "60"},
+        environment={"GOMEMLIMIT": "800MiB", "GOGC": "80"},
         probe=Probe(site.ports["kube-apiserver"], "/readyz", tls=True),
         needs=("etcd",),
     )
@@ -115,7 +115,7 @@ def build_controller_manager(site: Site, pki: Pki) -> Component:
             kube_api_qps=100,
             kube_api_burst=200,
         ),
-        environment={"GOMEMLIMIT": "100MiB", "GOGC": "40"},
+        environment={"GOMEMLIMIT": "160MiB"},
         probe=Probe(site.ports["kube-controller-manager"], "/healthz", tls=True),
         needs=("kube-apiserver",),
     )

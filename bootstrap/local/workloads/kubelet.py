@@ -186,7 +186,6 @@ class _Runner:
             **{key: self._fill(value, {}) for key, value in program.environment.items()},
             "KUBECONFIG": str(self.kubeconfig),
             "GOMEMLIMIT": f"{program.memory}MiB",
-            "GOGC": "40",  # memory is scarcer here than CPU
         }
 
     def _arguments(self, program: Program, main: Json, environment: Mapping[str, str]) -> list[str]:

@@ -112,7 +112,7 @@ PROGRAMS = (
         "argocd-application-controller",
         "/healthz",
         ("--metrics-port={p[argocd-application-controller]}",),
-        memory=260,
+        memory=400,
         ARGOCD_APPLICATION_CONTROLLER_STATUS_PROCESSORS="6",
         ARGOCD_APPLICATION_CONTROLLER_OPERATION_PROCESSORS="4",
         ARGOCD_APPLICATION_CONTROLLER_KUBECTL_PARALLELISM_LIMIT="4",
