@@ -39,9 +39,12 @@ def test_every_application_heals_itself_and_retries(stem: str) -> None:
     assert policy["automated"] == {"prune": True, "selfHeal": True}
     assert policy["retry"]["limit"] > 0
     assert policy["retry"]["backoff"]["maxDuration"]
-    assert {"CreateNamespace=false", "ServerSideApply=true", "Validate=false", "ApplyOutOfSyncOnly=true"} <= set(
-        policy["syncOptions"]
-    )
+    assert {
+        "CreateNamespace=false",
+        "ServerSideApply=true",
+        "Validate=false",
+        "ApplyOutOfSyncOnly=true",
+    } <= set(policy["syncOptions"])
 
 
 @pytest.mark.parametrize("stem", WAVES)
