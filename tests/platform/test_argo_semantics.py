@@ -25,6 +25,7 @@ from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, JOB, Json, Key
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import open_target
 from tests.end_to_end.product import Product
+from tests.kills.run import end
 from tests.platform.small_tree import ROOT, application, lay_out
 
 pytestmark = pytest.mark.platform
@@ -194,7 +195,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield made
     made.remove()
     if os.environ.get("BOOTSTRAP_KEEP") != "1":
-        assert made.product.run("down", "--yes").code == 0
+        end(made.product)
 
 
 def test_what_verify_calls_done_is_in_the_cluster(world: World) -> None:

@@ -63,6 +63,7 @@ from bootstrap.local.faults.fault import load as all_faults
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import open_target
 from tests.end_to_end.product import Product
+from tests.kills.run import end
 from tests.platform.slow_apps import LATE, RESTARTED, slow_apps
 from tests.platform.small_tree import PREFIX, ROOT, lay_out
 
@@ -70,7 +71,7 @@ pytestmark = pytest.mark.platform
 
 BAR = 15.0  # seconds from visible to named
 MIDDLE = 6.0  # seconds after which a rollout is followed by the next
-PATIENCE = {11: 240, 13: 45}  # seconds, the deadlines of the waves with faults
+PATIENCE = {11: 240, 13: 60}  # seconds, the deadlines of the waves with faults
 FAULTS = tuple(fault.name for fault in all_faults())
 # What the cluster itself says of a cause, in whichever object: JSON text is searched for it.
 EVIDENCE = {
@@ -176,7 +177,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     product = Product(folder, environ)
     yield World(product, load(folder / "bootstrap.yaml", "local"))
     if os.environ.get("BOOTSTRAP_KEEP") != "1":
-        assert product.run("down", "--yes").code == 0
+        end(product)
 
 
 def connected(world: World, run: Run) -> Cluster:
@@ -341,6 +342,19 @@ def _right(line: dict[str, Any]) -> bool:
 # -- recovery ----------------------------------------------------------------------------------------
 
 
+def test_the_next_up_takes_everything_away_again(world: World) -> None:
+    outcome = world.product.run("up", "--yes")
+    assert outcome.code == 0, outcome.lines[-1]
+    cluster = world.cluster
+    for kind, space in ((APPLICATION, "argocd"), (APP_PROJECT, "argocd"), (NAMESPACE, "")):
+        left = [name(item) for item in cluster.list(kind, space) if name(item).startswith("fault-")]
+        assert left == []
+    assert all(is_true(item, "Ready") for item in cluster.list(NODE))
+    role = cluster.get(ROLE)
+    assert role["rules"][0]["verbs"] == ["*"]
+    assert BEFORE not in annotations_of(role)
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
     [("revision-missing", 5, "release-9.9.9"), ("crash-loop@13", 4, "CrashLoopBackOff")],
@@ -358,19 +372,6 @@ def test_a_fault_ends_the_run_with_its_cause_and_a_command(
     assert f"wave {wave or 11} " in end["error"]
     assert "next: " in end["error"]
     assert any(f"fault {name_} " in notice["message"] for notice in outcome.of("notice"))
-
-
-def test_the_next_up_takes_everything_away_again(world: World) -> None:
-    outcome = world.product.run("up", "--yes")
-    assert outcome.code == 0, outcome.lines[-1]
-    cluster = world.cluster
-    for kind, space in ((APPLICATION, "argocd"), (APP_PROJECT, "argocd"), (NAMESPACE, "")):
-        left = [name(item) for item in cluster.list(kind, space) if name(item).startswith("fault-")]
-        assert left == []
-    assert all(is_true(item, "Ready") for item in cluster.list(NODE))
-    role = cluster.get(ROLE)
-    assert role["rules"][0]["verbs"] == ["*"]
-    assert BEFORE not in annotations_of(role)
 
 
 def test_what_can_be_rehearsed_is_listed(world: World) -> None:
