@@ -19,7 +19,7 @@ from bootstrap.kubernetes.objects import (
     spec,
 )
 from bootstrap.lint.graph import Graph
-from bootstrap.lint.model import Finding
+from bootstrap.lint.model import Finding, Severity
 from bootstrap.lint.rules.facts import (
     finding,
     line_with,
@@ -116,19 +116,28 @@ def _source(app: App) -> Iterator[Finding]:
         return  # the API server and the reader say so
     refs = {str(source["ref"]) for source in sources(app) if source.get("ref")}
     for source in sources(app):
-        for why, cure in _lacks(source, refs):
+        for why, cure in _lacks(source, refs, several=bool(spec(app.item).get("sources"))):
             yield finding(SOURCE, app.where, of_app(app), why, cure)
+        yield from _ignored(app, source)
 
 
-def _lacks(source: Json, refs: set[str]) -> Iterator[tuple[str, str]]:
+def _ignored(app: App, source: Json) -> Iterator[Finding]:
+    """Argo CD accepts chart and path together (validateSourcePermissions), and reads one of them only."""
+    if source.get("chart") and source.get("path"):
+        url = str(source.get("repoURL") or "")
+        field = "chart" if url.startswith("oci://") else "path"
+        why = f"the source {url} has both chart and path: Argo CD ignores the {field}"
+        yield finding(SOURCE, app.where, of_app(app), why, f"remove {field}", severity=Severity.WARNING)
+
+
+def _lacks(source: Json, refs: set[str], *, several: bool) -> Iterator[tuple[str, str]]:
+    """As validateSourcePermissions of Argo CD (util/argo/argo.go): only one of several may be a mere ref."""
     url = str(source.get("repoURL") or "")
     if not url:
         yield "a source has no repoURL: InvalidSpecError, no sync", "add repoURL"
-    elif source.get("chart") and source.get("path"):
-        yield f"the source {url} has both chart and path: Argo CD ignores the path", "remove one of them"
     elif source.get("chart") and not source.get("targetRevision"):
         yield f"chart {source['chart']} has no targetRevision: InvalidSpecError, no sync", "set its version"
-    elif not (source.get("chart") or source.get("path") or source.get("ref")):
+    elif not (source.get("chart") or source.get("path") or (several and source.get("ref"))):
         cure = "add path: ." if url.startswith("oci://") else "add path or chart"
         yield f"the source {url} has neither path nor chart: InvalidSpecError, no sync", cure
     for file in listed(mapped(source.get("helm")).get("valueFiles")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.lint.graph import build
+from bootstrap.lint.model import Severity
 from bootstrap.lint.rules import drift, hooks, installation, naming, owners, patterns, references
 from tests.lint_objects import tree
 
@@ -31,8 +32,10 @@ HERE = "destination: {server: 'https://kubernetes.default.svc', namespace: a}"
         (f"{HERE}, source: {{path: a}}", ["source-incomplete"]),
         (f"{HERE}, source: {{{URL}}}", ["source-incomplete"]),
         (f"{HERE}, source: {{{URL}, chart: a}}", ["source-incomplete"]),
-        (f"{HERE}, source: {{{URL}, chart: a, path: b, targetRevision: 1.0.0}}", ["source-incomplete"]),
+        (f"{HERE}, source: {{{URL}, chart: a, path: b}}", ["source-incomplete", "source-incomplete"]),
         (f"{HERE}, sources: [{{{URL}, ref: values}}]", []),
+        (f"{HERE}, source: {{{URL}, ref: values}}", ["source-incomplete"]),
+        (f"{HERE}, sources: [{{{URL}, path: a}}, {{{URL}, ref: v}}]", []),
         (f"{HERE}, sources: [{{{URL}, path: a, helm: {{valueFiles: [$v/a.yaml]}}}}]", ["source-incomplete"]),
         (f"{HERE}, source: {{repoURL: 'oci://example.com/a', path: .}}", []),
         (
@@ -54,6 +57,19 @@ HERE = "destination: {server: 'https://kubernetes.default.svc', namespace: a}"
 )
 def test_references(text: str, expected: list[str]) -> None:
     assert rules(references, spec(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "ignored"), [("https://charts.example.com", "path"), ("oci://example.com/a", "chart")]
+)
+def test_a_chart_with_a_path_is_a_warning(url: str, ignored: str) -> None:
+    """As in Argo CD's runRepoOperation: a chart wins over a path, an OCI artifact over a chart."""
+    found = tree(
+        spec(f"{HERE}, source: {{repoURL: '{url}', chart: a, path: b, targetRevision: 1.0.0}}"),
+    )
+    [one] = references.check(found, build(found))
+    assert (one.rule, one.severity) == ("source-incomplete", Severity.WARNING)
+    assert ignored in one.cure
 
 
 @pytest.mark.parametrize(
