@@ -33,6 +33,7 @@ _HELM = {
     "post-install": Phase.POST_SYNC,
     "post-upgrade": Phase.POST_SYNC,
 }
+_DELETION = {"PreDelete", "PostDelete", "pre-delete", "post-delete"}
 
 
 def phases(manifest: Manifest) -> tuple[Phase, ...]:
@@ -49,6 +50,12 @@ def phases(manifest: Manifest) -> tuple[Phase, ...]:
 def phase(manifest: Manifest) -> Phase:
     """The first one."""
     return phases(manifest)[0]
+
+
+def is_deletion_hook(manifest: Manifest) -> bool:
+    """Whether deleting its Application creates it; either annotation counts (controller/hook.go)."""
+    helm = str(annotations_of(manifest.item).get(HELM_HOOK) or "")
+    return not _DELETION.isdisjoint({*manifest.hooks, *map(str.strip, helm.split(","))})
 
 
 def is_hook(manifest: Manifest) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bootstrap.gitops.model import App, Manifest, Tree, Unchecked
-from bootstrap.gitops.phases import Phase, phase
+from bootstrap.gitops.phases import Phase, is_deletion_hook, phase
 from bootstrap.kubernetes.argo import IN_CLUSTER, IN_CLUSTER_NAME
 from bootstrap.kubernetes.objects import Json, Kind, namespace, spec
 from bootstrap.lint.graph import Graph
@@ -240,9 +240,9 @@ def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
             other=of_manifest(project),
         )
     seen = {there.namespace}
-    for manifest in app.manifests:
+    for manifest in _created(app):
         space = manifest.namespace
-        if not space or space in seen or phase(manifest) is Phase.NEVER:
+        if not space or space in seen:
             continue
         seen.add(space)
         if not permits_destination(project.item, Destination(there.server, there.name, space)):
@@ -250,8 +250,7 @@ def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
                 DESTINATION,
                 manifest.where,
                 of_manifest(manifest),
-                f"project {project_of(app)} does not permit namespace {space}: "
-                f"the whole sync of {app.name} fails",
+                f"project {project_of(app)} does not permit namespace {space}: {_failure(app, manifest)}",
                 f"add the namespace to spec.destinations of the AppProject ({project.where}), or move "
                 "the object",
                 other=of_manifest(project),
@@ -259,16 +258,16 @@ def _destinations(app: App, project: Manifest) -> Iterator[Finding]:
 
 
 def _kinds(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
-    applied = [manifest for manifest in app.manifests if phase(manifest) is not Phase.NEVER]
     denied: set[Kind] = set()
-    for manifest in applied:
+    for manifest in _created(app):
         kind, called = manifest.key.kind, manifest.key.name
         if kind not in denied and not permits_kind(
             project.item, kind, called, namespaced=bool(manifest.namespace)
         ):
             denied.add(kind)
             yield _forbidden(app, project, manifest, kind)
-    made = _makes_namespace(tree, app) and _NAMESPACE not in {manifest.key.kind for manifest in applied}
+    declares = any(item.key.kind == _NAMESPACE for item in app.manifests if _applied(item))
+    made = _makes_namespace(tree, app) and not declares
     wanted = destination(app).namespace
     if made and not permits_kind(project.item, _NAMESPACE, wanted, namespaced=False):
         yield finding(
@@ -283,6 +282,24 @@ def _kinds(tree: Tree, app: App, project: Manifest) -> Iterator[Finding]:
         )
 
 
+def _applied(manifest: Manifest) -> bool:
+    return phase(manifest) is not Phase.NEVER
+
+
+def _created(app: App) -> tuple[Manifest, ...]:
+    """What a sync applies, then the hooks of its deletion: Argo CD holds both against the project."""
+    applied = filter(_applied, app.manifests)
+    deletion = (item for item in app.manifests if not _applied(item) and is_deletion_hook(item))
+    return (*applied, *deletion)
+
+
+def _failure(app: App, manifest: Manifest) -> str:
+    """What a refusal stops (controller/sync.go and hook.go, validateSyncPermissions)."""
+    if _applied(manifest):
+        return f"the whole sync of {app.name} fails"
+    return f"the hook never runs, and {app.name} can never be deleted"
+
+
 def _forbidden(app: App, project: Manifest, manifest: Manifest, kind: Kind) -> Finding:
     wide = not manifest.namespace
     listed = (
@@ -293,7 +310,7 @@ def _forbidden(app: App, project: Manifest, manifest: Manifest, kind: Kind) -> F
         manifest.where,
         of_manifest(manifest),
         f"project {project_of(app)} does not permit {'cluster-scoped ' if wide else ''}kind {kind}: "
-        f"the whole sync of {app.name} fails",
+        f"{_failure(app, manifest)}",
         f"permit {{group: {kind.group!r}, kind: {kind.name}}} in {listed} of the AppProject "
         f"({project.where})",
         other=of_manifest(project),

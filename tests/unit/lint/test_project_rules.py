@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from bootstrap.kubernetes.objects import Kind
+from bootstrap.lint.graph import build
 from bootstrap.lint.rules.facts import matches
-from bootstrap.lint.rules.projects import Destination, permits_destination, permits_kind, permits_source
+from bootstrap.lint.rules.projects import (
+    Destination,
+    check,
+    permits_destination,
+    permits_kind,
+    permits_source,
+)
+from tests.lint_objects import tree
 
 HERE = "https://kubernetes.default.svc"
 GIT = "https://github.com/acme/platform.git"
@@ -143,3 +151,45 @@ def test_a_list_of_namespaced_kinds_knows_no_names() -> None:
     spec = {"namespaceResourceBlacklist": [{**POLICY, "name": "other"}]}
     kind = Kind(POLICY["group"], POLICY["kind"])
     assert not permits_kind({"spec": spec}, kind, "one", namespaced=True)
+
+
+_HOOKED = """\
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ["*"]
+  destinations: [{server: "https://kubernetes.default.svc", namespace: shop}]
+---
+kind: Application
+metadata: {name: shop, namespace: argocd}
+spec:
+  project: shop
+  destination: {server: "https://kubernetes.default.svc", namespace: shop}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: shop, annotations: {NOTE}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: shop, namespace: kube-system, annotations: {NOTE}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("note", "denied"),
+    [
+        ("argocd.argoproj.io/hook: PreDelete", True),
+        ("argocd.argoproj.io/hook: PostDelete", True),
+        ("helm.sh/hook: pre-delete", True),
+        ("helm.sh/hook: 'test, post-delete'", True),
+        ("argocd.argoproj.io/hook: Skip", False),
+        ("helm.sh/hook: test", False),
+    ],
+)
+def test_deletion_hooks_are_held_against_the_project(note: str, denied: bool) -> None:
+    """As in executeHooks (controller/hook.go): a hook that is not permitted keeps the Application."""
+    found = tree(_HOOKED.replace("NOTE", note))
+    ids = {one.rule for one in check(found, build(found))}
+    assert ids == ({"project-kind-denied", "project-destination-denied"} if denied else set())
