@@ -41,6 +41,7 @@ CAUSES = (
     Cause("kustomize-render", _H, 5, "a kustomization that cannot be built"),
     Cause("manifest-invalid", _H, 5, "a manifest with invalid YAML"),
     # What keeps it from making it.
+    Cause("deletion-hook-failed", _B, 0, "a failed PreDelete or PostDelete hook"),
     Cause("finalizer-stuck", _B, 9, "a deletion that does not finish"),
     Cause("webhook-without-endpoints", _B, 8, "an admission webhook without endpoints"),
     Cause("crd-missing", _B, 8, "a missing CustomResourceDefinition"),

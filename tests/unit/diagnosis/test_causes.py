@@ -84,6 +84,16 @@ def condition_error(message: str, since: float = 30, kind: str = "ComparisonErro
     return app(sync="Unknown", conditions=[found])
 
 
+PRE_DELETE = "error executing pre-delete hooks: PreDelete hook(s) failed: shop/backup"
+
+
+def deleted(finalizer: str, message: str) -> Json:
+    """An Application on its way out, with what Argo CD says about it."""
+    meta = {"deletionTimestamp": ago(40), "finalizers": [f"{finalizer}.argocd.argoproj.io"]}
+    said = {"type": "DeletionError", "message": message, "lastTransitionTime": ago(30)}
+    return app(metadata=meta, conditions=[said])
+
+
 def claim(*, age: float = 60, bound: bool = False, storage: str = "gp3") -> Json:
     wanted = {"storageClassName": storage}
     phase = "Bound" if bound else "Pending"
@@ -488,6 +498,57 @@ STUCK: dict[str, tuple[str, tuple[Json, ...], str, str]] = {
         "Application shop",
         "get application.argoproj.io shop",
     ),
+    "PreDelete hook that failed": (
+        "deletion-hook-failed",
+        (deleted("pre-delete-finalizer", PRE_DELETE),),
+        "PreDelete hook shop/backup",
+        "get events",
+    ),
+    "PreDelete hook that is tried again": (
+        "deletion-hook-failed",
+        (
+            deleted("pre-delete-finalizer", PRE_DELETE),
+            thing(
+                "Job",
+                "backup",
+                "batch/v1",
+                spec={},
+                status={"active": 1},
+                metadata={
+                    "annotations": {
+                        "argocd.argoproj.io/hook": "PreDelete",
+                        "argocd.argoproj.io/tracking-id": "shop:batch/Job:shop/backup",
+                    }
+                },
+            ),
+        ),
+        "Job shop/backup",
+        "logs job/backup",
+    ),
+    "PostDelete hook that failed": (
+        "deletion-hook-failed",
+        (deleted("post-delete-finalizer", "PostDelete hook(s) failed: shop/one, shop/two"),),
+        "PostDelete hook shop/one",
+        "get events",
+    ),
+    "deletion goes on after its hook": (
+        "finalizer-stuck",
+        (deleted("resources-finalizer", PRE_DELETE),),
+        "Application shop",
+        "get application.argoproj.io shop",
+    ),
+    "hook of a deletion that the project refuses": (
+        "project-refuses",
+        (
+            deleted(
+                "pre-delete-finalizer",
+                "error executing pre-delete hooks: PreDelete hook batch/Job/shop/backup is not permitted: "
+                "resource batch:Job is not permitted in project shop",
+            ),
+        ),
+        "AppProject default",
+        "get appproject",
+    ),
     "drift while self-heal is off": (
         "drift-loop",
         (app(resources=[entry(deployment(), status="OutOfSync")], sync="OutOfSync", started=ago(60)),),
@@ -846,6 +907,6 @@ def test_a_project_that_is_there_is_not_said_to_be_missing(config: Environment) 
 
 
 def test_the_catalogue_has_no_cause_twice_and_each_is_told() -> None:
-    assert len({cause.id for cause in CAUSES}) == len(CAUSES) == 38
+    assert len({cause.id for cause in CAUSES}) == len(CAUSES) == 39
     assert all(cause.title for cause in CAUSES)
     assert all(cause.after <= 9 for cause in CAUSES if cause.id != "unknown"), "named within 15 s"
