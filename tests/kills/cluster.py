@@ -14,7 +14,15 @@ from tests.kills.cloud import digest
 from tests.kills.words import plain
 
 # What tells of the past, of the moment, or repeats other objects.
-_NO_OBJECTS = ("events", "leases", "endpoints", "endpointslices", "componentstatuses", "controllerrevisions")
+_NO_OBJECTS = (
+    "events",
+    "leases",
+    "endpoints",
+    "endpointslices",
+    "componentstatuses",
+    "controllerrevisions",
+    "clustertrustbundles",  # of the API server's authority, whose hash is part of the name
+)
 _CHOSEN_BY_CLUSTER = frozenset(
     {
         "clusterIP",
