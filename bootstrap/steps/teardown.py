@@ -1,22 +1,22 @@
 """Down, first part: the Applications go while their controllers live.
 
 Argo CD deletes the root Application's resources in reverse order of the waves, each Application with
-everything it made. So load balancers, DNS records and volumes are given back by the controllers that made
-them, before Terraform takes the machines away. What is only frame (namespaces, CRDs) is not waited for: it
-makes nothing outside, and goes with the cluster. What only a controller that is gone could let go of is let
-go of here (abandoned.py). A cluster that is not there, or no longer answers, is no reason to keep the rest:
-Terraform and the audit after it go on.
+everything it made; Applications that are not in Git are deleted with the root. So load balancers, DNS
+records and volumes are given back by the controllers that made them, before Terraform takes the machines
+away. What is only frame (namespaces, CRDs) is not waited for: it makes nothing outside, and goes with the
+cluster. What only a controller that is gone could let go of is let go of here (abandoned.py). A cluster that
+is not there, or no longer answers, is no reason to keep the rest: Terraform and the audit after it go on.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from bootstrap.core.errors import DeadlineError, TemporaryError
 from bootstrap.core.wait import Observation
-from bootstrap.kubernetes.argo import CASCADE, tracked_app
+from bootstrap.kubernetes.argo import CASCADE, View, tracked_app
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.commands import kubectl
 from bootstrap.kubernetes.errors import Forbidden, NotFound, NotServed, Untrusted
@@ -86,6 +86,8 @@ def run(context: Context) -> Done:
     for item in applications:
         _cascade(cluster, item)
     cluster.delete(root_key(gitops))
+    for item in unowned([*applications, *cluster.list(APPLICATION_SET, gitops.namespace)]):
+        cluster.delete(Key.of(item))
     for item in applications:
         _stop_self_heal(cluster, item)
     remover = Remover(context, cluster)
@@ -101,6 +103,19 @@ def run(context: Context) -> Done:
             context.emit(ResourceChanged(context.step, "delete", f"Application {name(item)}", 0.0))
     summary = f"{len(applications) - len(rest)} of {len(applications)} Applications removed"
     return Done(f"{summary}, the rest goes with the cluster" if rest else summary, changed=bool(applications))
+
+
+def unowned(items: Sequence[Json]) -> Iterator[Json]:
+    """Applications and ApplicationSets that go with no other: made by hand, or by what is gone. Pure."""
+    there = {name(item) for item in items if Key.of(item).kind == APPLICATION}
+    made = {
+        (name(item), entry.get("kind"), entry.get("name")) for item in items for entry in View(item).resources
+    }
+    for item in items:
+        others = there - {name(item)}  # one may consist of itself
+        listed = any((other, item["kind"], name(item)) in made for other in others)
+        if not listed and tracked_app(item) not in others and not _made_by_set(item):
+            yield item
 
 
 def _made_by_set(item: Json) -> bool:

@@ -12,7 +12,7 @@ from bootstrap.core.errors import DeadlineError, TemporaryError
 from bootstrap.kubernetes import client
 from bootstrap.kubernetes.argo import TRACKING
 from bootstrap.kubernetes.errors import Unreachable
-from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind, name
+from bootstrap.kubernetes.objects import APPLICATION, Json, Key, Kind, name, terminating
 from bootstrap.run.events import Notice
 from bootstrap.steps import access, teardown
 from tests.argo_objects import application
@@ -61,6 +61,30 @@ def test_every_application_is_marked_to_take_along_what_it_made(bench: Bench) ->
     finalizers = {key.name: item["metadata"].get("finalizers") for key, item in bench.server.stored.items()}
     assert finalizers == {"root": [CASCADE], "a": [CASCADE], "child": None, "own": [f"{CASCADE}/background"]}
     assert bench.server.get(APPLICATION, "root", "argocd")["metadata"]["deletionTimestamp"]
+
+
+def test_what_is_not_in_git_goes_as_well(bench: Bench) -> None:
+    """Nobody takes it along, and what it made outside of the cluster would stay."""
+    tracking = {TRACKING: "root:argoproj.io/Application:argocd/tracked"}
+    entry = {"group": "argoproj.io", "kind": "Application", "namespace": "argocd", "name": "listed"}
+    bench.server.put(application("root", resources=[entry]))
+    bench.server.put(application("tracked", metadata={"annotations": tracking}))
+    bench.server.put(application("orphan", metadata={"annotations": {TRACKING: "gone:argoproj.io/…"}}))
+    bench.server.put(application("set-child", owner="by-hand"))
+    own = {"annotations": {TRACKING: "by-hand:argoproj.io/Application:argocd/by-hand"}}
+    bench.server.put(application("by-hand", metadata=own, resources=[{**entry, "name": "by-hand"}]))
+    put(bench, "listed")
+    meta = {"name": "by-hand", "namespace": "argocd", "finalizers": ["example.com/held"]}
+    bench.server.put({"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": meta})
+    with pytest.raises(DeadlineError):
+        teardown.run(bench.within(0))
+    going = {str(key) for key, item in bench.server.stored.items() if terminating(item)}
+    assert going == {
+        "Application.argoproj.io argocd/root",
+        "Application.argoproj.io argocd/orphan",
+        "Application.argoproj.io argocd/by-hand",
+        "ApplicationSet.argoproj.io argocd/by-hand",
+    }
 
 
 def test_no_cluster(bench: Bench, tmp_path: Path) -> None:
