@@ -314,7 +314,8 @@ def test_every_cause_is_named_soon_after_the_cluster_shows_it(world: World) -> N
     run = world.begin("up", "--yes", *(word for fault in FAULTS for word in ("--fault", fault)))
     evidence = Evidence()
     with Informer(connected(world, run), *map(Scope, WATCHED)) as mirror:
-        while run.going and _named(run).keys() != set(FAULTS):
+        # On a busy machine this mirror may be behind the product's.
+        while run.going and set(FAULTS) - (_named(run).keys() & evidence.seen.keys()):
             mirror.wait(0.5)
             evidence.look(mirror)
     run.process.send_signal(signal.SIGINT)
