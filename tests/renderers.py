@@ -57,11 +57,17 @@ def _values(file: Path) -> dict[str, Any]:
 
 
 def kustomize(folder: Path) -> Iterator[str]:
-    """`kustomize build FOLDER`: resources, a prefix of their names, and where each comes from."""
+    """`kustomize build FOLDER`: resources, a prefix of their names, transformers that set a name again, and
+    where each comes from."""
     plan = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    transformers = map(yaml.safe_load, plan.get("transformers", ()))
+    patches = {one["target"]["name"]: json.loads(one["patch"]) for one in transformers}
     for path in plan.get("resources", ()):
         for item in yaml.safe_load_all((folder / path).read_text()):
-            item["metadata"]["name"] = plan.get("namePrefix", "") + item["metadata"]["name"]
+            called = item["metadata"]["name"]
+            item["metadata"]["name"] = plan.get("namePrefix", "") + called
+            for patch in patches.get(called, ()):
+                item["metadata"]["name"] = patch["value"]
             item["metadata"].setdefault("annotations", {})["config.kubernetes.io/origin"] = f"path: {path}\n"
             yield f"---\n{yaml.safe_dump(item)}"
 

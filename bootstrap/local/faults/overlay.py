@@ -47,11 +47,11 @@ def overlay(
     Raises UsageError if the configuration lacks a node that a fault needs.
     """
     files: dict[str, str] = {}
-    tops: dict[str, str] = {}
+    tops: dict[str, list[dict[str, Any]]] = {}
     for rehearsal in rehearsals:
         fault, values = rehearsal.fault, _values(rehearsal.fault, config)
         at = wave if rehearsal.wave is None else rehearsal.wave
-        tops[f"{app_name(fault)}.yaml"] = _dump(*_tops(fault, config, at, values))
+        tops[f"{app_name(fault)}.yaml"] = _tops(fault, config, at, values)
         for folder, content in _contents(fault, values).items():
             files |= {str(FOLDER / folder / path): text for path, text in content.items()}
     return files | _placed(tops, PurePosixPath(config.gitops.path), root)
@@ -89,17 +89,34 @@ def app_name(fault: Fault) -> str:
     return f"fault-{fault.name}"
 
 
-def _placed(tops: Mapping[str, str], path: PurePosixPath, root: Mapping[str, str]) -> dict[str, str]:
+def _placed(
+    tops: Mapping[str, list[dict[str, Any]]], path: PurePosixPath, root: Mapping[str, str]
+) -> dict[str, str]:
     """Put them where the root Application finds them: in a chart, a kustomization, or a plain folder."""
-    if "Chart.yaml" in root:
-        return {str(path / "templates" / name): text for name, text in tops.items()}
-    placed = {str(path / name): text for name, text in tops.items()}
+    folder = path / "templates" if "Chart.yaml" in root else path
+    placed = {str(folder / name): _dump(*documents) for name, documents in tops.items()}
+    names = dict.fromkeys(top["metadata"]["name"] for documents in tops.values() for top in documents)
     for name in NAMES:
-        if name in root:
+        if name in root and "Chart.yaml" not in root:
             plain = yaml.safe_load(root[name]) or {}
             plain["resources"] = [*(plain.get("resources") or ()), *tops]
+            plain["transformers"] = [*(plain.get("transformers") or ()), *map(_keep_name, names)]
             placed[str(path / name)] = _dump(plain)
     return placed
+
+
+def _keep_name(name: str) -> str:
+    """A transformer that undoes namePrefix and nameSuffix, which run earlier: `spec.project` gets neither."""
+    patch = [{"op": "replace", "path": "/metadata/name", "value": name}]
+    return _dump(
+        {
+            "apiVersion": "builtin",
+            "kind": "PatchTransformer",
+            "metadata": {"name": name},
+            "target": {"group": "argoproj.io", "name": name},
+            "patch": json.dumps(patch),
+        }
+    )
 
 
 def _tops(fault: Fault, config: Environment, wave: int, values: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from bootstrap.gitops.model import Tree
 from bootstrap.gitops.operator import operator
 from bootstrap.gitops.reader import Reader
 from bootstrap.gitops.root import root_application
-from bootstrap.kubernetes.objects import APPLICATION, CRD, Key
+from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION, CRD, Key
 from bootstrap.kubernetes.waves import PlannedMember
 from bootstrap.lint.run import lint
 from bootstrap.local.faults.fault import choose
@@ -116,7 +116,9 @@ def test_a_rehearsed_fault_is_laid_where_the_root_sees_it(
         return
     trees.write(config.gitops.checkout, read_overlay([FAULT], config, tree))
     again = Reader.of(config, target).tree()
-    assert again.by_name[f"{form.prefix}{fault}"].position == (11,)
+    planted = again.by_name[fault]
+    assert (planted.position, planted.item["spec"]["project"]) == ((11,), fault), "no prefix applies to it"
+    assert Key(APP_PROJECT, "argocd", fault) in {one.key for one in again.manifests}
     assert {*tree.by_name} < {*again.by_name}
 
 

@@ -119,7 +119,8 @@ def test_it_is_put_where_the_root_application_finds_it(
     assert f"{config.gitops.path}/{path}" in files
     if "kustomization.yaml" in root:
         changed = yaml.safe_load(files[f"{config.gitops.path}/kustomization.yaml"])
-        assert changed == {"resources": ["a.yaml", "fault-x.yaml"]}
+        assert changed["resources"] == ["a.yaml", "fault-x.yaml"]
+        assert [yaml.safe_load(one)["target"]["name"] for one in changed["transformers"]] == ["fault-x"]
 
 
 def test_its_application_and_project_may_differ(config: Environment) -> None:
