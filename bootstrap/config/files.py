@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from bootstrap.config.model import Gitops, TerraformConfig
-from bootstrap.config.parameters import MOST_BYTES, name_problem
+from bootstrap.config.parameters import LARGEST_FILE, name_problem
 from bootstrap.config.passwords import generate
 from bootstrap.config.places import Finding
 from bootstrap.config.problems import FILE, ConfigProblem
 from bootstrap.config.read import Reading
-from bootstrap.config.seeds import Sources, source_problems
+from bootstrap.config.seeds import FileTooLarge, Sources, source_problems
 from bootstrap.core.worktree import work_tree
-
-_ENOUGH = 16 * MOST_BYTES  # bytes
 
 _absent = partial(Finding, kind=FILE)
 
@@ -59,7 +58,7 @@ def seed_values(read: Reading, environ: Mapping[str, str]) -> Iterator[ConfigPro
     """Every supplied value is there and fits into a parameter. Values are measured, never shown."""
     prefix = read.values.get("ssm_prefix", "")
     named = [seed for seed in read.values.get("seeds", ()) if not name_problem(f"{prefix}/{seed.name}")]
-    for problem in source_problems(named, prefix, Sources(environ, _read_value, generate)):
+    for problem in source_problems(named, prefix, Sources(environ, read_value, generate)):
         yield ConfigProblem(problem.where, problem.what, problem.cure, "seeds", FILE)
 
 
@@ -69,9 +68,10 @@ def _applications(root: Path, settings: Gitops) -> Path | None:
     return apps if apps.is_dir() and root in (apps.resolve(), *apps.resolve().parents) else None
 
 
-def _read_value(path: Path) -> str:
-    """The text of a seed's file, and of one that is too long no more than shows that it is. Raises OSError,
-    UnicodeError."""
+def read_value(path: Path) -> str:
+    """The text of a seed's file. Raises OSError, UnicodeError, and FileTooLarge without reading it all."""
     with path.open("rb") as file:
-        raw = file.read(_ENOUGH)
-    return raw.decode("utf-8", "strict" if len(raw) < _ENOUGH else "replace")
+        raw = file.read(LARGEST_FILE + 1)
+        if len(raw) > LARGEST_FILE:
+            raise FileTooLarge(max(len(raw), os.fstat(file.fileno()).st_size), LARGEST_FILE)
+    return raw.decode("utf-8")

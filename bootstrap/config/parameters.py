@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 MOST_BYTES = 4096  # of a standard parameter's value
+LARGEST_FILE = 16 * MOST_BYTES  # bytes of a seed's file; nothing beyond is read
 MOST_LEVELS = 15
 MOST_PARAMETERS = 10_000  # standard parameters of an account and region
 LONGEST_NAME = 900  # characters; AWS takes 1011 with the ARN in front of it

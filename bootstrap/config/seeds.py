@@ -52,9 +52,19 @@ class SeedsError(ProblemsError):
     """Seeds that cannot be made, all at once; nothing was written."""
 
 
+class FileTooLarge(Exception):
+    """A file that no value can be. `size` and `limit` are bytes."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"it has {size} bytes, the file of a seed may have {limit}")
+
+
 @dataclass(frozen=True)
 class Sources:
-    """Where supplied values come from: the edges of this module, as functions."""
+    """Where supplied values come from: the edges of this module, as functions.
+
+    `read_file` raises OSError, UnicodeError and FileTooLarge.
+    """
 
     environ: Mapping[str, str]
     read_file: Callable[[Path], str]
@@ -272,6 +282,9 @@ def _supplied(seed: Seed, sources: Sources) -> str:
         try:
             # Editors end a file with a line break; a password does not.
             return sources.read_file(seed.from_file).removesuffix("\n")
+        except FileTooLarge as error:
+            cure = "name another file, or split it"
+            raise _Bad(f"cannot read {seed.from_file}: {error}", cure) from None
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise _Bad(

@@ -15,6 +15,7 @@ from bootstrap.aws.errors import AwsError
 from bootstrap.aws.pace import Pace
 from bootstrap.aws.secret_age import MADE
 from bootstrap.config import passwords
+from bootstrap.config.files import read_value
 from bootstrap.config.seeds import PlannedSeed, Sources, Write, plan_seeds, preview_seeds
 from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.run.context import Context
@@ -31,7 +32,7 @@ _SAY_EVERY = 2.0  # seconds
 
 def sources() -> Sources:
     """Where values come from on this machine."""
-    return Sources(os.environ, lambda path: path.read_text(encoding="utf-8"), passwords.generate)
+    return Sources(os.environ, read_value, passwords.generate)
 
 
 def run(context: Context) -> Done:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment, Taint
+from bootstrap.config.parameters import LARGEST_FILE
 from bootstrap.config.problems import ConfigProblem
 from bootstrap.config.tree import parse
 from bootstrap.core.errors import ConfigError
@@ -577,6 +578,19 @@ def test_supplied_values_are_measured_and_never_shown(write: Write, monkeypatch:
     assert "BOOTSTRAP_TEST_NOT_SET is not set" in found[2].what
     assert "canary" not in "\n".join(map(str, found))
     assert isinstance(load(path, "dev", values=False), Environment)
+
+
+@pytest.mark.parametrize(("size", "told"), [(LARGEST_FILE + 7, LARGEST_FILE + 7), (None, LARGEST_FILE + 1)])
+def test_a_file_that_no_value_can_be_is_not_read(
+    write: Write, tmp_path: Path, size: int | None, told: int
+) -> None:
+    """A device has no end, and no size."""
+    (tmp_path / "big.txt").write_bytes(b"x" * (size or 0))
+    file = tmp_path / "big.txt" if size else Path("/dev/zero")
+    seeds = f"      - {{name: a, from_file: {file}}}\n    waves:\n"
+    (problem,) = problems(write(GOOD.replace("    waves:\n", seeds)))
+    for said in (str(file), f"{told} bytes", str(LARGEST_FILE)):
+        assert said in problem.what
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from bootstrap.config.model import Generate, Seed
+from bootstrap.config.parameters import LARGEST_FILE
 from bootstrap.config.seeds import SeedsError
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PermanentError, TemporaryError
@@ -153,4 +154,13 @@ def test_a_preview_before_anything_exists_names_everything_and_shows_nothing(tmp
         ("create", "/eco2/dev/api/token", "environment"),
     ]
     assert "canary-token" not in repr(planned)
+    assert stored() == {}
+
+
+def test_a_file_that_has_grown_since_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "big.txt").write_bytes(b"x" * (LARGEST_FILE + 1))
+    here = ready(tmp_path, Seed("a", from_file=tmp_path / "big.txt"), TOKEN)
+    with pytest.raises(SeedsError) as refused:
+        seeds.run(here.context)
+    assert str(LARGEST_FILE) in refused.value.problems[0].what
     assert stored() == {}
