@@ -14,7 +14,7 @@ from typing import Any
 from bootstrap.core.errors import PermanentError, Problem, ProblemsError, TemporaryError
 from bootstrap.core.wait import Observation
 from bootstrap.core.wait import until as poll
-from bootstrap.kubernetes.client import MANAGER, Cluster
+from bootstrap.kubernetes.client import FIELD_MANAGER, Cluster
 from bootstrap.kubernetes.health import assess
 from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, Waiter, until
 from bootstrap.kubernetes.noop import is_noop
@@ -54,7 +54,7 @@ def apply(
     manifests: Iterable[Json],
     waiter: Waiter,
     *,
-    manager: str = MANAGER,
+    manager: str = FIELD_MANAGER,
     namespace: str = "default",
 ) -> Applied:
     """Make it so. `namespace` is for objects that need one and name none, as with `kubectl apply -n`.

@@ -34,7 +34,7 @@ REFRESH = "argocd.argoproj.io/refresh"  # removed by the controller once it has 
 SET_REFRESH = "argocd.argoproj.io/application-set-refresh"  # the same for ApplicationSets
 TRACKING = "argocd.argoproj.io/tracking-id"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-MANAGER = "argocd-controller"  # field manager of Argo CD's applies
+ARGOCD_MANAGER = "argocd-controller"  # field manager of its applies
 CASCADE = "resources-finalizer.argocd.argoproj.io"
 ERRORS = ("ComparisonError", "InvalidSpecError", "SyncError", "UnknownError", "DeletionError")
 

@@ -20,7 +20,7 @@ from bootstrap.kubernetes.errors import Busy, NotFound, NotServed, Unreachable
 from bootstrap.kubernetes.objects import Json, Key, Kind, name, namespace
 from bootstrap.kubernetes.transport import Request, Response, Stream, Transport, connect
 
-MANAGER = "bootstrap"  # field manager of server-side apply
+FIELD_MANAGER = "bootstrap"  # of our own server-side applies
 PAGE = 500  # objects a list request
 TRIMMED_PAGE = 100  # for large objects that get trimmed: the memory that a page takes is never given back
 TIMEOUT = 30.0  # seconds to read
@@ -176,7 +176,7 @@ class Cluster:
         path = self.resource(Kind.of(item)).path(namespace(item))
         return self._write("POST", path, item, query=_dry(dry_run))
 
-    def apply(self, item: Json, *, manager: str = MANAGER, dry_run: bool = False) -> Json:
+    def apply(self, item: Json, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Json:
         """Server-side apply; conflicting fields are taken over."""
         path = self.resource(Kind.of(item)).path(namespace(item), name(item))
         query = {"fieldManager": manager, "force": "true"} | _dry(dry_run)

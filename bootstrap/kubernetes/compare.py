@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bootstrap.kubernetes.argo import LAST_APPLIED, MANAGER, TRACKING, essential
+from bootstrap.kubernetes.argo import ARGOCD_MANAGER, LAST_APPLIED, TRACKING, essential
 from bootstrap.kubernetes.ignored import Path
 from bootstrap.kubernetes.noop import still_wanted
 from bootstrap.kubernetes.objects import Json, annotations_of, labels_of, metadata
@@ -162,5 +162,7 @@ def _owns_no_more(wanted: Json, live: Json) -> bool:
 def _applies(entry: Json) -> bool:
     """Whether it tells what Argo CD applied server-side."""
     return bool(
-        entry.get("manager") == MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
+        entry.get("manager") == ARGOCD_MANAGER
+        and entry.get("operation") == "Apply"
+        and not entry.get("subresource")
     )

@@ -19,7 +19,7 @@ from bootstrap.gitops.reader import Reader
 from bootstrap.gitops.scope import api_versions as added
 from bootstrap.kubernetes import eso
 from bootstrap.kubernetes.apply import Applied, apply, established
-from bootstrap.kubernetes.argo import MANAGER, kubernetes_version, tracked
+from bootstrap.kubernetes.argo import ARGOCD_MANAGER, kubernetes_version, tracked
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.discovery import api_versions
 from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
@@ -107,7 +107,7 @@ def _apply(context: Context, cluster: Cluster, parts: Sequence[Adoption], namesp
         return Applied()
     if cluster.find(Key(NAMESPACE, "", namespace)) is None:  # another Application owns it later
         manifests.insert(0, _namespace(namespace))
-    applied = apply(cluster, manifests, context, manager=MANAGER, namespace=namespace)
+    applied = apply(cluster, manifests, context, manager=ARGOCD_MANAGER, namespace=namespace)
     context.progress(str(applied))
     return applied
 

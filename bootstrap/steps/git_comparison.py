@@ -15,7 +15,7 @@ from typing import Any
 
 from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.gitops.model import LEFT_OUT, STAND_IN, Manifest, Tree
-from bootstrap.kubernetes.argo import HELM_HOOK, MANAGER, View
+from bootstrap.kubernetes.argo import ARGOCD_MANAGER, HELM_HOOK, View
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.compare import as_applied, certain, differences, partial_differences, shown
 from bootstrap.kubernetes.errors import NotFound, NotServed
@@ -177,7 +177,7 @@ class _Look:
         elif certain(wanted, live):
             return None
         else:
-            predicted = self.cluster.apply(wanted, manager=MANAGER, dry_run=True)
+            predicted = self.cluster.apply(wanted, manager=ARGOCD_MANAGER, dry_run=True)
             found = differences(wanted, live, predicted)
         ignored = patterns(pair.application, self.settings, live)
         open_ = [path for path in found if not any(one.covers(path) for one in ignored if one.exact)]

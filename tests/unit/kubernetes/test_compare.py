@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.kubernetes.argo import LAST_APPLIED, MANAGER, TRACKING
+from bootstrap.kubernetes.argo import ARGOCD_MANAGER, LAST_APPLIED, TRACKING
 from bootstrap.kubernetes.compare import as_applied, certain, differences, partial_differences, shown, unlike
 from bootstrap.kubernetes.objects import Json
 
@@ -44,7 +44,7 @@ def live(**changes: Any) -> Json:
         "resourceVersion": "7",
         "annotations": MARK | changes.get("annotations", {}),
         "managedFields": [
-            {"manager": MANAGER, "operation": changes.get("operation", "Apply"), "fieldsV1": OWNED}
+            {"manager": ARGOCD_MANAGER, "operation": changes.get("operation", "Apply"), "fieldsV1": OWNED}
         ],
     }
     item["spec"]["template"]["spec"]["containers"][0]["cpu"] = changes.get("cpu", "1000m")
