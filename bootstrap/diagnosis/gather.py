@@ -112,7 +112,9 @@ def members(state: WaveState, wave: Wave | None) -> tuple[Pending, ...]:
 
 def _pending(member: Member, wave: int | None) -> Pending:
     parent = member.owner or member.parent
-    return Pending(member.name, member.kind, wave, member.sync, member.health, member.reason, parent)
+    return Pending(
+        member.name, member.kind, wave, member.sync, member.health, member.reason, parent, member.stale
+    )
 
 
 def gather(

@@ -6,7 +6,6 @@ sent along and diagnosed again. Everything in it went through `strip.py`: it hol
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -30,14 +29,14 @@ from bootstrap.kubernetes.objects import (
 )
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
-_OTHER_COMMIT = re.compile(r"was compared at [0-9a-f]{8}, |(?:has|was) changed since it was last compared")
 
 
 @dataclass(frozen=True)
 class Pending:
     """A member that is not done, with `reason`; `wave` is None for the root Application.
 
-    `parent` is what makes it: an ApplicationSet, or the Application that it is part of.
+    `parent` is what makes it: an ApplicationSet, or the Application that it is part of. `stale`: what is
+    known of it is about another commit or spec than the wanted one, so Git may have cured it.
     """
 
     name: str
@@ -47,11 +46,7 @@ class Pending:
     health: str = ""
     reason: str = ""
     parent: str = ""
-
-    @property
-    def stale(self) -> bool:
-        """Whether what is known of it is about another commit than the wanted one: Git may have cured it."""
-        return _OTHER_COMMIT.match(self.reason) is not None
+    stale: bool = False
 
 
 @dataclass(frozen=True)

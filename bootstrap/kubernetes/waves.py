@@ -30,7 +30,8 @@ class Member:
 
     `owner` is the ApplicationSet that made it, empty for a member that stands in Git; `parent` the
     Application that it is part of. `position` are the sync waves from the root down to it, its own last (that
-    of the ApplicationSet for what one made); `step` counts the steps of a RollingSync from 1.
+    of the ApplicationSet for what one made); `step` counts the steps of a RollingSync from 1. `stale`: what
+    is known of it is about another commit or spec than the wanted one.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Member:
     parent: str = ""
     position: tuple[int, ...] = ()
     step: int | None = None
+    stale: bool = False
 
     @property
     def done(self) -> bool:
@@ -143,13 +145,15 @@ class Child:
 
 @dataclass(frozen=True)
 class AppFacts:
-    """All that is read from one Application, whatever else there is. `stale` as in View."""
+    """All that is read from one Application, whatever else there is. `current`: its status is about what is
+    wanted now; `compared`: about anything at all."""
 
     name: str
     sync: str
     health: str
     reason: str
-    stale: str
+    current: bool
+    compared: bool
     owner: str
     children: tuple[Child, ...]
 
@@ -163,8 +167,8 @@ def facts(item: Json, expected: Expected) -> AppFacts:
         and entry.get("kind") in MEMBERS
         and not entry.get("requiresPruning")  # no longer in Git: the parent is not Synced before it is gone
     )
-    why, stale = view.why_not(expected), view.stale(expected)
-    return AppFacts(view.name, view.sync, view.health, why, stale, _owner(item), children)
+    why, current = view.why_not(expected), not view.stale(expected)
+    return AppFacts(view.name, view.sync, view.health, why, current, view.compared, _owner(item), children)
 
 
 _Where = tuple[str, str, tuple[int, ...], int | None]  # owner, parent, position, step of a Member
@@ -184,7 +188,8 @@ class Memory:
         """The member that these facts make there: the same object as long as nothing changed."""
         before = self._placed.get(found.name)
         if before is None or before[0] is not found or before[1] != where:
-            made = Member(found.name, "Application", found.sync, found.health, found.reason, *where)
+            stale = found.compared and not found.current
+            made = Member(found.name, "Application", found.sync, found.health, found.reason, *where, stale)
             before = self._placed[found.name] = (found, where, made)
         return before[2]
 
@@ -215,7 +220,7 @@ def assess(
     known = memory.recall((*applications, root), expected)
     top = known[name(root)]
     member = memory.place(top, ("", "", (), None))
-    if top.stale:
+    if not top.current:
         return WaveState(member, (), planned=False)
     walk = _Walk(known, memory, sets, plan, top.name)
     waves: dict[int, list[Member]] = defaultdict(list)
@@ -256,7 +261,7 @@ class _Walk:
         """Everything that an Application consists of, to any depth."""
         planned = self._planned.get(parent.name, ())
         children = parent.children
-        if parent.stale:
+        if not parent.current:
             listed = {child.name for child in children}
             children += tuple(
                 Child(entry.kind, entry.name, entry.position[-1])

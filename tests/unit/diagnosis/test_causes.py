@@ -851,7 +851,7 @@ def test_what_git_may_have_cured_is_not_hopeless(config: Environment) -> None:
     item = condition_error("`helm template .` failed exit status 1: Error: execution error at x")
     now = Pending("shop", "Application", 60, "Unknown", "Healthy", "ComparisonError: …")
     assert verdict(picture(item, member=now), config).outlook is Outlook.HOPELESS
-    stale = replace(now, reason="was compared at 0123abcd, not yet at 4567cdef; ComparisonError: …")
+    stale = replace(now, stale=True)
     assert verdict(picture(item, member=stale), config).outlook is Outlook.BLOCKED
 
 

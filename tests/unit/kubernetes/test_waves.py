@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.diagnosis.gather import members
 from bootstrap.kubernetes import waves
 from bootstrap.kubernetes.argo import Expected
 from bootstrap.kubernetes.objects import Json, name
@@ -65,6 +66,25 @@ def test_not_done(changes: dict[str, Any], said: str) -> None:
     found = reason(**changes)
     assert found
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "stale"),
+    [
+        ({"health": "Progressing"}, False),
+        ({"commit": ""}, False),  # nothing is known yet
+        ({"commit": OLD}, True),
+        ({"source": CHART, "commit": "8.0.0"}, True),
+        ({"spec": {"destination": {"name": "elsewhere"}}}, True),
+    ],
+)
+def test_a_member_that_was_compared_with_something_else_is_stale(
+    changes: dict[str, Any], stale: bool
+) -> None:
+    found = state(root({"a": 0}), [application("a", **changes)])
+    (member,) = found.waves[0].members
+    (pending,) = members(found, found.current)
+    assert (member.stale, pending.stale) == (stale, stale)
 
 
 @pytest.mark.parametrize(
