@@ -39,7 +39,7 @@ def write(view: RunView, folder: Path) -> Path:
 
 
 def as_data(view: RunView) -> dict[str, Any]:
-    """The report as plain data. Times are seconds since `started`."""
+    """The report as plain data. Times are seconds since `started`, but in `order` Unix seconds."""
     end = view.end
     return {
         "version": FORMAT,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 
 from bootstrap.render.report import as_data, as_html, span, step_bars, ticks, wave_bars, write
 from bootstrap.render.view import RunView
+from bootstrap.run.events import AppTimes, WaveOrderJudged
 from tests.conftest import Golden
 from tests.story import BEGINNING, FAILURE, MIDDLE, ORDER, REST, SUCCESS, picture
 
+ROOT = Path(__file__).parents[3]
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
@@ -114,6 +118,12 @@ def test_the_proof_of_order_is_kept_in_both() -> None:
     words = " ".join(Page(as_html(view)).words)
     assert ORDER.violations[0] in words
     assert ORDER.unproven[0] in words
+
+
+def test_the_proof_of_order_is_documented() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    keys = {each.name for kind in (WaveOrderJudged, AppTimes) for each in fields(kind)}
+    assert {WaveOrderJudged.type, "order", *keys} <= set(re.findall(r"`([a-z_]+)`", page))
 
 
 def test_write(tmp_path: Path) -> None:
