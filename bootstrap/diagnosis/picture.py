@@ -96,6 +96,12 @@ class Picture:
         """Seconds since then; 0 when the time is not known."""
         return max(0.0, self.now - stamp) if stamp is not None else 0.0
 
+    def coming(self, key: Key) -> bool:
+        """Whether a sync that runs is about to make the object, and waits for nothing else first."""
+        syncing = (view for view in self.applications.values() if view.busy)
+        making = (view for view in syncing if "waiting for" not in view.operation_message)
+        return any(_entry_key(entry) == key for view in making for entry in view.resources)
+
     # ------------------------------------------------------------------------------------------------
 
     @cached_property

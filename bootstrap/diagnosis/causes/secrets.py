@@ -56,8 +56,11 @@ def stuck(scene: Scene, item: Json, path: tuple[str, ...]) -> Iterator[Candidate
     reference = spec(item).get("secretStoreRef") or {}
     kind = SECRET_STORE if reference.get("kind") == SECRET_STORE.name else NAMESPACED_STORE
     space = "" if kind == SECRET_STORE else namespace(item)
-    store = scene.picture.by_key.get(Key(kind, space, str(reference.get("name"))))
+    wanted = Key(kind, space, str(reference.get("name")))
+    store = scene.picture.by_key.get(wanted)
     since = turned(item, "Ready")
+    if store is None and scene.picture.coming(wanted):
+        return
     if reference.get("name") and store is None and _readable(scene, kind.name):
         command = scene.kubectl("get", "clustersecretstores,secretstores", "--all-namespaces")
         below = named(kind.name, space, str(reference["name"]))

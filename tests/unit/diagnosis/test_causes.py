@@ -889,6 +889,21 @@ def test_what_is_seeded_is_put_back_by_up(config: Environment) -> None:
     assert verdict(picture(*objects), seeded).command == "bootstrap up --environment dev"
 
 
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("", "slow"),
+        (f"waiting for healthy state of external-secrets.io/ExternalSecret/{SPACE}", "store-not-ready"),
+    ],
+)
+def test_a_store_that_the_running_sync_makes_next_is_not_missing(
+    config: Environment, message: str, cause: str
+) -> None:
+    """One sync applies kind after kind; with many at once seconds lie between them."""
+    syncing = app(external_secret(), store(), phase="Running", message=message, started=ago(20))
+    assert verdict(picture(syncing, external_secret()), config).cause == cause
+
+
 def test_a_cause_that_is_not_ripe_holds_its_consequence_back(config: Environment) -> None:
     """The Application is Degraded because of an ExternalSecret whose store is being validated."""
     objects = app(external_secret(8), degraded=30), external_secret(8), store("False", since=8)
