@@ -11,7 +11,7 @@ import click
 
 from bootstrap import plan, targets
 from bootstrap.commands.ask import confirm
-from bootstrap.commands.execute import Outcome, perform
+from bootstrap.commands.execute import RunResult, perform
 from bootstrap.commands.options import DrillOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
@@ -44,7 +44,7 @@ def run(options: DrillOptions) -> int:
     return night.exit_code
 
 
-def _night(config: Environment, target: Target, up: Outcome, down: Outcome | None) -> DrillResult:
+def _night(config: Environment, target: Target, up: RunResult, down: RunResult | None) -> DrillResult:
     ends = [each.view.end for each in (up, down) if each]
     return DrillResult(
         run=up.view.run,

@@ -38,8 +38,8 @@ from bootstrap.run.target import Target
 SHOW_CURSOR = b"\x1b[?25h"
 
 
-class Picture:
-    """A reader that keeps the run's picture for summary and report."""
+class ViewBuilder:
+    """A reader of events that builds the view of the run, for summary and report."""
 
     def __init__(self) -> None:
         self.view = RunView()
@@ -50,7 +50,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Run:
-    """One run of a plan: its folder, its picture, and the command that would run it again."""
+    """One run of a plan: its folder, its view, and the command that would run it again."""
 
     plan: Plan
     config: Environment
@@ -58,7 +58,7 @@ class _Run:
     options: Options
     folder: Path
     clock: Clock
-    picture: Picture
+    builder: ViewBuilder
 
     @property
     def again(self) -> str:
@@ -66,8 +66,8 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a run ended: its exit code, and its picture."""
+class RunResult:
+    """How a run ended: its exit code, and all that it told."""
 
     code: int
     view: RunView
@@ -82,7 +82,7 @@ def execute(
 
 def perform(
     plan: Plan, config: Environment, target: Target, options: Options, following: Sequence[str] = ()
-) -> Outcome:
+) -> RunResult:
     """Run the plan and tell about it. `following` are commands to suggest after a success.
 
     Raises LockedError when another run holds the environment: then nothing has been touched.
@@ -97,10 +97,10 @@ def perform(
             folder = runfolder.create(config, clock.now())
         except OSError as error:
             raise _no_place(config.work, error) from error
-        run = _Run(plan, config, target, options, folder, clock, Picture())
+        run = _Run(plan, config, target, options, folder, clock, ViewBuilder())
         code = _run(run)
         _tell(run, following)
-    return Outcome(code, run.picture.view)
+    return RunResult(code, run.builder.view)
 
 
 def _no_place(work: Path, error: OSError) -> PreflightError:
@@ -117,7 +117,7 @@ def _run(run: _Run) -> int:
         log = (run.folder / "events.jsonl").open("w", encoding="utf-8")
         stack.callback(_close, log)
         screen = stack.enter_context(_screen(run.options, run.clock))
-        emit = Emitter(run.clock, secrets, (run.picture, JsonLines(log), *screen.readers))
+        emit = Emitter(run.clock, secrets, (run.builder, JsonLines(log), *screen.readers))
         context = Context(
             run.config,
             run.target,
@@ -172,8 +172,8 @@ def _stop_at_once(again: str) -> None:
 
 
 def _tell(run: _Run, following: Sequence[str]) -> None:
-    """Reports, the picture, the last words. A full disk now must not hide how the run ended."""
-    view, options = run.picture.view, run.options
+    """Reports, the saved screen, the last words. A full disk now must not hide how the run ended."""
+    view, options = run.builder.view, run.options
     page: Path | None = None
     troubles = []
     try:

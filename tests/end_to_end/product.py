@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandResult:
     """What one command did: exit code, the JSON lines it printed, its words, how long it took (seconds)."""
 
     code: int
@@ -50,7 +50,7 @@ class Product:
     def latest(self) -> Path:
         return self.runs / "latest"
 
-    def run(self, *arguments: str, timeout: float = 600) -> Outcome:
+    def run(self, *arguments: str, timeout: float = 600) -> CommandResult:
         """One command with `--output json`, to its end."""
         start = time.monotonic()
         done = subprocess.run(
@@ -64,7 +64,7 @@ class Product:
             check=False,
         )
         lines = tuple(json.loads(line) for line in done.stdout.splitlines() if line.strip())
-        return Outcome(done.returncode, lines, done.stderr, time.monotonic() - start)
+        return CommandResult(done.returncode, lines, done.stderr, time.monotonic() - start)
 
 
 def clone(into: Path) -> Path:

@@ -28,7 +28,7 @@ from tests import strangers
 from tests.aws_context import client
 from tests.canaries import SHORTEST, Allowed, Canaries, CommandLines, leaks
 from tests.end_to_end.conftest import CANARY, FILE_CANARY, KEY_CANARY
-from tests.end_to_end.product import Outcome, Product, processes
+from tests.end_to_end.product import CommandResult, Product, processes
 from tests.kills import cloud
 from tests.kills.attempt import witnessed_down
 
@@ -65,13 +65,13 @@ def watched() -> CommandLines:
 
 
 @pytest.fixture(scope="module")
-def first(product: Product, watched: CommandLines) -> Outcome:
+def first(product: Product, watched: CommandLines) -> CommandResult:
     """`up` from nothing."""
     with watched:
         return product.run("up")
 
 
-def test_up_from_nothing_succeeds_and_says_what_it_did(first: Outcome) -> None:
+def test_up_from_nothing_succeeds_and_says_what_it_did(first: CommandResult) -> None:
     assert first.code == 0, first.words[-4000:]
     planned = first.of("waves_planned")[-1]["waves"]
     assert [wave for wave, _ in planned] == WAVES
@@ -83,7 +83,7 @@ def test_up_from_nothing_succeeds_and_says_what_it_did(first: Outcome) -> None:
     assert len(first.of("source_served")) >= 10
 
 
-def test_every_application_is_synced_and_healthy(first: Outcome, cluster: Cluster) -> None:
+def test_every_application_is_synced_and_healthy(first: CommandResult, cluster: Cluster) -> None:
     apps = cluster.get("applications", "-n", "argocd")
     assert len(apps) >= 1 + len(WAVES) - 1 + len(APIS)  # the root, one a wave (60 is a set), its seven
     state = {
@@ -93,7 +93,7 @@ def test_every_application_is_synced_and_healthy(first: Outcome, cluster: Cluste
     assert set(state.values()) == {("Synced", "Healthy")}, state
 
 
-def test_waves_came_in_order_by_the_clusters_own_timestamps(first: Outcome, cluster: Cluster) -> None:
+def test_waves_came_in_order_by_the_clusters_own_timestamps(first: CommandResult, cluster: Cluster) -> None:
     """No app of wave n+1 was created before every app of wave n had become Healthy for the first time."""
     healthy: dict[str, str] = {}
     for event in sorted(
@@ -114,7 +114,7 @@ def test_waves_came_in_order_by_the_clusters_own_timestamps(first: Outcome, clus
         assert max(settled[earlier]) <= min(created[later]), (earlier, later)
 
 
-def test_nodes_carry_labels_taints_and_provider_id(first: Outcome, cluster: Cluster) -> None:
+def test_nodes_carry_labels_taints_and_provider_id(first: CommandResult, cluster: Cluster) -> None:
     nodes = cluster.get("nodes")
     assert len(nodes) == 14
     for node in nodes:
@@ -132,7 +132,7 @@ def test_nodes_carry_labels_taints_and_provider_id(first: Outcome, cluster: Clus
     assert set(APIS) <= tainted
 
 
-def test_secrets_reached_the_cluster(first: Outcome, cluster: Cluster) -> None:
+def test_secrets_reached_the_cluster(first: CommandResult, cluster: Cluster) -> None:
     externals = cluster.get("externalsecrets", "-A")
     assert externals
     for external in externals:
@@ -142,19 +142,19 @@ def test_secrets_reached_the_cluster(first: Outcome, cluster: Cluster) -> None:
     assert secrets["auth", "postgres-auth-secret"]["data"]["POSTGRES_PASSWORD"]
 
 
-def test_every_ingress_has_an_address(first: Outcome, cluster: Cluster) -> None:
+def test_every_ingress_has_an_address(first: CommandResult, cluster: Cluster) -> None:
     ingresses = cluster.get("ingresses", "-A")
     assert ingresses
     for ingress in ingresses:
         assert ingress["status"]["loadBalancer"]["ingress"][0]["hostname"], ingress["metadata"]["name"]
 
 
-def test_kubeconfig_is_private_and_the_users_own_is_untouched(first: Outcome, product: Product) -> None:
+def test_kubeconfig_is_private_and_the_users_own_is_untouched(first: CommandResult, product: Product) -> None:
     assert (product.state / "kubeconfig").stat().st_mode & 0o777 == 0o600
     assert Path(product.environ["KUBECONFIG"]).read_text() == "not to be touched\n"
 
 
-def test_the_run_folder_holds_events_and_reports(first: Outcome, product: Product) -> None:
+def test_the_run_folder_holds_events_and_reports(first: CommandResult, product: Product) -> None:
     events = [json.loads(line) for line in (product.latest / "events.jsonl").read_text().splitlines()]
     assert events[0]["type"] == "run_started"
     assert events[-1]["type"] == "run_finished"
@@ -203,7 +203,9 @@ def _secrets(product: Product, cluster: Cluster) -> Canaries:
     return Canaries({name: value for name, value in values.items() if len(value) >= SHORTEST})
 
 
-def test_no_secret_in_anything_the_run_wrote(first: Outcome, product: Product, cluster: Cluster) -> None:
+def test_no_secret_in_anything_the_run_wrote(
+    first: CommandResult, product: Product, cluster: Cluster
+) -> None:
     """Planted, generated and made ones: in no log, report, plan, Terraform file or printed line."""
     secrets = _secrets(product, cluster)
     assert any(name.startswith("kubeconfig ") for name in secrets.values)
@@ -217,12 +219,14 @@ def test_no_secret_in_anything_the_run_wrote(first: Outcome, product: Product, c
     assert watched.leaks == set()
 
 
-def test_no_planted_secret_stood_in_a_command_line_during_up(first: Outcome, watched: CommandLines) -> None:
+def test_no_planted_secret_stood_in_a_command_line_during_up(
+    first: CommandResult, watched: CommandLines
+) -> None:
     assert watched.looks > 10
     assert watched.leaks == set()
 
 
-def test_no_secret_in_terraforms_state(first: Outcome, product: Product, cluster: Cluster) -> None:
+def test_no_secret_in_terraforms_state(first: CommandResult, product: Product, cluster: Cluster) -> None:
     """In S3, where it lies; in every version of every object but snapshots of etcd, which is the cluster."""
     secrets, s3 = _secrets(product, cluster), _client(product, "s3")
     found = []
@@ -237,7 +241,9 @@ def test_no_secret_in_terraforms_state(first: Outcome, product: Product, cluster
     assert found == []
 
 
-def test_a_rotated_secret_reaches_the_cluster(first: Outcome, product: Product, cluster: Cluster) -> None:
+def test_a_rotated_secret_reaches_the_cluster(
+    first: CommandResult, product: Product, cluster: Cluster
+) -> None:
     """By SSM's version and the Secret's content; every other Secret keeps what it has."""
     name = "/eco2/dev/database/auth/postgres-password"
     before, held = (
@@ -270,7 +276,7 @@ def _contents(cluster: Cluster) -> dict[tuple[str, str], dict[str, str]]:
     }
 
 
-def test_up_again_changes_nothing(first: Outcome, product: Product) -> None:
+def test_up_again_changes_nothing(first: CommandResult, product: Product) -> None:
     before = _inventory(product)
     again = product.run("up")
     assert again.code == 0, again.words[-4000:]
@@ -280,7 +286,7 @@ def test_up_again_changes_nothing(first: Outcome, product: Product) -> None:
     assert _inventory(product) == before
 
 
-def test_status_tells_waves_and_apps(first: Outcome, product: Product) -> None:
+def test_status_tells_waves_and_apps(first: CommandResult, product: Product) -> None:
     told = product.run("status")
     assert told.code == 0, told.words
     status = told.lines[-1]
@@ -289,7 +295,7 @@ def test_status_tells_waves_and_apps(first: Outcome, product: Product) -> None:
     assert len(status["nodes"]) == 14
 
 
-def test_plan_has_nothing_to_do(first: Outcome, product: Product) -> None:
+def test_plan_has_nothing_to_do(first: CommandResult, product: Product) -> None:
     told = product.run("plan")
     assert told.code == 0, told.words
     plan = told.lines[-1]
@@ -298,12 +304,12 @@ def test_plan_has_nothing_to_do(first: Outcome, product: Product) -> None:
     assert CANARY not in json.dumps(plan)
 
 
-def test_doctor_finds_nothing_wrong(first: Outcome, product: Product) -> None:
+def test_doctor_finds_nothing_wrong(first: CommandResult, product: Product) -> None:
     assert product.run("doctor").code == 0
 
 
 @pytest.mark.parametrize("part", ["aws", "etcd", "kube-apiserver", "argocd-application-controller"])
-def test_a_killed_part_comes_back_with_its_state(first: Outcome, product: Product, part: str) -> None:
+def test_a_killed_part_comes_back_with_its_state(first: CommandResult, product: Product, part: str) -> None:
     victims = [process for process in processes(product) if _is(process, part)]
     assert victims, [process.cmdline()[:3] for process in processes(product)]
     for victim in victims:
@@ -314,7 +320,7 @@ def test_a_killed_part_comes_back_with_its_state(first: Outcome, product: Produc
 
 
 def test_a_stopped_instance_takes_its_node_away_and_brings_it_back(
-    first: Outcome, product: Product, cluster: Cluster
+    first: CommandResult, product: Product, cluster: Cluster
 ) -> None:
     ec2 = _client(product, "ec2")
     instance = _instance(ec2, "api-chat")
@@ -326,7 +332,7 @@ def test_a_stopped_instance_takes_its_node_away_and_brings_it_back(
 
 
 def test_down_leaves_nothing_of_ours_and_everything_of_others(
-    first: Outcome, product: Product, tmp_path: Path
+    first: CommandResult, product: Product, tmp_path: Path
 ) -> None:
     """While its controllers live. In AWS, line by line, is then what is in an account that was never ours."""
     config = load(product.clone / "bootstrap.yaml", "local", values=False)
@@ -356,7 +362,7 @@ def test_down_leaves_nothing_of_ours_and_everything_of_others(
     assert (product.clone / "manifests").is_dir()
 
 
-def test_down_again_has_nothing_to_do(first: Outcome, product: Product) -> None:
+def test_down_again_has_nothing_to_do(first: CommandResult, product: Product) -> None:
     assert product.run("down", "--yes").code == 0
 
 

@@ -32,7 +32,7 @@ from bootstrap.local.supervisor.identity import find
 from bootstrap.local.supervisor.records import ProcessRecords
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.targets import open_target
-from tests.end_to_end.product import Outcome, Product, clone
+from tests.end_to_end.product import CommandResult, Product, clone
 from tests.reality.breakages import APPS, Breakage, breakages
 
 INTERRUPTED = 130
@@ -174,7 +174,7 @@ def _try(product: Product, breakage: Breakage) -> Result:
     return Result(breakage.name, agreed, run.code, said, stuck, causes, time.monotonic() - began)
 
 
-def _watched(product: Product) -> Outcome:
+def _watched(product: Product) -> CommandResult:
     """`up` until it gives up; or until SETTLED seconds after it has named what blocks a wave, if the wave is
     still not done then: nothing more is to be learnt from waiting for its deadline."""
     command = [sys.executable, "-m", "bootstrap", "up", "--output", "json"]
@@ -200,7 +200,7 @@ def _watched(product: Product) -> Outcome:
     code = run.wait()
     for timer in named.values():
         timer.cancel()
-    return Outcome(code, tuple(lines), "", 0.0)
+    return CommandResult(code, tuple(lines), "", 0.0)
 
 
 def _said(product: Product) -> Iterator[tuple[str, Place]]:
@@ -222,7 +222,7 @@ def _said(product: Product) -> Iterator[tuple[str, Place]]:
             yield finding["rule"], Place(app[1], wave)
 
 
-def _stuck(run: Outcome) -> Iterator[Place]:
+def _stuck(run: CommandResult) -> Iterator[Place]:
     """The Applications that were not done, of the wave at which the run gave up."""
     waves: dict[int, set[str]] = {}
     done = {event["wave"] for event in run.of("wave_finished")}
