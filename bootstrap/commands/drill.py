@@ -1,4 +1,4 @@
-"""`bootstrap drill`: make the environment, check it, remove it, and say how the night compares."""
+"""`bootstrap drill`: make the environment, check it, remove it, and say how it compares."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def run(options: DrillOptions) -> int:
     down = None
     if up.code != Interrupted.exit_code and not (up.code and options.keep):
         down = perform(plan.build_down(config, phases, exists=target.exists()), config, target, options)
-    night = _night(config, target, up, down)
+    result = _result(config, target, up, down)
     known = ledger.earlier(ledger.folder_of(config))
-    night = replace(night, regressions=judge.regressions(night, known, config.drill.tolerance))
-    file = ledger.write(ledger.folder_of(config), night)
+    result = replace(result, regressions=judge.regressions(result, known, config.drill.tolerance))
+    file = ledger.write(ledger.folder_of(config), result)
     if options.junit:
         options.junit.parent.mkdir(parents=True, exist_ok=True)
-        options.junit.write_text(junit.encode(night), encoding="utf-8")
-    _tell(options, night, file)
-    return night.exit_code
+        options.junit.write_text(junit.encode(result), encoding="utf-8")
+    _tell(options, result, file)
+    return result.exit_code
 
 
-def _night(config: Environment, target: Target, up: RunResult, down: RunResult | None) -> DrillResult:
+def _result(config: Environment, target: Target, up: RunResult, down: RunResult | None) -> DrillResult:
     ends = [each.view.end for each in (up, down) if each]
     return DrillResult(
         run=up.view.run,
@@ -62,23 +62,23 @@ def _night(config: Environment, target: Target, up: RunResult, down: RunResult |
     )
 
 
-def _tell(options: DrillOptions, night: DrillResult, file: Path) -> None:
+def _tell(options: DrillOptions, result: DrillResult, file: Path) -> None:
     if options.output == "json":
-        return  # both runs have told everything, event by event; the night is in its file
-    for line in _lines(night, file):
+        return  # both runs have told everything, event by event; the result is in its file
+    for line in _lines(result, file):
         print(line, file=sys.stderr)  # noqa: T201 - the drill's last words
-    if night.rto is not None:
-        click.echo(f"RTO {night.rto:.1f} s")
+    if result.rto is not None:
+        click.echo(f"RTO {result.rto:.1f} s")
 
 
-def _lines(night: DrillResult, file: Path) -> Iterator[str]:
-    mark = "✓" if night.exit_code == 0 else "✗"
-    times = [f"up in {night.rto:.0f} s" if night.rto is not None else "did not come up"]
-    times += [f"down in {night.down:.0f} s"] if night.down is not None else ["not taken down"]
-    times.append(f"{sum(check.passed for check in night.smoke)} of {len(night.smoke)} checks passed")
-    yield f"{mark} drill of {night.environment}: {', '.join(times)}"
-    for each in night.regressions:
+def _lines(result: DrillResult, file: Path) -> Iterator[str]:
+    mark = "✓" if result.exit_code == 0 else "✗"
+    times = [f"up in {result.rto:.0f} s" if result.rto is not None else "did not come up"]
+    times += [f"down in {result.down:.0f} s"] if result.down is not None else ["not taken down"]
+    times.append(f"{sum(check.passed for check in result.smoke)} of {len(result.smoke)} checks passed")
+    yield f"{mark} drill of {result.environment}: {', '.join(times)}"
+    for each in result.regressions:
         yield f"  slower than usual: {each}"
-    for resource in night.left:
+    for resource in result.left:
         yield f"  left: {resource}"
-    yield f"  night: {file}"
+    yield f"  result: {file}"

@@ -1,6 +1,6 @@
-"""Whether a night was slower than usual. Pure.
+"""Whether a drill was slower than usual. Pure.
 
-The middle of earlier good nights is what is usual: one bad night neither hides the next nor accuses it.
+The median of earlier good drills is what is usual: one bad drill neither hides the next nor accuses it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from statistics import median
 
 from bootstrap.drill.model import DrillResult, Regression
 
-FEWEST = 3  # nights before anything is called usual
+FEWEST = 3  # results before anything is called usual
 NOISE = 5.0  # seconds that nobody counts
 
 
 def regressions(
-    night: DrillResult, earlier: Sequence[DrillResult], tolerance: float
+    result: DrillResult, earlier: Sequence[DrillResult], tolerance: float
 ) -> tuple[Regression, ...]:
-    """What took more than `tolerance` times the usual; nothing before there are enough nights."""
-    good = [each for each in earlier if each.good and each.target == night.target]
-    return tuple(_slower(_measured(night), [_measured(each) for each in good], tolerance))
+    """What took more than `tolerance` times the usual; nothing before there are enough results."""
+    good = [each for each in earlier if each.good and each.target == result.target]
+    return tuple(_slower(_measured(result), [_measured(each) for each in good], tolerance))
 
 
-def _measured(night: DrillResult) -> Mapping[str, float]:
-    waves = {f"wave {number}": seconds for number, seconds in night.waves.items()}
-    whole = {"up": night.rto, "down": night.down}
+def _measured(result: DrillResult) -> Mapping[str, float]:
+    waves = {f"wave {number}": seconds for number, seconds in result.waves.items()}
+    whole = {"up": result.rto, "down": result.down}
     return {**{name: seconds for name, seconds in whole.items() if seconds is not None}, **waves}
 
 

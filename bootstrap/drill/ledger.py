@@ -1,4 +1,4 @@
-"""Nights in files: `<work>/drills/<environment>/<run>.json`, the newest last. Damaged ones are left out."""
+"""Results in files: `<work>/drills/<environment>/<run>.json`, the newest last. Damaged ones are left out."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from bootstrap.drill.model import DrillResult, Regression
 from bootstrap.run.events import SmokeChecked
 
 FORMAT = 1  # raised when a key changes its meaning
-NIGHTS = 14  # that are compared with
+COMPARED = 14  # results that a new one is compared with
 
 
 def folder_of(config: Environment) -> Path:
     return config.work / "drills" / config.name
 
 
-def write(folder: Path, night: DrillResult) -> Path:
+def write(folder: Path, result: DrillResult) -> Path:
     """The file written."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{night.run}.json"
-    file.write_text(json.dumps(encode(night), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    file = folder / f"{result.run}.json"
+    file.write_text(json.dumps(encode(result), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return file
 
 
 def earlier(folder: Path) -> tuple[DrillResult, ...]:
-    """The newest nights, newest first."""
+    """The newest results, newest first."""
     files = sorted(folder.glob("*.json"), reverse=True) if folder.is_dir() else []
-    return tuple(islice((night for file in files if (night := _read(file))), NIGHTS))
+    return tuple(islice((result for file in files if (result := _read(file))), COMPARED))
 
 
-def encode(night: DrillResult) -> dict[str, Any]:
-    return {"version": FORMAT, **asdict(night), "good": night.good, "exit_code": night.exit_code}
+def encode(result: DrillResult) -> dict[str, Any]:
+    return {"version": FORMAT, **asdict(result), "good": result.good, "exit_code": result.exit_code}
 
 
 def decode(data: Mapping[str, Any]) -> DrillResult:

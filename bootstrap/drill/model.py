@@ -12,7 +12,7 @@ from bootstrap.run.events import SmokeChecked
 
 @dataclass(frozen=True)
 class Regression:
-    """`what` took `seconds`; the middle one of `nights` earlier nights is `usual` seconds."""
+    """`what` took `seconds`; the median of `nights` earlier results is `usual` seconds."""
 
     what: str
     seconds: float
@@ -20,7 +20,7 @@ class Regression:
     nights: int
 
     def __str__(self) -> str:
-        return f"{self.what} took {self.seconds:.0f} s, usual is {self.usual:.0f} s ({self.nights} nights)"
+        return f"{self.what} took {self.seconds:.0f} s, usual is {self.usual:.0f} s ({self.nights} drills)"
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,10 @@ def here(tmp_path: Path) -> Iterator[Product]:
     end(made)
 
 
-def test_a_night_makes_checks_and_removes_the_environment(here: Product, tmp_path: Path) -> None:
-    report = tmp_path / "night.xml"
-    night = here.run("drill", "--yes", "--junit", str(report))
-    assert night.code == 0, night.words[-4000:]
+def test_a_drill_makes_checks_and_removes_the_environment(here: Product, tmp_path: Path) -> None:
+    report = tmp_path / "drill.xml"
+    drill = here.run("drill", "--yes", "--junit", str(report))
+    assert drill.code == 0, drill.words[-4000:]
     (file,) = (here.clone / ".bootstrap").glob("drills/local/*.json")
     told = json.loads(file.read_text())
     assert told["rto"] > 0 and told["down"] > 0

@@ -203,43 +203,43 @@ def test_without_a_bucket_there_is_nothing_to_guard(tmp_path: Path) -> None:
 
 def test_a_run_that_lost_the_environment_stops(dev: World) -> None:
     lost: list[BootstrapError] = []
-    keeper = lock.run(replace(dev.context, abort=lost.append)).result
-    assert isinstance(keeper, LeaseRenewal)
-    keeper.beat()
+    renewal = lock.run(replace(dev.context, abort=lost.append)).result
+    assert isinstance(renewal, LeaseRenewal)
+    renewal.beat()
     assert lost == []
     forced = replace(dev.context.force, take_over=True)
     lock.run(replace(dev.context, force=forced, command="bootstrap down"))
     assert "as you said" in dev.of(Notice)[0].message
-    keeper.beat()
-    keeper.beat()
+    renewal.beat()
+    renewal.beat()
     (error,) = lost
     assert isinstance(error, LockedError)
     assert "`bootstrap down`" in error.why
-    keeper.close()
+    renewal.close()
     assert run_lock.read(the_lock(dev), NOW), "the winner keeps it"
 
 
 def test_a_bucket_that_is_gone_is_no_trouble_at_the_end(dev: World) -> None:
-    keeper = lock.run(dev.context).result
-    assert isinstance(keeper, LeaseRenewal)
+    renewal = lock.run(dev.context).result
+    assert isinstance(renewal, LeaseRenewal)
     where = the_lock(dev)
     run_lock.tidy(where, None)
     client("s3").delete_bucket(Bucket=where.bucket)
-    keeper.close()
+    renewal.close()
     assert dev.of(Notice) == []
 
 
 def test_a_heartbeat_that_fails_is_told_and_tried_again(dev: World) -> None:
-    keeper = lock.run(dev.context).result
-    assert isinstance(keeper, LeaseRenewal)
-    sound = keeper.where
-    keeper.where = replace(sound, bucket="not-there")
-    keeper.beat()
+    renewal = lock.run(dev.context).result
+    assert isinstance(renewal, LeaseRenewal)
+    sound = renewal.where
+    renewal.where = replace(sound, bucket="not-there")
+    renewal.beat()
     assert "tried again" in dev.of(Notice)[0].message
-    keeper.where = sound
-    keeper.beat()
+    renewal.where = sound
+    renewal.beat()
     seen = run_lock.read(sound, NOW)
-    assert seen and seen.written == keeper.written
+    assert seen and seen.written == renewal.written
 
 
 def test_a_process_is_known_by_its_start_and_gone_when_it_ended() -> None:

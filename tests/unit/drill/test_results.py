@@ -25,14 +25,14 @@ from bootstrap.run.events import (
     WaveStarted,
 )
 
-NIGHT = DrillResult(
+GOOD = DrillResult(
     "20260101T000000Z", "dev", "aws", "2026-01-01T00:00:00Z", 100.0, 40.0, 0, 0, {0: 5.0, 10: 30.0}
 )
-SLOW = replace(NIGHT, run="20260102T000000Z", rto=200.0, waves={0: 5.0, 10: 130.0})
+SLOW = replace(GOOD, run="20260102T000000Z", rto=200.0, waves={0: 5.0, 10: 130.0})
 
 seconds = st.floats(1, 1000)
 slower = st.builds(Regression, st.text(), seconds, seconds, st.integers(3, 9))
-nights = st.builds(
+results = st.builds(
     DrillResult,
     run=st.text("0123456789", min_size=3, max_size=8),
     environment=st.just("dev"),
@@ -54,22 +54,22 @@ nights = st.builds(
 )
 
 
-@given(nights)
-def test_a_night_survives_writing(night: DrillResult) -> None:
-    assert ledger.decode(ledger.encode(night)) == night
+@given(results)
+def test_a_result_survives_writing(result: DrillResult) -> None:
+    assert ledger.decode(ledger.encode(result)) == result
 
 
-def test_the_newest_nights_come_first_and_damage_is_passed_over(tmp_path: Path) -> None:
-    for night in (NIGHT, SLOW):
-        ledger.write(tmp_path, night)
+def test_the_newest_results_come_first_and_damage_is_passed_over(tmp_path: Path) -> None:
+    for result in (GOOD, SLOW):
+        ledger.write(tmp_path, result)
     (tmp_path / "20260103T000000Z.json").write_text('{"run": 1')
     (tmp_path / "20260104T000000Z.json").write_text("[]")
-    assert ledger.earlier(tmp_path) == (SLOW, NIGHT)
+    assert ledger.earlier(tmp_path) == (SLOW, GOOD)
     assert ledger.earlier(tmp_path / "none") == ()
 
 
 def test_what_took_much_longer_than_usual_is_a_regression() -> None:
-    found = judge.regressions(SLOW, [NIGHT] * judge.FEWEST, tolerance=1.5)
+    found = judge.regressions(SLOW, [GOOD] * judge.FEWEST, tolerance=1.5)
     assert [(each.what, each.usual, each.seconds) for each in found] == [
         ("up", 100.0, 200.0),
         ("wave 10", 30.0, 130.0),
@@ -77,33 +77,33 @@ def test_what_took_much_longer_than_usual_is_a_regression() -> None:
     assert replace(SLOW, regressions=found).exit_code == SlowerError.exit_code
 
 
-def test_without_enough_good_nights_nothing_is_usual() -> None:
-    few = [NIGHT] * (judge.FEWEST - 1)
-    bad = [replace(NIGHT, up_code=4), replace(NIGHT, left=("x",)), replace(NIGHT, target="local")]
+def test_without_enough_good_results_nothing_is_usual() -> None:
+    few = [GOOD] * (judge.FEWEST - 1)
+    bad = [replace(GOOD, up_code=4), replace(GOOD, left=("x",)), replace(GOOD, target="local")]
     assert judge.regressions(SLOW, [*few, *bad], 1.5) == ()
 
 
 @given(st.lists(seconds, min_size=3, max_size=9), st.floats(1, 3))
-def test_the_usual_night_is_never_a_regression(times: list[float], tolerance: float) -> None:
-    known = [replace(NIGHT, rto=each, waves={}) for each in times]
+def test_the_usual_result_is_never_a_regression(times: list[float], tolerance: float) -> None:
+    known = [replace(GOOD, rto=each, waves={}) for each in times]
     middle = sorted(times)[len(times) // 2]
-    tonight = replace(NIGHT, rto=middle if len(times) % 2 else min(times), waves={})
-    assert judge.regressions(tonight, known, tolerance) == ()
+    now = replace(GOOD, rto=middle if len(times) % 2 else min(times), waves={})
+    assert judge.regressions(now, known, tolerance) == ()
 
 
-@given(nights)
-def test_a_night_is_good_or_says_why_by_its_code(night: DrillResult) -> None:
-    assert (night.exit_code == 0) <= night.good or bool(night.left)
-    root = ET.fromstring(junit.encode(night))  # noqa: S314 - our own
+@given(results)
+def test_a_result_is_good_or_says_why_by_its_code(result: DrillResult) -> None:
+    assert (result.exit_code == 0) <= result.good or bool(result.left)
+    root = ET.fromstring(junit.encode(result))  # noqa: S314 - our own
     failed = {case.get("name") for case in root.iter("testcase") if case.find("failure") is not None}
-    assert {f"smoke {check.name}" for check in night.smoke if not check.passed} <= failed
+    assert {f"smoke {check.name}" for check in result.smoke if not check.passed} <= failed
     assert int(root.get("failures") or 0) == sum(
         case.find("failure") is not None for case in root.iter("testcase")
     )
 
 
-def test_ci_sees_every_part_of_a_good_night() -> None:
-    good = replace(NIGHT, smoke=(SmokeChecked("login", True, 1.5),))
+def test_ci_sees_every_part_of_a_good_drill() -> None:
+    good = replace(GOOD, smoke=(SmokeChecked("login", True, 1.5),))
     root = ET.fromstring(junit.encode(good))  # noqa: S314 - our own
     assert [case.get("name") for case in root.iter("testcase")] == [
         "up",
@@ -116,15 +116,15 @@ def test_ci_sees_every_part_of_a_good_night() -> None:
 
 
 @pytest.mark.parametrize(
-    ("night", "where"),
+    ("result", "where"),
     [
-        (replace(NIGHT, up_code=5, rto=None, error="wave 10 is stuck"), "up"),
-        (replace(NIGHT, down_code=7, left=("ec2 volume vol-1",)), "down"),
-        (replace(NIGHT, regressions=(Regression("wave 10", 90.0, 30.0, 3),)), "wave 10"),
+        (replace(GOOD, up_code=5, rto=None, error="wave 10 is stuck"), "up"),
+        (replace(GOOD, down_code=7, left=("ec2 volume vol-1",)), "down"),
+        (replace(GOOD, regressions=(Regression("wave 10", 90.0, 30.0, 3),)), "wave 10"),
     ],
 )
-def test_ci_sees_what_failed(night: DrillResult, where: str) -> None:
-    root = ET.fromstring(junit.encode(night))  # noqa: S314 - our own
+def test_ci_sees_what_failed(result: DrillResult, where: str) -> None:
+    root = ET.fromstring(junit.encode(result))  # noqa: S314 - our own
     failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
     assert failed == [where]
 
