@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bootstrap.aws import environments, run_lock, ssm, state_bucket
 from bootstrap.aws.environments import Record
+from bootstrap.aws.errors import AwsError
 from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect
 from bootstrap.core.errors import LeftoverError, LockedError, PermanentError, Problem, ProblemsError
@@ -97,8 +98,11 @@ class _Bucket:
         return there
 
 
-def _hold(context: Context, bucket: _Bucket, record: Record) -> lock.LeaseRenewal:
-    """A run at work must not have its ground removed; one whose heartbeat stays out counts as dead here."""
+def _hold(context: Context, bucket: _Bucket, record: Record) -> lock.LeaseRenewal | None:
+    """A run at work must not have its ground removed; one whose heartbeat stays out counts as dead here.
+
+    None when another reaper has just removed the bucket.
+    """
     where = run_lock.Where(bucket.connect("s3"), bucket.name, STATE_KEY + lock.SUFFIX)
     try:
         return lock.hold(context, where, SILENCE)
@@ -106,6 +110,10 @@ def _hold(context: Context, bucket: _Bucket, record: Record) -> lock.LeaseRenewa
         raise LockedError(
             f"{record.title} has expired, but is in use", error.why, "wait for that run"
         ) from error
+    except AwsError as error:
+        if error.missing:
+            return None
+        raise
 
 
 def _has_time(context: Context, connect: Connect, record: Record) -> bool:

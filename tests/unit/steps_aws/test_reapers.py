@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,9 @@ from bootstrap.run.runner import Runner
 from bootstrap.run.step import Done
 from bootstrap.steps import backend, lifetime, lock, reap
 from bootstrap.targets.base import Phases
-from tests import aws_context
-from tests.aws_context import ACCOUNT, REGION, World, environment, world
+from tests.aws_context import ACCOUNT, REGION, World, client, environment, world
 from tests.aws_resources import make_all, pairs, spec
 
-client = cache(aws_context.client)  # to make one takes longer than to ask moto
 NAMES = ("dev", "prod", "night")  # the first two of one project
 
 
@@ -45,7 +43,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
         yield
-    client.cache_clear()
 
 
 def project(name: str) -> str:
@@ -227,6 +224,17 @@ def test_two_reapers_at_once(tmp_path: Path) -> None:
     assert any(isinstance(one, Done) for one in told)
     assert all(isinstance(one, Done | LockedError) for one in told), told
     assert left(record) == []
+
+
+def test_a_bucket_that_another_reaper_has_just_removed_is_not_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = account(tmp_path, dev="8h")
+    record = expire(there["dev"])
+    reap.run(there["prod"].context, record)
+    answers = iter([True])  # it was there when we looked
+    monkeypatch.setattr(reap._Bucket, "exists", lambda _: next(answers, False))
+    assert reap.run(there["night"].context, record).summary == "eco2/dev is gone"
 
 
 def test_one_that_fails_keeps_no_other_from_going_and_the_run_fails(tmp_path: Path) -> None:
