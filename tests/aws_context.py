@@ -15,6 +15,7 @@ from botocore.awsrequest import AWSResponse
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
 from bootstrap.core.clock import Clock, FakeClock
 from bootstrap.core.rendering import Tools
+from bootstrap.local.aws.patches import lookups
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event
 from bootstrap.run.target import Target, TerraformSettings
@@ -23,6 +24,8 @@ REGION = "ap-northeast-2"
 ACCOUNT = "123456789012"
 PLAIN = TerraformSettings()
 NODE = Node("cp", "control-plane", "t3.medium", 40, {"role": "control-plane"})
+
+lookups.apply(setattr)  # it changes nothing but how long moto takes
 
 
 def environment(home: Path, **changes: Any) -> Environment:
@@ -54,12 +57,16 @@ def session() -> boto3.Session:
     return boto3.Session("local", "local", region_name=REGION)
 
 
-def client(service: str, endpoint: str | None = None, region: str = REGION) -> Any:
-    """A boto3 client for moto."""
+def new_client(service: str, endpoint: str | None = None, region: str = REGION) -> Any:
+    """A boto3 client for moto, for a test that changes what it does."""
     made = session().client(service, region_name=region, endpoint_url=endpoint)
     if service == "iam":
         made.meta.events.register("before-call.iam.SimulatePrincipalPolicy", _all_allowed)
     return made
+
+
+# One for all tests: to make a client takes longer than to ask moto.
+client = cache(new_client)
 
 
 def _all_allowed(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:

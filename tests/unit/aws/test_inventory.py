@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from tests.aws_resources import OURS, OWNER, THEIRS, make_all, pairs, spec
 @pytest.fixture
 def aws() -> Iterator[Callable[[str], Any]]:
     with mock_aws():
-        yield cache(client)
+        yield client
 
 
 def seen(aws: Callable[[str], Any]) -> list[Resource]:

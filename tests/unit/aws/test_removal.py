@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     for module in (load_balancers, dependencies, nat_gateways, termination):
         module.apply(partial(monkeypatch.setattr, raising=False))
     with mock_aws():
-        yield cache(client)
+        yield client
 
 
 def connect(aws: Callable[[str], Any]) -> Callable[[str], Api]:
@@ -40,7 +40,10 @@ def left(aws: Callable[[str], Any], owner: Owner = OWNER) -> list[Found]:
 
 def clear(aws: Callable[[str], Any], rounds: int = 6) -> list[Found]:
     for _ in range(rounds):
-        mine = [found.resource for found in left(aws) if found.proof is not Proof.INSIDE]
+        found = left(aws)
+        mine = [each.resource for each in found if each.proof is not Proof.INSIDE]
+        if not mine:
+            return found
         for resource in sorted(mine, key=order):
             remove(connect(aws), resource)
     return left(aws)

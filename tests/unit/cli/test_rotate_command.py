@@ -29,7 +29,7 @@ from bootstrap.status.render import render
 from bootstrap.steps import access, backend, lock
 from bootstrap.steps.rotate import ROTATING
 from bootstrap.targets.base import Phases
-from tests.aws_context import REGION, client, world
+from tests.aws_context import REGION, client, new_client, world
 from tests.unit.cli.fake_product import lay_out
 
 SEEDS = """
@@ -176,7 +176,7 @@ def test_status_plan_and_doctor_tell_what_is_due_and_when_it_ends(config: Path, 
 
 def test_status_does_without_an_aws_that_answers(config: Path, target: Target) -> None:
     def refused(_: str) -> Any:
-        made = client("ssm")
+        made = new_client("ssm")
 
         def refuse(**_: Any) -> None:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")

@@ -34,6 +34,26 @@ def test_what_is_overwritten_is_forgotten(
     assert aws("s3").get_object(Bucket="state", Key="terraform.tfstate")["Body"].read() == b"3"
 
 
+def test_the_methods_of_a_service_are_listed_once(
+    aws: Aws, patch: ApplyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.core import utils  # noqa: PLC0415 - as above
+
+    from bootstrap.local.aws.patches import lookups  # noqa: PLC0415 - as above
+
+    listed: list[Any] = []
+
+    def listing(service: Any) -> list[str]:
+        listed.append(service)
+        return utils.method_names_from_class(service)
+
+    monkeypatch.setattr(lookups, "method_names_from_class", listing)
+    patch("lookups")
+    for _ in range(2):
+        aws("iam").list_roles()
+    assert len(listed) == 1
+
+
 @pytest.mark.parametrize("patched", [False, True])
 def test_only_one_partition_is_made(aws: Aws, patch: ApplyPatch, patched: bool) -> None:
     from moto.iam.models import get_account_id_from, iam_backends  # noqa: PLC0415 - as above

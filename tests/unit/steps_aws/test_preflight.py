@@ -21,7 +21,7 @@ from bootstrap.config.model import Environment, Generate, Seed
 from bootstrap.core.errors import PreflightError, Problem, TemporaryError
 from bootstrap.run.events import Notice
 from bootstrap.steps import preflight
-from tests.aws_context import ACCOUNT, NODE, REGION, World, client, environment, world
+from tests.aws_context import ACCOUNT, NODE, REGION, World, client, environment, new_client, world
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_missing_permission_is_one_problem_among_others(config: Environment) -
     }
 
     def connect(service: str) -> Any:
-        made = client(service)
+        made = new_client(service)
         if service == "ec2":
             made.meta.events.register("before-call", refuse)
         return made
@@ -136,7 +136,7 @@ def test_without_credentials_there_is_a_cure(config: Environment, monkeypatch: p
 
 def test_no_network_is_no_verdict(config: Environment) -> None:
     def connect(service: str) -> Any:
-        raise_on = client(service)
+        raise_on = new_client(service)
         raise_on.meta.events.register("before-call", unplugged)
         return raise_on
 
@@ -176,7 +176,7 @@ def test_an_alias_of_our_name_in_other_hands_is_refused(config: Environment) -> 
 
 def test_what_is_denied_is_refused_by_name(config: Environment) -> None:
     def connect(service: str) -> Any:
-        made = client(service)
+        made = new_client(service)
         if service == "iam":
             made.meta.events.register_first("before-call.iam.SimulatePrincipalPolicy", deny)
         return made
@@ -191,7 +191,7 @@ def test_what_is_denied_is_refused_by_name(config: Environment) -> None:
 
 def test_what_cannot_be_looked_at_is_told_and_refuses_nothing(config: Environment) -> None:
     def connect(service: str) -> Any:
-        made = client(service)
+        made = new_client(service)
         if service == "iam":
             made.meta.events.register_first("before-call.iam.SimulatePrincipalPolicy", refuse)
         return made

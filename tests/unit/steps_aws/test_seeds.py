@@ -18,7 +18,7 @@ from bootstrap.core.errors import PermanentError, TemporaryError
 from bootstrap.run.events import StepProgress
 from bootstrap.steps import seeds
 from bootstrap.steps.terraform import Outputs
-from tests.aws_context import World, client, environment, world
+from tests.aws_context import World, client, environment, new_client, world
 
 MANY = tuple(Seed(f"database/d{number}/password", generate=Generate()) for number in range(60))
 TOKEN = Seed("api/token", from_env="BOOTSTRAP_TEST_TOKEN")
@@ -100,7 +100,7 @@ def test_without_a_key_nothing_is_written(tmp_path: Path) -> None:
 
 def throttling(clock: FakeClock, rate: float) -> Any:
     """An SSM that takes `rate` writes a second by the fake clock."""
-    made = client("ssm")
+    made = new_client("ssm")
     last = [float("-inf")]
 
     def limit(**_: Any) -> None:
@@ -131,7 +131,7 @@ def test_without_throttling_nothing_waits(tmp_path: Path) -> None:
 
 def test_a_parameter_made_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
     """Between our look and our write somebody else generated a password: theirs is kept."""
-    racing = client("ssm")
+    racing = new_client("ssm")
 
     def meanwhile(**_: Any) -> None:
         client("ssm").put_parameter(

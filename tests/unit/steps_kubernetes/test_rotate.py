@@ -26,7 +26,7 @@ from bootstrap.run.step import Done
 from bootstrap.steps import access, rotate, seeds
 from bootstrap.steps.rotate import ROTATING, Followed, Renewed, Rotation
 from bootstrap.steps.terraform import Outputs
-from tests.aws_context import World, client, environment, world
+from tests.aws_context import World, client, environment, new_client, world
 from tests.kubernetes_fake import FakeServer
 
 PREFIX = "/eco2/dev"
@@ -216,7 +216,7 @@ def test_killed_between_any_two_writes_it_ends_well(stage: Stage, calls: int) ->
     before, left = stage.values(), iter(range(calls))
 
     def dying(service: str) -> Any:
-        made = client(service)
+        made = new_client(service)
         for call in ("PutParameter", "AddTagsToResource", "RemoveTagsFromResource"):
             made.meta.events.register(f"before-call.ssm.{call}", die)
         return made

@@ -14,6 +14,7 @@ from typing import Any
 Setter = Callable[[Any, str, Any], None]  # setattr, or something that can undo it
 
 PATCHES = (
+    "lookups",
     "primary_interface",
     "termination",
     "volumes",
