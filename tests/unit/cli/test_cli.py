@@ -21,36 +21,14 @@ from bootstrap import cli
 from bootstrap.commands.execute import _close, _no_place
 from bootstrap.core import errors
 from bootstrap.core.errors import Problem
+from tests.unit.cli import fake_product
 from tests.unit.cli.fake_product import CANARY, lay_out
-
-REPOSITORY = Path(__file__).parents[3]
-PATIENCE = 60  # seconds after which a test gives up
+from tests.unit.cli.product import Product, run, surroundings
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return lay_out(tmp_path / "my project").parent
-
-
-def command(scenario: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tests.unit.cli.fake_product", scenario, *arguments]
-
-
-def surroundings(**changes: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "100", **changes}
-
-
-def run(home: Path, scenario: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(scenario, *arguments),
-        cwd=home,
-        env=surroundings(**environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -143,20 +121,13 @@ def test_down_asks_where_it_can_and_refuses_where_it_cannot(home: Path, output: 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", errors.UsageError.exit_code)])
 def test_down_does_as_it_is_told(home: Path, answer: str, code: int) -> None:
     main, side = pty.openpty()
-    process = subprocess.Popen(
-        command("succeed", "down", "-e", "dev"),
-        cwd=home,
-        env=surroundings(),
-        stdin=side,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    product = Product(home, "succeed", "down", "-e", "dev", stdin=side)
     os.close(side)
     os.write(main, f"{answer}\n".encode())
-    _, words = process.communicate(timeout=PATIENCE)
+    ended, _, words = product.end()
     os.close(main)
-    assert process.returncode == code
+    product.close()
+    assert ended == code
     assert "This removes everything of 'dev' on fake, its data included.\nGo on? [y/N]" in words
     assert latest(home).exists() == (answer == "y")
 
@@ -230,9 +201,8 @@ def test_looking_leaves_no_trace(home: Path, name: str) -> None:
 
 
 def test_a_reader_who_has_seen_enough(home: Path) -> None:
-    words = (
-        f"{shlex.join(command('succeed', 'status', '-e', 'dev'))} 2>err.txt | true; echo ${{PIPESTATUS[0]}}"
-    )
+    command = [sys.executable, "-m", fake_product.__name__, "succeed", "status", "-e", "dev"]
+    words = f"{shlex.join(command)} 2>err.txt | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", words], cwd=home, env=surroundings(), capture_output=True, text=True, check=False
     )
@@ -275,34 +245,21 @@ def test_help_loads_nothing_heavy() -> None:
 class Process:
     """A run that is followed line by line."""
 
-    def __init__(self, home: Path, scenario: str, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            command(scenario, "up", "-e", "dev", "--output", "json", *arguments),
-            cwd=home,
-            env=surroundings(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        self._lines = self.process.stdout
+    def __init__(self, home: Path, scenario: str) -> None:
+        self.product = Product(home, scenario, "up", "-e", "dev", "--output", "json")
 
     def until(self, message: str) -> list[dict[str, Any]]:
         """Read on until an event carries the message."""
         seen = []
-        for line in self._lines:
+        for line in self.product.stdout:
             seen.append(json.loads(line))
             if message in line:
                 return seen
-        raise AssertionError(f"ended without {message}: {self.process.communicate()[1]}")
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        raise AssertionError(f"ended without {message}: {self.product.end()}")
 
     def end(self) -> tuple[int, list[dict[str, Any]], str]:
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, lines(out), err
+        code, out, err = self.product.end()
+        return code, lines(out), err
 
 
 @pytest.fixture
@@ -311,15 +268,14 @@ def started() -> Iterator[list[Process]]:
     processes: list[Process] = []
     yield processes
     for each in processes:
-        each.process.kill()
-        each.process.communicate()
+        each.product.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_stops_cleanly(home: Path, number: int, started: list[Process]) -> None:
     started.append(process := Process(home, "wait"))
     process.until("waiting")
-    process.signal(number)
+    process.product.signal(number)
     code, events, _ = process.end()
     assert code == 130
     kinds = [event["type"] for event in events]
@@ -332,9 +288,9 @@ def test_one_signal_stops_cleanly(home: Path, number: int, started: list[Process
 def test_two_signals_stop_at_once(home: Path, started: list[Process]) -> None:
     started.append(process := Process(home, "deaf"))
     process.until("waiting")
-    process.signal(signal.SIGINT)
+    process.product.signal(signal.SIGINT)
     process.until("deaf")
-    process.signal(signal.SIGINT)
+    process.product.signal(signal.SIGINT)
     code, _, err = process.end()
     assert code == 130
     assert "stopped at once" in err
@@ -348,31 +304,26 @@ def test_two_runs_at_once(home: Path, started: list[Process]) -> None:
     process.until("waiting")
     second = run(home, "succeed", "up", "-e", "dev")
     assert second.returncode == errors.LockedError.exit_code
-    assert f"`bootstrap up`, process {process.process.pid}, since" in second.stderr
+    assert f"`bootstrap up`, process {process.product.pid}, since" in second.stderr
     assert len([path for path in latest(home).parent.iterdir() if not path.is_symlink()]) == 1
-    process.signal(signal.SIGINT)
+    process.product.signal(signal.SIGINT)
     process.end()
     assert run(home, "succeed", "up", "-e", "dev").returncode == 0
 
 
 def test_a_reader_who_leaves_does_not_stop_the_run(home: Path) -> None:
-    process = Process(home, "succeed")
-    process.process.stdout.close()  # type: ignore[union-attr] # it is a pipe
-    process.process.stderr.close()  # type: ignore[union-attr] # it is a pipe
-    assert process.process.wait(PATIENCE) == 0
+    product = Product(home, "succeed", "up", "-e", "dev", "--output", "json")
+    product.stdout.close()
+    product.stderr.close()
+    assert product.wait() == 0
     assert json.loads((latest(home) / "report.json").read_text(encoding="utf-8"))["outcome"] == "succeeded"
 
 
 def in_terminal(home: Path, arguments: Sequence[str], **environ: str) -> tuple[int, str]:
     """Run with a terminal for stderr; exit code and what it showed."""
     main, side = pty.openpty()
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=home,
-        env=surroundings(**{"TERM": "xterm-256color", "LINES": "30", **environ}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=side,
+    product = Product(
+        home, *arguments, stderr=side, environ={"TERM": "xterm-256color", "LINES": "30", **environ}
     )
     os.close(side)
     shown = b""
@@ -383,7 +334,9 @@ def in_terminal(home: Path, arguments: Sequence[str], **environ: str) -> tuple[i
         pass
     finally:
         os.close(main)
-    return process.wait(PATIENCE), shown.decode()
+    code = product.wait()
+    product.close()
+    return code, shown.decode()
 
 
 def test_a_terminal_gets_the_live_view_and_its_cursor_back(home: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from bootstrap.local.aws.patches import bucket_policies
 from tests.aws_context import client
 from tests.unit.cli.fake_product import AWS, lay_out
-from tests.unit.cli.test_cli import PATIENCE, command, surroundings
+from tests.unit.cli.product import Product
 
 WAY_ON = "to go on where it stopped: bootstrap up --environment dev"
 
@@ -52,28 +51,19 @@ def locks(aws: str) -> list[str]:
 
 def up(home: Path, scenario: str, aws: str, *interrupts: str) -> tuple[int, str]:
     """Run; at each of these words interrupt it. Exit code, and what it said."""
-    said = []
-    with subprocess.Popen(
-        command(scenario, "up", "-e", "dev", "--output", "json"),
-        cwd=home,
-        env=surroundings(**{AWS: aws}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout
-        giving_up = threading.Timer(PATIENCE, process.kill)
-        giving_up.start()
-        awaited = list(interrupts)
-        for line in process.stdout:
-            said.append(line)
-            if awaited and f'"message": "{awaited[0]}"' in line:
-                awaited.pop(0)
-                process.send_signal(signal.SIGINT)
-        giving_up.cancel()
-        assert not awaited, "".join(said)
-        return process.wait(PATIENCE), "".join(said)
+    said, awaited = [], list(interrupts)
+    product = Product(
+        home, scenario, "up", "-e", "dev", "--output", "json", stderr=subprocess.STDOUT, environ={AWS: aws}
+    )
+    for line in product.stdout:
+        said.append(line)
+        if awaited and f'"message": "{awaited[0]}"' in line:
+            awaited.pop(0)
+            product.signal(signal.SIGINT)
+    code = product.wait()
+    product.close()
+    assert not awaited, "".join(said)
+    return code, "".join(said)
 
 
 def test_one_ctrl_c_gives_the_run_lock_back(home: Path, aws: str) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,23 +11,14 @@ import pytest
 from bootstrap import cli
 from bootstrap.config import checks
 from tests.unit.cli.fake_product import lay_out
+from tests.unit.cli.product import run
 
-REPOSITORY = Path(__file__).parents[3]
 LONG = "canary-" + "é" * 2045  # 4097 bytes, fewer characters
 DEEP = "/".join("abcdefghijklmn")  # with /eco2/dev 16 levels
 
 
 def up(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.unit.cli.fake_product", "succeed", "up", "-e", "dev", *arguments],
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "BOOTSTRAP_TEST_LONG": LONG, "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run(home, "succeed", "up", "-e", "dev", *arguments, BOOTSTRAP_TEST_LONG=LONG)
 
 
 SEEDS = f"""
