@@ -4,22 +4,20 @@ Started by the scripts of user data on a simulated machine (tests/machines.py) a
 `machine_programs.py PROGRAM ARGUMENT…`, with nothing but the standard library. Names of checks, messages
 and what is kept or refused were taken down from the real kubeadm 1.34.2. "etcd" is one file of JSON in the
 control plane's data folder: the cluster's id, its join tokens with their ends, its nodes.
+
+A machine starts them some ten times on its way, so they import late what few of them need.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import secrets
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 VERSION = "v1.34.2"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -41,8 +39,7 @@ class Refused(Exception):
     """What kubeadm prints when it gives up."""
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):  # quicker to load than a dataclass
     """A machine as its programs see it: `disk` is its own, `site` is what all machines share."""
 
     disk: Path
@@ -135,7 +132,7 @@ class Host:
             return
         write(self.running)
         if self.manifest("etcd").exists() and not self.database.exists():
-            self.store({"cluster": secrets.token_hex(8), "tokens": {}, "nodes": []})
+            self.store({"cluster": os.urandom(8).hex(), "tokens": {}, "nodes": []})
         if (self.kubernetes / "kubelet.conf").exists() and not self.fault("kubelet"):
             self.register()
 
@@ -222,14 +219,9 @@ def _certificates(host: Host) -> None:
                     f"couldn't load the certificate file {certificate}"
                 )
             continue
-        made = subprocess.run(
-            ["openssl", *SELF_SIGNED, "-subj", f"/CN={name}", "-keyout", str(key)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        made = output("openssl", *SELF_SIGNED, "-subj", f"/CN={name}", "-keyout", str(key))
         host.reach(f"certs/{name}")
-        certificate.write_text(made.stdout)
+        certificate.write_bytes(made)
 
 
 def _init(host: Host, skipped: Sequence[str]) -> None:
@@ -278,7 +270,7 @@ def _token(host: Host) -> str:
     api = host.api()
     if api is None:
         raise Refused("error: timed out waiting for the condition")
-    token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+    token = f"{os.urandom(3).hex()}.{os.urandom(8).hex()}"
     data = api.stored()
     api.store({**data, "tokens": {**data["tokens"], token: host.now() + 24 * 3600}})
     return token
@@ -289,7 +281,7 @@ def _reset(host: Host) -> None:
     doomed = [host.running, host.kubernetes, host.disk / "var/lib/kubelet"]
     if host.manifest("etcd").exists():
         doomed.append(host.etcd)
-    subprocess.run(["rm", "-rf", *map(str, doomed)], check=True)
+    output("rm", "-rf", *map(str, doomed))
 
 
 def _join(host: Host, config: str) -> None:
@@ -321,12 +313,17 @@ def _field(config: str, pattern: str) -> str:
 
 
 def _fingerprint(certificate: Path) -> str:
-    command = ["openssl", "x509", "-in", str(certificate), "-pubkey", "-noout"]
-    pem = subprocess.run(command, check=True, capture_output=True).stdout
-    der = subprocess.run(
-        ["openssl", "pkey", "-pubin", "-outform", "der"], input=pem, check=True, capture_output=True
-    ).stdout
+    import hashlib  # noqa: PLC0415 - see above
+
+    pem = output("openssl", "x509", "-in", str(certificate), "-pubkey", "-noout")
+    der = output("openssl", "pkey", "-pubin", "-outform", "der", given=pem)
     return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
+def output(*command: str, given: bytes = b"") -> bytes:
+    import subprocess  # noqa: PLC0415 - see above
+
+    return subprocess.run(command, input=given, capture_output=True, check=True).stdout
 
 
 # -- kubectl -------------------------------------------------------------------------------------------

@@ -281,6 +281,12 @@ class Site:
         ssm = Api(client("ssm", self.endpoint))
         return next(iter(read(ssm, [f"{self.prefix}/{name}"]).values()), None)
 
+    def parameters(self) -> dict[str, str]:
+        """All of them, by name; not for a site with an endpoint."""
+        root = self.folder / "parameters"
+        files = [file for file in root.rglob("*") if file.is_file()]
+        return {f"/{file.relative_to(root)}": file.read_text() for file in files}
+
     def nodes(self, control_plane: Machine) -> set[str]:
         """Names of the nodes that have registered."""
         return set(control_plane.host.stored()["nodes"])

@@ -19,7 +19,6 @@ from moto.server import ThreadedMotoServer
 
 from bootstrap.core.errors import DeadlineError
 from bootstrap.steps import nodes
-from tests.aws_context import client
 from tests.aws_edge import Fault, Refusal, edge
 from tests.kubernetes_bench import Bench, make, node
 from tests.machine_programs import PHASES
@@ -126,10 +125,9 @@ def test_after_a_reboot_of_all_nothing_happens_but_a_fresh_token(
 
 
 def test_a_package_that_cannot_be_installed_is_told_with_the_last_log_lines(
-    cloud: Site,
+    site: Site, worker: Machine
 ) -> None:
-    worker = cloud.machine("api-auth")
-    cloud.fault("api-auth", "apt", "kubeadm")
+    site.fault("api-auth", "apt", "kubeadm")
     assert not worker.boot()
     marker = told(worker)
     assert (marker["instance"], marker["phase"]) == ("i-api-auth", "failed")
@@ -335,22 +333,21 @@ def _leftovers(disk: Disk) -> None:
 # -- what `up` makes of it -----------------------------------------------------------------------------
 
 
-def wait_for_nodes(cloud: Site, folder: Path, *joined: str) -> tuple[Bench, DeadlineError]:
-    """The product's own step, against the SSM to which the machines wrote."""
+def wait_for_nodes(site: Site, folder: Path, *joined: str) -> tuple[Bench, DeadlineError]:
+    """The product's own step, which reads what the machines wrote."""
     bench = make(folder)
     for name in joined:
         bench.server.put(node(name))
-    context = bench.once()
-    target = replace(context.target, client=lambda service: client(service, cloud.endpoint))
+    bench.parameters.values.update(site.parameters())
     with pytest.raises(DeadlineError) as caught:
-        nodes.run(replace(context, target=target))
+        nodes.run(bench.once())
     return bench, caught.value
 
 
-def test_up_names_the_node_and_the_last_log_lines(cloud: Site, tmp_path: Path) -> None:
-    cloud.fault("api-auth", "apt", "kubeadm")
-    cloud.machine("api-auth").boot()
-    bench, error = wait_for_nodes(cloud, tmp_path / "project", "cp")
+def test_up_names_the_node_and_the_last_log_lines(site: Site, tmp_path: Path) -> None:
+    site.fault("api-auth", "apt", "kubeadm")
+    site.machine("api-auth").boot()
+    bench, error = wait_for_nodes(site, tmp_path / "project", "cp")
     why = "E: Unable to fetch kubeadm: the mirror does not answer"
     assert f"api-auth (has not joined; its machine: failed while installing: {why})" in bench.said()
     assert "api-auth: has not joined; its machine i-api-auth: failed while installing (20" in error.why
@@ -358,20 +355,20 @@ def test_up_names_the_node_and_the_last_log_lines(cloud: Site, tmp_path: Path) -
     assert "--target i-api-auth" in error.cure
 
 
-def test_up_does_not_believe_what_an_earlier_machine_said(cloud: Site, tmp_path: Path) -> None:
-    cloud.fault("api-auth", "apt", "kubeadm")
-    cloud.machine("api-auth", instance="i-earlier").boot()
-    bench, error = wait_for_nodes(cloud, tmp_path / "project", "cp")
+def test_up_does_not_believe_what_an_earlier_machine_said(site: Site, tmp_path: Path) -> None:
+    site.fault("api-auth", "apt", "kubeadm")
+    site.machine("api-auth", instance="i-earlier").boot()
+    bench, error = wait_for_nodes(site, tmp_path / "project", "cp")
     assert "mirror" not in bench.said() + error.why
     assert "its machine i-api-auth has reported nothing" in error.why
     assert error.cure.startswith("aws ec2 get-console-output")
 
 
-def test_up_judges_by_the_cluster_and_not_by_what_a_machine_says(cloud: Site, tmp_path: Path) -> None:
-    cloud.fault("api-auth", "kubelet", "crashes")
-    cp, worker = cloud.machine("cp"), cloud.machine("api-auth")
+def test_up_judges_by_the_cluster_and_not_by_what_a_machine_says(site: Site, tmp_path: Path) -> None:
+    site.fault("api-auth", "kubelet", "crashes")
+    cp, worker = site.machine("cp"), site.machine("api-auth")
     assert cp.boot() and worker.boot()
     assert told(worker)["phase"] == "ready"
-    _, error = wait_for_nodes(cloud, tmp_path / "project", *cloud.nodes(cp))
+    _, error = wait_for_nodes(site, tmp_path / "project", *site.nodes(cp))
     assert "api-auth: has not joined; its machine i-api-auth: ready since 20" in error.why
     assert error.cure.endswith("sudo journalctl -u kubelet")
