@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,19 @@ def pytest_configure() -> None:
     _keep_bytecode()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Do not look for garbage while thousands of tests are collected, nor later in what stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test a time limit; the failure carries the name of the test."""
-    if not config.pluginmanager.hasplugin("timeout"):
-        return
     for item in items:
         limit = LIMITS.get(item.path.relative_to(TESTS).parts[0])
         if limit and not item.get_closest_marker("timeout"):
