@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from bootstrap.config.model import Environment, Gitops, Network, Node, TerraformConfig
 from bootstrap.core.clock import Clock, FakeClock
 from bootstrap.core.rendering import Tools
-from bootstrap.local.aws.patches import lookups
+from bootstrap.local.aws.patches import lookups, tag_keys
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event
 from bootstrap.run.target import Target, TerraformSettings
@@ -26,6 +26,7 @@ PLAIN = TerraformSettings()
 NODE = Node("cp", "control-plane", "t3.medium", 40, {"role": "control-plane"})
 
 lookups.apply(setattr)  # it changes nothing but how long moto takes
+tag_keys.apply(setattr)  # the inventory asks by them
 
 
 def environment(home: Path, **changes: Any) -> Environment:

@@ -9,7 +9,7 @@ cluster's controllers set on what they make. What merely lies in its network is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -139,20 +139,19 @@ _EC2_KINDS = (
 )
 
 
-def _ec2(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
+def _ec2(connect: Connect, marks: Collection[Tags]) -> Iterator[Tagged]:
+    """One call a kind: whatever carries one of the marks' keys is listed, and its tags decide."""
     api = connect("ec2")
+    filters = [{"Name": "tag-key", "Values": sorted({next(iter(mark)) for mark in marks})}]
     for kind in _EC2_KINDS:
         # The one call of EC2's that calls its filters otherwise.
         argument = "Filter" if kind.operation == "nat_gateways" else "Filters"
-        for mark in marks:
-            filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in mark.items()]
-            items = api.pages(f"describe_{kind.operation}", kind.key, **{argument: filters})
-            for item in _instances(items) if kind.operation == "instances" else items:
-                # Interfaces call their tags otherwise.
-                tags = _as_map(item.get("Tags") or item.get("TagSet") or ())
-                # Looked at again: a filter that is not understood must not make a stranger's machine ours.
-                if _is_ours(tags, marks) and not _dead(kind, item):
-                    yield Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", "")), tags
+        items = api.pages(f"describe_{kind.operation}", kind.key, **{argument: filters})
+        for item in _instances(items) if kind.operation == "instances" else items:
+            # Interfaces call their tags otherwise.
+            tags = _as_map(item.get("Tags") or item.get("TagSet") or ())
+            if _is_ours(tags, marks) and not _dead(kind, item):
+                yield Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", "")), tags
 
 
 def _instances(reservations: Iterable[Any]) -> Iterator[Any]:

@@ -24,6 +24,7 @@ PATCHES = (
     "offerings",
     "partitions",
     "tracking",
+    "tag_keys",
     "load_balancers",
     "dependencies",
 )
