@@ -39,7 +39,8 @@ def as_applied(manifest: Json, live: Json, namespace: str, instance_label: str =
 
 def certain(wanted: Json, live: Json) -> bool:
     """Whether reading tells that an apply of `wanted` would change nothing."""
-    return not any(unlike(wanted, live)) and not any(_given_up(wanted, live)) and _owns_no_more(wanted, live)
+    alike = not any(unlike(wanted, live)) and not _richer(wanted, live)
+    return alike and not any(_given_up(wanted, live)) and _owns_no_more(wanted, live)
 
 
 def differences(wanted: Json, live: Json, predicted: Json) -> tuple[Path, ...]:
@@ -93,6 +94,16 @@ def unlike(wanted: Any, live: Any, path: Path = ()) -> Iterator[Path]:
             yield from unlike(one, other, (*path, index))
     elif type(wanted) is not type(live) or wanted != live:
         yield path
+
+
+def _richer(wanted: Any, live: Any) -> bool:
+    """Whether an item of a list has more fields live. Only the API server knows whether an apply keeps them:
+    it merges some lists item by item and replaces others."""
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        return any(_richer(value, live.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(live, list):
+        return any(any(unlike(theirs, mine)) for mine, theirs in zip(wanted, live, strict=False))
+    return False
 
 
 def _essence(item: Json) -> Json:
