@@ -358,7 +358,7 @@ def test_the_next_up_takes_everything_away_again(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
-    [("revision-missing", 5, "release-9.9.9"), ("crash-loop@13", 4, "CrashLoopBackOff")],
+    [("revision-missing", 5, "release-9.9.9"), ("crash-loop@13", 4, "container api, exit code 1")],
 )
 def test_a_fault_ends_the_run_with_its_cause_and_a_command(
     world: World, fault: str, code: int, said: str
