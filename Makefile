@@ -31,7 +31,7 @@ unit: environment-dev  ## the tests that need no platform
 
 # Two platforms at a time: each file has its own, and they wait more than they compute.
 platform: environment-dev toolchain  ## the tests on the local platform
-	$(RUN) -m pytest -n 2 --dist loadfile $(FLAGS) tests/end_to_end tests/platform
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(FLAGS) tests/end_to_end tests/platform
 
 lint: environment-dev  ## style, strict types, layers
 	$(RUN) -m ruff check .

@@ -21,6 +21,16 @@ Golden = Callable[[str, str], None]
 TESTS = Path(__file__).parent
 # Seconds for one test with its fixtures. `@pytest.mark.timeout(…)` sets another limit.
 LIMITS = {"unit": 300, "platform": 1800, "end_to_end": 1800}
+# Files that take minutes, the longest first: begun last, one of them would leave the other worker idle.
+LONGEST = (
+    "test_diagnosis.py",
+    "test_rebuild.py",
+    "test_a_users_day.py",
+    "test_root_forms.py",
+    "test_argo_semantics.py",
+    "test_nights.py",
+    "test_down.py",
+)
 # Variables of the tools that the product drives.
 FOREIGN = ("ARGOCD_", "AWS_", "GIT_", "HELM_", "KUBE", "KUSTOMIZE_", "TF_")
 # Variables that change how text is written.
@@ -51,7 +61,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test a time limit; the failure carries the name of the test."""
+    """Put the longest files first; give every test a time limit, whose failure names the test."""
+    rank = {file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
     for item in items:
         limit = LIMITS.get(item.path.relative_to(TESTS).parts[0])
         if limit and not item.get_closest_marker("timeout"):
