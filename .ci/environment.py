@@ -77,7 +77,7 @@ def installed(wanted: str) -> set[str] | None:
 
 def make(extras: list[str], anew: bool) -> int:
     """Install the extras, in a new environment or in the one that is there; pip's exit code."""
-    sys.stderr.write(f"installing the package with {', '.join(extras)} into .venv, once, about a minute\n")
+    sys.stderr.write(f"installing the package with {', '.join(extras)} into .venv, once, a minute or two\n")
     STAMP.unlink(missing_ok=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     install = [*pip, "--constraint", "constraints.txt", "--editable", f".[{','.join(extras)}]"]
