@@ -39,8 +39,7 @@ def as_applied(manifest: Json, live: Json, namespace: str, instance_label: str =
 
 def certain(wanted: Json, live: Json) -> bool:
     """Whether reading tells that an apply of `wanted` would change nothing."""
-    alike = not any(unlike(wanted, live)) and not _richer(wanted, live)
-    return alike and not any(_given_up(wanted, live)) and _owns_no_more(wanted, live)
+    return not any(unlike(wanted, live)) and not any(_given_up(wanted, live)) and _owns_no_more(wanted, live)
 
 
 def differences(wanted: Json, live: Json, predicted: Json) -> tuple[Path, ...]:
@@ -52,7 +51,8 @@ def differences(wanted: Json, live: Json, predicted: Json) -> tuple[Path, ...]:
 def partial_differences(wanted: Json, live: Json) -> tuple[Path, ...]:
     """The same for a manifest of which parts are left out: only what it has is looked at. An empty value
     (false, "", {}) counts as equal to none, as the API server drops those."""
-    return tuple(path for path in unlike(wanted, live) if not _empty(_at(wanted, path), _at(live, path)))
+    found = dict.fromkeys(unlike(wanted, live))
+    return tuple(path for path in found if not _empty(_at(wanted, path), _at(live, path)))
 
 
 def _empty(wanted: Any, live: Any) -> bool:
@@ -82,7 +82,10 @@ def shown(path: Path) -> str:
 
 
 def unlike(wanted: Any, live: Any, path: Path = ()) -> Iterator[Path]:
-    """Where `live` does not have what `wanted` has; it may have more fields, but no more list items."""
+    """Where `live` does not have what `wanted` has; it may have more fields, but no more list items.
+
+    What an apply replaces as a whole may not have more fields either: a list that is not one of mappings.
+    """
     if isinstance(wanted, dict) and isinstance(live, dict):
         for key, value in wanted.items():
             if key not in live:
@@ -90,20 +93,13 @@ def unlike(wanted: Any, live: Any, path: Path = ()) -> Iterator[Path]:
             else:
                 yield from unlike(value, live[key], (*path, key))
     elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
+        replaced = not all(isinstance(item, dict) for item in (*wanted, *live))
         for index, (one, other) in enumerate(zip(wanted, live, strict=True)):
             yield from unlike(one, other, (*path, index))
+            if replaced and isinstance(one, (dict, list)):
+                yield from unlike(other, one, (*path, index))
     elif type(wanted) is not type(live) or wanted != live:
         yield path
-
-
-def _richer(wanted: Any, live: Any) -> bool:
-    """Whether an item of a list has more fields live. Only the API server knows whether an apply keeps them:
-    it merges some lists item by item and replaces others."""
-    if isinstance(wanted, dict) and isinstance(live, dict):
-        return any(_richer(value, live.get(key)) for key, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(live, list):
-        return any(any(unlike(theirs, mine)) for mine, theirs in zip(wanted, live, strict=False))
-    return False
 
 
 def _essence(item: Json) -> Json:
