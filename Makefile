@@ -29,7 +29,7 @@ test:  ## lint, strict types, every test, the local platform end to end: all of 
 unit: environment-dev  ## the tests that need no platform
 	$(RUN) -m pytest -n 2 --dist worksteal $(FLAGS) tests/unit
 
-# Two platforms at a time: each file has its own, and they wait more than they compute.
+# Two platforms at a time: each file has its own. The longest files begin first (tests/conftest.py).
 platform: environment-dev toolchain  ## the tests on the local platform
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(FLAGS) tests/end_to_end tests/platform
 

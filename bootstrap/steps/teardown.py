@@ -107,14 +107,17 @@ def run(context: Context) -> Done:
 
 def unowned(items: Sequence[Json]) -> Iterator[Json]:
     """Applications and ApplicationSets that go with no other: made by hand, or by what is gone. Pure."""
-    there = {name(item) for item in items if Key.of(item).kind == APPLICATION}
-    made = {
-        (name(item), entry.get("kind"), entry.get("name")) for item in items for entry in View(item).resources
+    applications = {name(item): View(item) for item in items if Key.of(item).kind == APPLICATION}
+    listed = {
+        (entry.get("kind"), entry.get("name"))
+        for app, view in applications.items()
+        for entry in view.resources
+        if entry.get("name") != app  # one may consist of itself
     }
     for item in items:
-        others = there - {name(item)}  # one may consist of itself
-        listed = any((other, item["kind"], name(item)) in made for other in others)
-        if not listed and tracked_app(item) not in others and not _made_by_set(item):
+        maker = tracked_app(item)
+        tracked = maker in applications and maker != name(item)
+        if not tracked and (item["kind"], name(item)) not in listed and not _made_by_set(item):
             yield item
 
 
