@@ -83,8 +83,6 @@ def build_apiserver(site: Site, pki: Pki) -> Component:
             event_ttl="30m",
             # The largest CRD takes ten seconds of CPU; beside other work a minute is too short.
             request_timeout="2m",
-            # Their cache keeps the last hundred versions of the largest objects there are.
-            watch_cache_sizes="customresourcedefinitions.apiextensions.k8s.io#0",
         ),
         environment={"GOMEMLIMIT": "800MiB", "GOGC": "80"},
         probe=Probe(site.ports["kube-apiserver"], "/readyz", tls=True),
