@@ -15,6 +15,7 @@ from bootstrap.core import cachefolder
 from bootstrap.core.errors import ConfigError, PermanentError, Problem, TemporaryError
 from bootstrap.core.rendering import DIRECT, Rendering, Tools
 from bootstrap.core.scratch import scratch
+from bootstrap.core.worktree import work_tree
 from bootstrap.gitops import installed, pipelines
 from bootstrap.gitops.checkout import YAML, Checkout
 from bootstrap.gitops.context import RenderContext
@@ -30,6 +31,7 @@ from bootstrap.gitops.sets import Generator
 from bootstrap.gitops.store import Store
 from bootstrap.gitops.templates import Templates
 from bootstrap.gitops.walk import Walk, manifest, sources
+from bootstrap.kubernetes.objects import Json
 
 
 class Renders(Protocol):
@@ -90,14 +92,28 @@ class Reader:
         render it either, ToolError.
         """
         config = replace(self.config, kubernetes_version=kubernetes_version)
-        with self._context(repository_root(config.gitops.checkout), whole=True) as context:
-            renderer = Renderer(config, context, installed.build_options(config, context.checkout))
+        with self._whole(config, repository_root(config.gitops.checkout), app.name) as (renderer, checkout):
+            return tuple(_manifests(app, renderer, checkout, api_versions))
+
+    def installation(self) -> tuple[Json, ...]:
+        """The objects of Argo CD's own kustomization, ready to be applied. Raises as `render`."""
+        folder = self.config.gitops.install
+        with self._whole(self.config, work_tree(folder) or folder, str(folder)) as (renderer, checkout):
+            return tuple(one.item for one in installed.render(self.config, renderer, checkout))
+
+    @contextmanager
+    def _whole(self, config: Environment, root: Path, what: str) -> Iterator[tuple[Renderer, Checkout]]:
+        """Renders with the schemas of CRDs."""
+        with self._context(root, whole=True) as context:
             try:
-                return tuple(_manifests(app, renderer, context.checkout, api_versions))
+                yield (
+                    Renderer(config, context, installed.build_options(config, context.checkout)),
+                    context.checkout,
+                )
             except Unknown as problem:
-                raise TemporaryError(f"{app.name} cannot be rendered", problem.why, problem.cure) from problem
+                raise TemporaryError(f"{what} cannot be rendered", problem.why, problem.cure) from problem
             except Wrong as problem:
-                raise PermanentError(f"{app.name} cannot be rendered", problem.why, problem.cure) from problem
+                raise PermanentError(f"{what} cannot be rendered", problem.why, problem.cure) from problem
 
     @contextmanager
     def _context(self, root: Path, *, whole: bool = False) -> Iterator[RenderContext]:

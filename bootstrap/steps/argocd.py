@@ -1,4 +1,4 @@
-"""Argo CD, installed from outside: `kustomize build` of the repository's own folder, applied."""
+"""Argo CD, installed from outside: the kustomization in `gitops.install`, built and applied."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from bootstrap.core.errors import PermanentError
 from bootstrap.core.wait import Observation
+from bootstrap.gitops.reader import Reader
 from bootstrap.kubernetes.apply import apply
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.informer import Informer, InformerCache, Scope, until
 from bootstrap.kubernetes.objects import APPLICATION, CONFIG_MAP, SECRET, Json, Kind, name
-from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.kubernetes.rollout import wait_for_workloads
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
@@ -23,9 +23,7 @@ HEALTH_CHECK = "resource.customizations.health.argoproj.io_Application"
 def run(context: Context) -> Done:
     """Raises PermanentError when the manifests lack the Application health check."""
     cluster = context.results.get(ClusterAccess).cluster
-    manifests = kustomize_build(
-        context.target.tools.kustomize, context.config.gitops.install, context.target.tool_environment
-    )
+    manifests = Reader.of(context.config, context.target).installation()
     require_health_check(manifests, str(context.config.gitops.install))
     applied = apply(cluster, manifests, context, namespace=context.config.gitops.namespace)
     context.progress(str(applied))

@@ -110,6 +110,25 @@ def test_everything_of_platform_a_is_rendered(platform_a: Tree) -> None:
     assert {app.set for app in tree.apps if app.name.startswith("dev-api-")} == {"dev-apis"}
 
 
+def test_argo_cd_is_installed_from_the_repository_or_from_elsewhere(tools: Tools, tmp_path: Path) -> None:
+    schema = {"openAPIV3Schema": {"type": "object", "description": "kept"}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {"versions": [{"name": "v1", "schema": schema}]},
+    }
+    folder: Files = {"argocd/config.yaml": [config_map("argocd-cm"), definition]}
+    tree, other = trees.write(tmp_path / "tree", folder), trees.write(tmp_path / "other", folder)
+    inside = trees.configuration(tree)
+    outside = replace(inside, gitops=replace(inside.gitops, install=other / "argocd"))
+    for config in (inside, outside):
+        objects = Reader(config, tools, {}, tmp_path / "cache").installation()
+        assert [name(one) for one in objects] == ["things.example.com", "argocd-cm"]
+        assert objects[0]["spec"] == definition["spec"], "with its schema"
+        assert not annotations_of(objects[0])
+
+
 def test_objects_know_where_they_come_from(platform_a: Tree) -> None:
     namespaces = (ROOT / "manifests/namespaces/namespaces.yaml").read_text().splitlines()
     for one in platform_a.by_name["dev-namespaces"].manifests:

@@ -21,12 +21,10 @@ from typing import Any
 
 import pytest
 
-from bootstrap.core.errors import ToolError
 from bootstrap.core.rendering import Tools
 from bootstrap.gitops.programs import Failed, Programs
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
-from bootstrap.kubernetes.render import kustomize_build
 from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.upstream.config import STANDINS, Config, environment
 from bootstrap.local.upstream.definitions import load
@@ -87,12 +85,20 @@ class Running:
     def chart(self, name: str, version: str, repository: str = REPO, **values: Any) -> list[Json]:
         url = chart_repository(repository)
         where = [f"{url}/{name}"] if url.startswith("oci://") else [name, "--repo", url]
-        with TemporaryDirectory() as home:
-            file = Path(home) / "values.json"
+        with self.programs() as programs:
+            file = programs.home / "values.json"
             file.write_text(json.dumps(values))
             options = ["--version", version, "--namespace", "spaces", "--include-crds", "--skip-tests"]
-            programs = Programs(Tools(Path(), self.helm, self.kustomize), self.environment, Path(home))
             return manifests(programs.helm(["template", "demo", *where, *options, "--values", str(file)]))
+
+    def kustomization(self, folder: Path) -> list[Json]:
+        with self.programs() as programs:
+            return manifests(programs.kustomize(["build", str(folder)]))
+
+    @contextlib.contextmanager
+    def programs(self) -> Iterator[Programs]:
+        with TemporaryDirectory() as home:
+            yield Programs(Tools(Path(), self.helm, self.kustomize), self.environment, Path(home))
 
     def origin(self, source: str) -> str:
         return next(one.origin for one in read(self.config.served) if one.source == source)
@@ -299,7 +305,7 @@ def test_external_secrets_is_the_real_chart(running: Running) -> None:
 
 
 def test_kustomize_gets_its_remote_files(running: Running) -> None:
-    objects = kustomize_build(running.kustomize, running.tree / "base", running.environment)
+    objects = running.kustomization(running.tree / "base")
     assert only(objects, "Deployment", "argocd-repo-server")
     assert only(objects, "CustomResourceDefinition", "externalsecrets.external-secrets.io")
     assert only(objects, "CustomResourceDefinition", "brokers.example.org")
@@ -311,8 +317,8 @@ def test_what_is_not_to_be_had_is_said_in_plain_words(running: Running, tmp_path
     with pytest.raises(Failed, match="not found"):
         running.chart("never-asked-for", "1.0.0")
     (tmp_path / "kustomization.yaml").write_text(f"resources: [{RAW}/nothing.yaml]\n")
-    with pytest.raises(ToolError, match=r"nothing\.yaml"):
-        kustomize_build(running.kustomize, tmp_path, running.environment)
+    with pytest.raises(Failed, match=r"nothing\.yaml"):
+        running.kustomization(tmp_path)
 
 
 @pytest.mark.parametrize("folder", [DEFINITIONS, STANDINS], ids=["tests", "product"])

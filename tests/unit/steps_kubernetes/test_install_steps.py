@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,7 +67,7 @@ def controllers(server: FakeServer, item: Json) -> None:
 
 
 class Rendered:
-    """Stands in for the reader and for kustomize."""
+    """Stands in for the reader."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
@@ -77,23 +76,23 @@ class Rendered:
             "dev-crds": [*(one.item for one in CRDS.manifests)],
             "dev-secrets-operator": [deployment("eso"), WEBHOOK],
         }
-        self.kustomizations: dict[str, list[Json]] = {}
+        self.argocd: list[Json] = []
         self.tree = TREE
 
     def render(self, app: App, version: str, kinds: Sequence[str]) -> tuple[Manifest, ...]:
         self.asked.append((app.name, version, tuple(kinds)))
         return tuple(Manifest(one, app.name, app.where) for one in self.objects[app.name])
 
-    def kustomize(self, kustomize: Path, folder: Path, environment: Any) -> list[Json]:
-        return self.kustomizations[folder.name]
+    def installation(self) -> tuple[Json, ...]:
+        return tuple(self.argocd)
 
 
 @pytest.fixture
 def rendered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Rendered:
     """A tree with the two Applications, and a cluster with controllers."""
     found = Rendered(bench)
-    monkeypatch.setattr(argocd, "kustomize_build", found.kustomize)
     monkeypatch.setattr(Reader, "render", lambda _, *given: found.render(*given))
+    monkeypatch.setattr(Reader, "installation", lambda _: found.installation())
     bench.context.results.put(found.tree)
     bench.server.react = controllers
     return found
@@ -238,7 +237,7 @@ def test_argo_cd_without_its_key_is_not_ready(bench: Bench, rendered: Rendered) 
 
 def test_argo_cd_is_installed_and_waited_for(bench: Bench, rendered: Rendered) -> None:
     bench.server.react = argocd_server
-    rendered.kustomizations["argocd"] = [deployment("argocd-repo-server", "argocd"), CONFIG_MAP_CM]
+    rendered.argocd = [deployment("argocd-repo-server", "argocd"), CONFIG_MAP_CM]
     assert argocd.run(bench.context).changed
     assert Key(DEPLOYMENT, "argocd", "argocd-repo-server") in bench.server.stored
     assert not argocd.run(bench.context).changed
@@ -247,7 +246,7 @@ def test_argo_cd_is_installed_and_waited_for(bench: Bench, rendered: Rendered) -
 def test_argo_cd_without_the_health_check_is_refused_before_anything_is_applied(
     bench: Bench, rendered: Rendered
 ) -> None:
-    rendered.kustomizations["argocd"] = [{**CONFIG_MAP_CM, "data": {}}]
+    rendered.argocd = [{**CONFIG_MAP_CM, "data": {}}]
     with pytest.raises(PermanentError, match="without the health check of Applications"):
         argocd.run(bench.context)
     assert bench.server.writes() == []
