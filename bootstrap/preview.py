@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from bootstrap import plan
 from bootstrap.aws.api import Api
 from bootstrap.aws.secret_age import due
 from bootstrap.config.model import OFF, Environment
+from bootstrap.config.withheld import withheld
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import BootstrapError, ToolError
 from bootstrap.core.text import duration, one_line, plural, table
@@ -97,7 +98,8 @@ def collect(config: Environment, target: Target, phases: Phases) -> Preview:
             unknown.append(f"{section}: nothing is there yet, `bootstrap up` makes everything")
             return ()
         try:
-            return look(_context(config, target))
+            with withheld(config) as supplied:
+                return look(_context(config, target, supplied))
         except BootstrapError as error:
             unknown.append(f"{section}: {error}")
             return ()
@@ -154,9 +156,11 @@ def _lint(config: Environment, tree: Tree) -> tuple[str, ...]:
     return (tally(report), *(f"{one.severity} {one.where}: {told(one)}" for one in serious))
 
 
-def _context(config: Environment, target: Target) -> Context:
+def _context(config: Environment, target: Target, supplied: Mapping[str, str]) -> Context:
     """For looking only: nobody listens, nothing is cancelled."""
-    return Context(config, target, SystemClock(), lambda _: None, threading.Event(), config.state)
+    return Context(
+        config, target, SystemClock(), lambda _: None, threading.Event(), config.state, supplied=supplied
+    )
 
 
 def encode(preview: Preview) -> dict[str, Any]:

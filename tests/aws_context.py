@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from bootstrap.config.model import Environment, Gitops, Network, Node, Terraform
 from bootstrap.core.clock import Clock, FakeClock
 from bootstrap.core.rendering import Tools
 from bootstrap.local.aws.patches import lookups, tag_keys
+from bootstrap.local.state.credentials import Credentials
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event
 from bootstrap.run.target import Target, TerraformSettings
@@ -23,6 +25,7 @@ from bootstrap.run.target import Target, TerraformSettings
 REGION = "ap-northeast-2"
 ACCOUNT = "123456789012"
 PLAIN = TerraformSettings()
+LOCAL = Credentials("local", "local", "local")  # of what tests start themselves; each platform makes its own
 NODE = Node("cp", "control-plane", "t3.medium", 40, {"role": "control-plane"})
 
 lookups.apply(setattr)  # it changes nothing but how long moto takes
@@ -55,12 +58,20 @@ def environment(home: Path, **changes: Any) -> Environment:
 @cache
 def session() -> boto3.Session:
     """One for all tests: each session reads the services' models anew, and moto replaces boto3's own."""
-    return boto3.Session("local", "local", region_name=REGION)
+    return boto3.Session(region_name=REGION)
 
 
-def new_client(service: str, endpoint: str | None = None, region: str = REGION) -> Any:
+def new_client(
+    service: str, endpoint: str | None = None, region: str = REGION, credentials: Credentials = LOCAL
+) -> Any:
     """A boto3 client for moto, for a test that changes what it does."""
-    made = session().client(service, region_name=region, endpoint_url=endpoint)
+    made = session().client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+    )
     if service == "iam":
         made.meta.events.register("before-call.iam.SimulatePrincipalPolicy", _all_allowed)
     return made
@@ -108,5 +119,6 @@ def world(
         cancel=threading.Event(),
         run_folder=config.work / "runs" / "1",
         step="test",
+        supplied=os.environ,
     )
     return World(context, events)

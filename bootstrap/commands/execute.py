@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bootstrap.commands.options import Options
 from bootstrap.config.model import Environment
+from bootstrap.config.withheld import withheld
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import Interrupted, PreflightError, Problem
 from bootstrap.core.interrupts import on_interrupt
@@ -112,8 +113,9 @@ def _no_place(work: Path, error: OSError) -> PreflightError:
 
 def _run(run: _Run) -> int:
     secrets = Secrets()
-    secrets.add(*known_secrets(run.config, os.environ))
     with ExitStack() as stack:
+        supplied = stack.enter_context(withheld(run.config))
+        secrets.add(*known_secrets(run.config, {**os.environ, **supplied}))
         log = (run.folder / "events.jsonl").open("w", encoding="utf-8")
         stack.callback(_close, log)
         screen = stack.enter_context(_screen(run.options, run.clock))
@@ -129,6 +131,7 @@ def _run(run: _Run) -> int:
             force=Force(run.options.take_over, run.options.force_unlock),
             command=run.again,
             ttl=run.options.ttl,
+            supplied=supplied,
         )
         runner = Runner(run.plan, context, run=run.folder.name, resume=run.again)
         with on_interrupt(runner.interrupt, lambda: _stop_at_once(run.again)), context.closing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from bootstrap.local.components import Component
 from bootstrap.local.components.base import BASE, build_aws, build_simulator, build_upstream
 from bootstrap.local.components.desired import Desired
 from bootstrap.local.state import ports as port_book
+from bootstrap.local.state.credentials import Credentials
 from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import find
@@ -50,6 +53,9 @@ PROGRAMS = (
     "external-secrets",
     "redis-server",
 )
+
+# All that the supervisor needs of our environment. It stays longer than any run, and so would secrets.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 Progress = Callable[[str], None]
 
@@ -83,13 +89,16 @@ class Platform:
         layout = StateLayout(config.state / "local")
         ports = port_book.locate(layout.ports)
         tools = {name: toolchain.path(name) for name in PROGRAMS}
-        site = Site(layout, ports, tools, toolchain.share, config.region)
+        credentials = Credentials.locate(layout.credentials)
+        sockets = toolchain.cache / "sockets" / hashlib.sha256(bytes(layout.root)).hexdigest()[:12]
+        site = Site(layout, ports, tools, toolchain.share, config.region, sockets, credentials)
         upstream = UpstreamConfig(
             port=ports["upstream"],
             state=layout.upstream,
             cache=toolchain.cache / "upstream",
             share=toolchain.share,
             repo_url=config.gitops.repo_url,
+            password=credentials.proxy,
         )
         return cls(site, upstream)
 
@@ -141,8 +150,9 @@ class Platform:
         return bool(launched)
 
     def _launch(self) -> None:
-        root = str(self.site.layout.root)
-        subprocess.run([sys.executable, "-m", "bootstrap.local.supervisor", "--state", root], check=True)
+        command = [sys.executable, "-m", "bootstrap.local.supervisor", "--state", str(self.site.layout.root)]
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        subprocess.run(command, check=True, env=kept)
 
     def stop(self, progress: Progress) -> None:
         """Stop all processes in reverse order and delete the state folder. Raises LeftoverError."""
@@ -154,7 +164,8 @@ class Platform:
                 supervisor.terminate()
             self._wait_for_end(progress)
         self._end_strays()
-        shutil.rmtree(self.site.layout.root, ignore_errors=True)
+        for folder in (self.site.sockets, self.site.layout.root):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def busy_ports(self) -> dict[str, int]:
         """The platform's ports that other programs use, by component.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +68,7 @@ class Context:
     Every value added to `secrets` is blacked out in whatever the run says from then on. What is put on
     `closing` is done when the run ends, however it ends. `abort` fails the run, from any thread, also after
     the step is done. `command` is the command line that goes on with the run. `ttl` is the lifetime that the
-    user named now, such as "8h".
+    user named now, such as "8h". `supplied` are the environment variables that seeds are taken from.
     """
 
     config: Environment
@@ -86,6 +86,7 @@ class Context:
     force: Force = field(default_factory=Force)
     command: str = ""
     ttl: str = ""
+    supplied: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def progress(self, message: str) -> None:
         """Say what is waited for and why, or what has just been done."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -30,9 +29,9 @@ KEY_OUTPUT = "kms_key_arn"
 _SAY_EVERY = 2.0  # seconds
 
 
-def sources() -> Sources:
+def sources(context: Context) -> Sources:
     """Where values come from on this machine."""
-    return Sources(os.environ, read_value, passwords.generate)
+    return Sources(context.supplied, read_value, passwords.generate)
 
 
 def run(context: Context) -> Done:
@@ -40,7 +39,7 @@ def run(context: Context) -> Done:
     told = context.results.get(Outputs).values
     api = Api(context.target.client("ssm"))
     restored = restored_seeds(context)
-    plan = plan_seeds(context.config.seeds, told, existing(context, api), sources(), restored)
+    plan = plan_seeds(context.config.seeds, told, existing(context, api), sources(context), restored)
     context.secrets.add(*plan.secrets)
     if plan.writes:
         _write(context, api, plan.writes, _key(told))
@@ -65,7 +64,7 @@ def _adopt(context: Context, api: Api, key: str) -> None:
 def seeds_preview(context: Context) -> tuple[PlannedSeed, ...]:
     """What `run` would do, by full name only. Writes nothing; raises TemporaryError, PermanentError."""
     there = existing(context, Api(context.target.client("ssm")))
-    planned = preview_seeds(context.config.seeds, outputs(context), there, sources())
+    planned = preview_seeds(context.config.seeds, outputs(context), there, sources(context))
     return tuple(replace(seed, name=f"{context.config.ssm_prefix}/{seed.name}") for seed in planned)
 
 

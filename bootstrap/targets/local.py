@@ -23,6 +23,7 @@ from bootstrap.local.faults.overlay import injected_faults, read_overlay
 from bootstrap.local.machines.etcd import Etcd
 from bootstrap.local.pki.cluster import Pki
 from bootstrap.local.platform import Platform
+from bootstrap.local.state.credentials import Credentials
 from bootstrap.local.toolchain import Toolchain, checks
 from bootstrap.local.upstream import journal
 from bootstrap.recovery.etcd import Wait
@@ -48,19 +49,20 @@ def build(config: Environment, faults: tuple[str, ...] = ()) -> tuple[Target, Ph
 def _target(config: Environment, stay: _Stay) -> Target:
     toolchain, platform = stay.toolchain, stay.platform
     url, backups = platform.site.url("aws"), account.folder_of(config)
+    credentials = platform.site.credentials
     return Target(
         name="local",
         tools=Tools(toolchain.path("terraform"), toolchain.path("helm"), toolchain.path("kustomize")),
-        client=_clients(url, config.region),
+        client=_clients(url, config.region, credentials),
         revision=stay.revision,
         tool_environment=platform.site.upstream_environment,
         rendering=_rendering(config, platform),
         terraform=TerraformSettings(
             environment={
-                **override.environment(url, config.region),
+                **override.environment(url, config.region, credentials),
                 "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
             },
-            override=override.override(url),
+            override=override.override(url, credentials),
             backend=override.backend(),
             keep_state_bucket=False,
         ),
@@ -126,7 +128,8 @@ class _Stay:
         # Faults are injected only once the root Application exists.
         platform.site.layout.injected_faults.unlink(missing_ok=True)
         started = platform.start(context.progress, context.cancel)
-        client = _clients(platform.site.url("aws"), self.config.region)
+        site = platform.site
+        client = _clients(site.url("aws"), self.config.region, site.credentials)
         account.furnish(client("route53"), self.config.domain)
         account.Backups(self.config, client("s3"), client("sts")).bring()
         gitops = self.config.gitops
@@ -236,7 +239,7 @@ def _rendering(config: Environment, platform: Platform) -> Rendering:
     return Rendering(outside, platform.upstream.kind_of_answers)
 
 
-def _clients(url: str, region: str) -> Callable[[str], Any]:
+def _clients(url: str, region: str, credentials: Credentials) -> Callable[[str], Any]:
     """Clients of a session that ignores the user's AWS profiles and AWS_PROFILE."""
     sessions: list[Any] = []
 
@@ -247,7 +250,7 @@ def _clients(url: str, region: str) -> Callable[[str], Any]:
 
             nobody = {"profile": (None,) * 4, "config_file": (None, None, os.devnull, None)}
             sessions.append(boto3.Session(botocore_session=Session(session_vars=nobody)))
-        return sessions[0].client(service, **override.client_settings(url, region))
+        return sessions[0].client(service, **override.client_settings(url, region, credentials))
 
     return client
 

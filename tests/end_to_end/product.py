@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from bootstrap.local.state.credentials import Credentials
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -41,6 +43,19 @@ class Product:
     @property
     def state(self) -> Path:
         return self.clone / ".bootstrap" / "environments" / "local"
+
+    @property
+    def aws(self) -> str:
+        """The URL of its simulated AWS, once there is one."""
+        ports = json.loads((self.state / "local" / "ports.json").read_text())
+        return f"http://127.0.0.1:{ports['aws']}"
+
+    @property
+    def credentials(self) -> Credentials:
+        """Those of its simulated AWS."""
+        found = Credentials.read(self.state / "local" / "credentials.json")
+        assert found is not None
+        return found
 
     @property
     def runs(self) -> Path:

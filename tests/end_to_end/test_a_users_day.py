@@ -337,7 +337,7 @@ def test_down_leaves_nothing_of_ours_and_everything_of_others(
     """While its controllers live. In AWS, line by line, is then what is in an account that was never ours."""
     config = load(product.clone / "bootstrap.yaml", "local", values=False)
     names = (config.project, config.ssm_prefix, config.domain)
-    url = f"http://127.0.0.1:{_port(product)}"
+    url = product.aws
     strangers.place(partial(client, endpoint=url), *names)
     made = {item.split(" {")[0] for item in cloud.picture(cloud.Look(url, config.region))}
     assert {
@@ -375,11 +375,7 @@ def _is(process: psutil.Process, part: str) -> bool:
 
 
 def _client(product: Product, service: str) -> Any:
-    return client(service, f"http://127.0.0.1:{_port(product)}")
-
-
-def _port(product: Product) -> int:
-    return int(json.loads((product.state / "local" / "ports.json").read_text())["aws"])
+    return client(service, product.aws, credentials=product.credentials)
 
 
 def _instance(ec2: Any, node: str) -> str:

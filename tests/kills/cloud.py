@@ -18,7 +18,9 @@ import boto3
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.local.aws import override
+from bootstrap.local.state.credentials import Credentials
 from bootstrap.steps.leftovers import written_by_machines
+from tests.aws_context import LOCAL
 from tests.kills.words import plain, words
 
 VOLATILE = frozenset(
@@ -93,11 +95,12 @@ class Look:
 
     url: str
     region: str
+    credentials: Credentials = LOCAL
     _made: dict[str, Api] = field(default_factory=dict)
 
     def api(self, service: str) -> Api:
         if service not in self._made:
-            settings = override.client_settings(self.url, self.region)
+            settings = override.client_settings(self.url, self.region, self.credentials)
             self._made[service] = Api(boto3.client(service, **settings))
         return self._made[service]
 

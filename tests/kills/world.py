@@ -15,7 +15,6 @@ import psutil
 from bootstrap.aws.errors import AwsError
 from bootstrap.config.load import load
 from bootstrap.core.errors import TemporaryError
-from bootstrap.local.state.layout import StateLayout
 from bootstrap.terraform.stack import notes
 from bootstrap.terraform.survivor import survivor
 from tests.end_to_end.product import Product, processes
@@ -46,8 +45,7 @@ class Eye:
     kubectl: Path
 
     def look(self) -> cloud.Look:
-        ports = json.loads(StateLayout(self.product.state / "local").ports.read_text())
-        return cloud.Look(f"http://127.0.0.1:{ports['aws']}", REGION)
+        return cloud.Look(self.product.aws, REGION, self.product.credentials)
 
     def picture(self) -> Picture:
         look = self.look()

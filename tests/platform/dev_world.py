@@ -30,7 +30,7 @@ from bootstrap.run.target import TerraformSettings
 from bootstrap.steps import backend, lock, terraform
 from bootstrap.terraform.stack import notes
 from bootstrap.terraform.survivor import survivor
-from tests.aws_context import World, world
+from tests.aws_context import LOCAL, World, world
 from tests.aws_edge import Edge
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,10 @@ def local_aws(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    credentials = folder / "credentials.json"
+    LOCAL.save(credentials)
     command = [sys.executable, "-m", "bootstrap.local.aws", "--port", str(port), "--state", str(folder)]
+    command += ["--credentials", str(credentials)]
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stderr=log, cwd=folder)
@@ -151,7 +154,7 @@ def make_world(config: Environment, aws: Edge) -> World:
     toolchain = Toolchain.locate(ROOT)
 
     def client(service: str) -> Any:
-        return boto3.client(service, **override.client_settings(aws.url, config.region))
+        return boto3.client(service, **override.client_settings(aws.url, config.region, LOCAL))
 
     return world(
         config,
@@ -160,10 +163,10 @@ def make_world(config: Environment, aws: Edge) -> World:
         client=client,
         settings=TerraformSettings(
             environment={
-                **override.environment(aws.url, config.region),
+                **override.environment(aws.url, config.region, LOCAL),
                 "TF_CLI_CONFIG_FILE": str(toolchain.terraform_cli_config),
             },
-            override=override.override(aws.url),
+            override=override.override(aws.url, LOCAL),
             backend=override.backend(),
             keep_state_bucket=False,
         ),

@@ -18,7 +18,6 @@ import yaml
 from bootstrap.core.errors import LeftoverError
 from bootstrap.kubernetes.client import Cluster
 from bootstrap.kubernetes.objects import DEPLOYMENT, NODE, POD, Key, is_true, name
-from bootstrap.local.state.layout import StateLayout
 from tests import strangers
 from tests.api_server import eventually
 from tests.aws_context import client
@@ -53,8 +52,7 @@ def aws(product: Product) -> Callable[[str], Any]:
     """
     up = product.run("up", "--yes")
     assert up.code == 0, up.words[-4000:]
-    ports = json.loads(StateLayout(product.state / "local").ports.read_text())
-    connect = partial(client, endpoint=f"http://127.0.0.1:{ports['aws']}")
+    connect = partial(client, endpoint=product.aws, credentials=product.credentials)
     strangers.place(connect, PROJECT, PREFIX, DOMAIN)
     workers = connect("ec2").describe_instances(
         Filters=[{"Name": "tag:bootstrap:node", "Values": ["worker-a"]}]

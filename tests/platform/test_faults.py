@@ -20,6 +20,7 @@ from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.terraform.shortage import Shortage, default_zone
+from tests.aws_context import LOCAL
 from tests.aws_edge import ALWAYS, Edge, Fault, Refusal, edge
 from tests.platform.dev_world import NODES, Dev, local_aws, small
 
@@ -58,7 +59,7 @@ ZONES = ("ap-northeast-2a", "ap-northeast-2b", "ap-northeast-2c")
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     with local_aws(tmp_path_factory.mktemp("aws")) as url, edge(url) as made:
-        iam = boto3.client("iam", **override.client_settings(url, "ap-northeast-2"))
+        iam = boto3.client("iam", **override.client_settings(url, "ap-northeast-2", LOCAL))
         iam.create_instance_profile(InstanceProfileName="new")
         yield made
 

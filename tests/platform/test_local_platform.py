@@ -70,7 +70,8 @@ class World:
     kubeconfig: Path
 
     def client(self, service: str) -> Any:
-        settings = override.client_settings(self.platform.site.url("aws"), self.config.region)
+        site = self.platform.site
+        settings = override.client_settings(site.url("aws"), self.config.region, site.credentials)
         return boto3.client(service, **settings)
 
     @cached_property

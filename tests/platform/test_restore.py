@@ -39,8 +39,8 @@ from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.restore import RestoreRequest
 from bootstrap.steps.terraform import Outputs
 from tests.api_server import TOOLCHAIN, eventually, ready
+from tests.aws_context import LOCAL, REGION, World, client, environment, world
 from tests.aws_context import NODE as MACHINE
-from tests.aws_context import REGION, World, client, environment, world
 
 pytestmark = pytest.mark.platform
 
@@ -67,7 +67,9 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         tools = {name: TOOLCHAIN.path(name) for name in PROGRAMS}
         layout = StateLayout(folder)
-        self.site = Site(layout, ports.locate(layout.ports), tools, TOOLCHAIN.share, REGION)
+        self.site = Site(
+            layout, ports.locate(layout.ports), tools, TOOLCHAIN.share, REGION, folder / "s", LOCAL
+        )
         self.pki = Pki(layout.control_plane / "pki", self.site.url("kube-apiserver", "https"))
         self.pki.create()
         self.etcd = Etcd(self.site, self.pki)

@@ -35,6 +35,7 @@ from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.toolchain.make import cli_config
 from bootstrap.local.toolchain.provider import unpack_provider
 from bootstrap.terraform.variables import variables
+from tests.aws_context import LOCAL
 
 ROOT = Path(__file__).parents[2]
 STATE = {"bucket": "state", "key": "local/terraform.tfstate"}
@@ -60,7 +61,10 @@ class Aws:
 
     def start(self) -> None:
         self.port = self.port or free_port()
+        credentials = self.folder / "credentials.json"
+        LOCAL.save(credentials)
         command = [sys.executable, "-m", "bootstrap.local.aws", "--port", str(self.port)]
+        command += ["--credentials", str(credentials)]
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen([*command, "--state", str(self.folder)], stderr=log, cwd=self.folder)
         log.close()
@@ -80,7 +84,7 @@ class Aws:
         return self.process.wait(PATIENCE)
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, **override.client_settings(self.url, self.region))
+        return boto3.client(service, **override.client_settings(self.url, self.region, LOCAL))
 
 
 @dataclass
@@ -96,13 +100,13 @@ class Stack:
     def prepare(self) -> None:
         shutil.copytree(ROOT / "terraform", self.folder, ignore=shutil.ignore_patterns(".terraform*"))
         dev = self.folder / "dev"
-        (dev / "bootstrap_override.tf").write_text(override.override(self.aws.url), encoding="utf-8")
+        (dev / "bootstrap_override.tf").write_text(override.override(self.aws.url, LOCAL), encoding="utf-8")
         (dev / "bootstrap.auto.tfvars.json").write_text(json.dumps(self.input), encoding="utf-8")
         rc = self.folder / "terraform.rc"
         rc.write_text(cli_config(self.mirror), encoding="utf-8")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
-            **override.environment(self.aws.url, self.aws.region),
+            **override.environment(self.aws.url, self.aws.region, LOCAL),
             "TF_CLI_CONFIG_FILE": str(rc),
             "CHECKPOINT_DISABLE": "1",
         }

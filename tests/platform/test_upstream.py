@@ -69,7 +69,7 @@ class Running:
 
     @property
     def environment(self) -> dict[str, str]:
-        return dict(environment(self.config.port, self.config.state))
+        return dict(environment(self.config.port, self.config.password, self.config.state))
 
     def git(self, *arguments: str) -> str:
         # Without any setting of whoever runs the tests, but with ours.

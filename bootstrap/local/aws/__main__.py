@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bootstrap.core.errors import BootstrapError
+from bootstrap.local.state.credentials import Credentials
 
 
 def main() -> int:
@@ -14,13 +15,17 @@ def main() -> int:
     parser.add_argument(
         "--state", type=Path, required=True, help="folder in which the state survives restarts"
     )
+    parser.add_argument("--credentials", type=Path, required=True, help="whom to serve (credentials.py)")
     arguments = parser.parse_args()
+    credentials = Credentials.read(arguments.credentials)
+    if credentials is None:
+        parser.error(f"{arguments.credentials} holds no credentials")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     from bootstrap.local.aws.server import serve  # noqa: PLC0415 - a wrong flag is told before moto is loaded
 
     try:
-        serve(arguments.port, arguments.state)
+        serve(arguments.port, arguments.state, credentials)
     except BootstrapError as error:
         sys.stderr.write(f"{error}\n{error.cure}\n")
         return error.exit_code

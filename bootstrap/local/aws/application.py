@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from bootstrap.local.aws.calls import parse
 from bootstrap.local.aws.changes import ChangeCounter
+from bootstrap.local.aws.guard import Guard, from_afar
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -30,12 +31,16 @@ class Application:
     """
 
     moto: Wsgi
+    guard: Guard
     state: ChangeCounter = field(default_factory=ChangeCounter)
     instances: ChangeCounter = field(default_factory=ChangeCounter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "").startswith(OURS):
+        ours = environ.get("PATH_INFO", "").startswith(OURS)
+        if why := from_afar(environ) if ours else self.guard.refuses(environ):
+            return _json(start_response, "403 Forbidden", {"__type": "AccessDeniedException", "message": why})
+        if ours:
             return self._ours(environ, start_response)
         body = _read(environ)
         call = parse(environ, body)

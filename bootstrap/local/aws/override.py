@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-ACCESS_KEY = "local"
-SECRET_KEY = "local"  # noqa: S105 - anything is accepted
+from bootstrap.local.state.credentials import Credentials
 
 # Terraform merges them into the existing provider block:
 # https://developer.hashicorp.com/terraform/language/files/override
 _SETTINGS: dict[str, str | int | bool] = {
-    "access_key": ACCESS_KEY,
-    "secret_key": SECRET_KEY,
     "s3_force_path_style": True,
     "skip_credentials_validation": True,
     "skip_get_ec2_platforms": True,
@@ -44,10 +41,11 @@ def endpoint_keys() -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def override(url: str) -> str:
+def override(url: str, credentials: Credentials) -> str:
     """The content of `bootstrap_override.tf`, which sends all calls of the provider to `url`."""
+    keys = {"access_key": credentials.access_key, "secret_key": credentials.secret_key}
     endpoints = "".join(f"    {key} = {_hcl(url)}\n" for key in endpoint_keys())
-    settings = "".join(f"  {name} = {_hcl(value)}\n" for name, value in _SETTINGS.items())
+    settings = "".join(f"  {name} = {_hcl(value)}\n" for name, value in {**keys, **_SETTINGS}.items())
     return f'provider "aws" {{\n{settings}\n  endpoints {{\n{endpoints}  }}\n}}\n'
 
 
@@ -56,11 +54,11 @@ def backend() -> dict[str, str]:
     return dict(_BACKEND)
 
 
-def environment(url: str, region: str) -> dict[str, str]:
+def environment(url: str, region: str, credentials: Credentials) -> dict[str, str]:
     """Environment of Terraform: endpoint and keys of the backend; hides any other AWS configuration."""
     return {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_SESSION_TOKEN": "",
         "AWS_REGION": region,
         "AWS_PROFILE": "",
@@ -77,11 +75,11 @@ def _hcl(value: str | int | bool) -> str:
     return json.dumps(value)
 
 
-def client_settings(url: str, region: str) -> Mapping[str, str]:
+def client_settings(url: str, region: str, credentials: Credentials) -> Mapping[str, str]:
     """Keyword arguments of a boto3 client."""
     return {
         "endpoint_url": url,
         "region_name": region,
-        "aws_access_key_id": ACCESS_KEY,
-        "aws_secret_access_key": SECRET_KEY,
+        "aws_access_key_id": credentials.access_key,
+        "aws_secret_access_key": credentials.secret_key,
     }

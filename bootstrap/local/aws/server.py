@@ -1,4 +1,4 @@
-"""The local AWS as a process: `python -m bootstrap.local.aws --port P --state FOLDER`.
+"""The local AWS as a process: `python -m bootstrap.local.aws --port P --state FOLDER --credentials FILE`.
 
 SIGTERM and SIGINT stop it after a last dump. It listens only once everything is restored.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from bootstrap.core.errors import PreflightError, Problem
 from bootstrap.local.aws import patches
+from bootstrap.local.state.credentials import Credentials
 
 STATE_FILE = "aws.state"
 ADDRESS = "127.0.0.1"
@@ -29,15 +30,15 @@ def settings() -> dict[str, str]:
         "MOTO_ACM_VALIDATION_WAIT": "0",  # seconds until a certificate is issued
         "MOTO_AMIS_PATH": str(resources.files("bootstrap.local.aws").joinpath("images.json")),
         # So that moto's own boto3 reads no file or key of the user and needs no region.
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
 
 
-def serve(port: int, folder: Path) -> None:
-    """Serve until told to stop.
+def serve(port: int, folder: Path, credentials: Credentials) -> None:
+    """Serve whoever has the access key, until told to stop.
 
     Raises PreflightError when the port is busy and ToolError for a state it cannot read.
     """
@@ -54,11 +55,12 @@ def serve(port: int, folder: Path) -> None:
     from bootstrap.local.aws import persistence  # noqa: PLC0415 - as above
     from bootstrap.local.aws.application import Application  # noqa: PLC0415 - as above
     from bootstrap.local.aws.changes import Autosave  # noqa: PLC0415 - as above
+    from bootstrap.local.aws.guard import Guard  # noqa: PLC0415 - as above
 
     patches.apply()
     if file.exists():
         persistence.restore(file)
-    application = Application(DomainDispatcherApplication(create_backend_app))
+    application = Application(DomainDispatcherApplication(create_backend_app), Guard(credentials.access_key))
 
     def dump() -> None:
         with application.lock:

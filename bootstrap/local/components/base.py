@@ -16,7 +16,11 @@ PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore", "MALLOC_ARENA_MAX
 def build_aws(site: Site) -> Component:
     return Component(
         name="aws",
-        argv=_python("bootstrap.local.aws", "--port", site.ports["aws"], "--state", site.layout.aws),
+        argv=_python(
+            "bootstrap.local.aws",
+            *("--port", site.ports["aws"], "--state", site.layout.aws),
+            *("--credentials", site.layout.credentials),
+        ),
         environment=PYTHON,
         probe=Probe(site.ports["aws"], "/_bootstrap/ready"),
         grace=30.0,  # it dumps its state first

@@ -19,7 +19,7 @@ CONTROLLERS = ("*", "-horizontal-pod-autoscaler-controller", "-node-ipam-control
 
 
 def build_etcd(site: Site, pki: Pki) -> Component:
-    client, peer = site.url("etcd", "https"), site.url("etcd-peer")
+    client, peer = site.url("etcd", "https"), site.url("etcd-peer", "https")
     return Component(
         name="etcd",
         argv=_argv(
@@ -36,6 +36,11 @@ def build_etcd(site: Site, pki: Pki) -> Component:
             key_file=pki.key("etcd-server"),
             client_cert_auth="true",
             trusted_ca_file=pki.certificate("ca"),
+            # There are no peers, and nobody else is to become one.
+            peer_cert_file=pki.certificate("etcd-server"),
+            peer_key_file=pki.key("etcd-server"),
+            peer_client_cert_auth="true",
+            peer_trusted_ca_file=pki.certificate("ca"),
             unsafe_no_fsync="true",  # survives the death of any process; a power cut may cost the environment
             snapshot_count=500,
             snapshot_catchup_entries=100,  # kept in memory for other members, and there are none

@@ -43,7 +43,7 @@ class Etcd:
 
         Raises ToolError and leaves no data folder then.
         """
-        peer = self._site.url("etcd-peer")
+        peer = self._site.url("etcd-peer", "https")
         half = self.folder.with_name("etcd.restoring")
         shutil.rmtree(half, ignore_errors=True)
         self._run(

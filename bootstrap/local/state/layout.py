@@ -21,6 +21,11 @@ class StateLayout:
         return self.root / "settings.json"
 
     @property
+    def credentials(self) -> Path:
+        """Who may use the simulated AWS and the proxy (credentials.py)."""
+        return self.root / "credentials.json"
+
+    @property
     def lock(self) -> Path:
         """Locked by the supervisor as long as it lives."""
         return self.root / "supervisor.lock"

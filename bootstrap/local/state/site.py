@@ -10,22 +10,25 @@ from pathlib import Path
 
 from bootstrap.core.files import write_private_if_changed
 from bootstrap.local.state import ports as port_book
+from bootstrap.local.state.credentials import Credentials
 from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.upstream import config as upstream
-
-# moto accepts any key; nobody takes these for real ones.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """`tools` maps programs to their paths; `share` is the toolchain's folder of manifests and CRDs."""
+    """`tools` maps programs to their paths; `share` is the toolchain's folder of manifests and CRDs.
+
+    `sockets` is a folder for Unix sockets. It lies in the cache, because their paths end at 107 bytes.
+    """
 
     layout: StateLayout
     ports: Mapping[str, int]
     tools: Mapping[str, Path]
     share: Path
     region: str
+    sockets: Path
+    credentials: Credentials
 
     def url(self, port: str, scheme: str = "http") -> str:
         return f"{scheme}://127.0.0.1:{self.ports[port]}"
@@ -37,7 +40,8 @@ class Site:
     def aws_environment(self) -> dict[str, str]:
         """Environment variables that point any AWS SDK at this platform's AWS."""
         return {
-            **CREDENTIALS,
+            "AWS_ACCESS_KEY_ID": self.credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.url("aws"),
@@ -47,7 +51,8 @@ class Site:
     @property
     def upstream_environment(self) -> Mapping[str, str]:
         """Environment variables that send helm, kustomize and git through the platform's proxy."""
-        return upstream.environment(self.ports["upstream"], self.layout.upstream)
+        port, password = self.ports["upstream"], self.credentials.proxy
+        return upstream.environment(port, password, self.layout.upstream)
 
     @property
     def search_path(self) -> str:
@@ -61,9 +66,11 @@ class Site:
             "tools": {name: str(path) for name, path in self.tools.items()},
             "share": str(self.share),
             "region": self.region,
+            "sockets": str(self.sockets),
         }
         write_private_if_changed(self.layout.settings, json.dumps(plain, indent=2) + "\n")
         port_book.keep(self.layout.ports, self.ports)
+        self.credentials.save(self.layout.credentials)
 
     @classmethod
     def load(cls, root: Path) -> Site:
@@ -71,4 +78,6 @@ class Site:
         layout = StateLayout(root)
         plain = json.loads(layout.settings.read_text())
         tools = {name: Path(path) for name, path in plain["tools"].items()}
-        return cls(layout, port_book.locate(layout.ports), tools, Path(plain["share"]), plain["region"])
+        ports, credentials = port_book.locate(layout.ports), Credentials.locate(layout.credentials)
+        share, sockets = Path(plain["share"]), Path(plain["sockets"])
+        return cls(layout, ports, tools, share, plain["region"], sockets, credentials)

@@ -39,6 +39,7 @@ def ingredients(recipe: Recipe) -> list[str]:
     match recipe:
         case GoTool():
             ours = [_digest(MODULES / recipe.module / file) for _, file in recipe.replaced]
+            ours += map(repr, recipe.edits)
             return [recipe.package, *stamps(recipe), *_pins(recipe.module), *ours]
         case Share():
             copies = [repr(copy) for copy in recipe.copies]

@@ -170,8 +170,8 @@ def _compile(folder: Path, tool: GoTool, shop: Workshop) -> None:
 
 
 def _overlay(folder: Path, tool: GoTool, go: Path, shop: Workshop) -> tuple[str, ...]:
-    """The flags that put our files in the place of the tool's; none where none are replaced."""
-    if not tool.replaced:
+    """The flags that put our files in the place of the tool's; none where none are replaced or edited."""
+    if not (tool.replaced or tool.edits):
         return ()
     return overlay.prepare(tool, _module_folder(tool, go, shop), folder)
 

@@ -1,4 +1,4 @@
-"""Builds a Go module with some of its files replaced by ours, without a copy of it.
+"""Builds a Go module with some of its files replaced or edited by us, without a copy of it.
 
 Go lets no overlay touch its module cache, so the module's files are laid over a folder that does not exist,
 and a go.mod beside it replaces the module by that folder.
@@ -10,8 +10,9 @@ import json
 import shutil
 from pathlib import Path
 
+from bootstrap.core.errors import ToolError
 from bootstrap.local.toolchain.keys import MODULES
-from bootstrap.local.toolchain.recipes import GoTool
+from bootstrap.local.toolchain.recipes import Edit, GoTool
 
 OVERLAY, GO_MOD, GO_SUM = "overlay.json", "go.mod", "go.sum"
 
@@ -19,11 +20,12 @@ OVERLAY, GO_MOD, GO_SUM = "overlay.json", "go.mod", "go.sum"
 def prepare(tool: GoTool, source: Path, folder: Path) -> tuple[str, ...]:
     """Write into `folder` what the build needs, and return the flags for `go build`.
 
-    `source` is the folder of the tool's own module.
+    `source` is the folder of the tool's own module. Raises ToolError for an edit that does not fit.
     """
     module, place = MODULES / tool.module, folder / "source"
     files = {place / path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
     files |= {place / theirs: module / ours for theirs, ours in tool.replaced}
+    files |= {place / edit.file: _edited(edit, source, folder) for edit in tool.edits}
     plain = {str(virtual): str(real) for virtual, real in files.items()}
     (folder / OVERLAY).write_text(json.dumps({"Replace": plain}), encoding="utf-8")
     required = (module / GO_MOD).read_text(encoding="utf-8")
@@ -31,3 +33,14 @@ def prepare(tool: GoTool, source: Path, folder: Path) -> tuple[str, ...]:
     (folder / GO_MOD).write_text(replaced, encoding="utf-8")
     shutil.copyfile(module / GO_SUM, folder / GO_SUM)
     return f"-overlay={folder / OVERLAY}", f"-modfile={folder / GO_MOD}"
+
+
+def _edited(edit: Edit, source: Path, folder: Path) -> Path:
+    text = (source / edit.file).read_text(encoding="utf-8")
+    if text.count(edit.old) != 1:
+        why = f"{edit.old!r} stands there {text.count(edit.old)} times, not once"
+        raise ToolError(f"{edit.file} of {source.name} cannot be edited", why, "please report this")
+    file = folder / "edited" / edit.file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+    return file

@@ -25,13 +25,23 @@ class OnPath:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """In `file` of a module, the text `old`, which stands there once, becomes `new` before it is compiled."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class GoTool:
     """A program built from Go module folder `modules/<module>`.
 
     `source` is the module whose version the program has; `stamps` are linker `-X` settings with holes
     {version} (v1.37.2), {bare} (1.37.2), {major}, {minor}. `replaced` pairs a file of `source` with the one
-    of `modules/<module>` that is compiled in its place. `megabytes` (sources, compiler cache, result) and
-    `seconds` are what a cold build takes on 2 idle cores, about; they inform people and change no cache key.
+    of `modules/<module>` that is compiled in its place; `edits` change a few words. `megabytes` (sources,
+    compiler cache, result) and `seconds` are what a cold build takes on 2 idle cores, about; they inform
+    people and change no cache key.
     """
 
     name: str
@@ -44,6 +54,7 @@ class GoTool:
     stamps: tuple[str, ...] = ()
     on_path: OnPath | None = None
     replaced: tuple[tuple[str, str], ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,14 @@ def _kubernetes(name: str, megabytes: int, seconds: int, version: tuple[str, ...
     package, source = f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes"
     return GoTool(name, PROGRAMS, package, source, version, megabytes, seconds, _KUBERNETES_STAMPS)
 
+
+# No flag of these programs keeps the port from other machines.
+_METRICS_ON_LOOPBACK = Edit(
+    "controller/appcontroller.go", '"0.0.0.0:%d", metricsPort', '"127.0.0.1:%d", metricsPort'
+)
+_WEBHOOK_ON_LOOPBACK = Edit(
+    "cmd/controller/webhook.go", "CertDir: certDir,", 'CertDir: certDir, Host: "127.0.0.1",'
+)
 
 GO = GoWheel("go", GO_WHEEL)
 
@@ -243,6 +262,7 @@ RECIPES: tuple[Recipe, ...] = (
         2000,
         100,
         ("github.com/argoproj/argo-cd/v3/common.version={bare}",),
+        edits=(_METRICS_ON_LOOPBACK,),
     ),
     GoTool(
         "external-secrets",
@@ -257,5 +277,6 @@ RECIPES: tuple[Recipe, ...] = (
             ("pkg/provider/register/register.go", "register/providers.go"),
             ("pkg/generator/register/register.go", "register/generators.go"),
         ),
+        edits=(_WEBHOOK_ON_LOOPBACK,),
     ),
 )

@@ -25,7 +25,8 @@ def main() -> int:
     authority = Authority.open(config.state)
     write_bundle(config.bundle, authority)
     client = HttpClient(str(config.bundle), offline=config.offline)
-    with ProxyServer(config.port, authority, UpstreamRouter(config, client), client) as server:
+    router = UpstreamRouter(config, client)
+    with ProxyServer(config.port, config.password, authority, router, client) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
         logging.getLogger(__name__).info("listening on %s", config.url)

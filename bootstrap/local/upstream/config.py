@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 STANDINS = Path(__file__).with_name("standins")
+USER = "bootstrap"
+
+
+def new_password() -> str:
+    return secrets.token_urlsafe(24)
 
 
 @dataclass(frozen=True)
 class Config:
-    """`state` is the proxy's own folder; `cache` keeps charts and files; `share` is the toolchain's."""
+    """`state` is the proxy's own folder; `cache` keeps charts and files; `share` is the toolchain's.
+
+    The proxy serves only clients that know `password`.
+    """
 
     port: int
     state: Path
     cache: Path
     share: Path
     repo_url: str
+    password: str = field(default_factory=new_password, repr=False)
     offline: bool = False
     standins: Path = STANDINS
 
@@ -59,20 +69,20 @@ class Config:
     @classmethod
     def parse(cls, text: str) -> Config:
         """Raises TypeError on an unknown or missing key."""
-        paths = {field.name for field in fields(cls) if field.type == "Path"}
+        paths = {one.name for one in fields(cls) if one.type == "Path"}
         given: dict[str, Any] = {
             name: Path(value) if name in paths else value for name, value in json.loads(text).items()
         }
         return cls(**given)
 
 
-def environment(port: int, state: Path) -> Mapping[str, str]:
+def environment(port: int, password: str, state: Path) -> Mapping[str, str]:
     """Makes helm, kustomize, git and Argo CD's repo-server use the proxy and trust its CA.
 
     In both spellings, because curl (git) prefers the lower-case and Go the upper-case one; and as a git
     setting, because `http.proxy` in the user's git configuration overrides the environment.
     """
-    proxy = f"http://127.0.0.1:{port}"
+    proxy = f"http://{USER}:{password}@127.0.0.1:{port}"
     bundle = str(state / "bundle.pem")
     upper = {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost"}
     return {
@@ -83,4 +93,5 @@ def environment(port: int, state: Path) -> Mapping[str, str]:
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "http.proxy",
         "GIT_CONFIG_VALUE_0": proxy,
+        "GIT_HTTP_PROXY_AUTHMETHOD": "basic",  # else it asks once without the password, each time
     }

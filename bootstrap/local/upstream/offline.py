@@ -33,13 +33,15 @@ def serve(like: Config, gitops: Gitops, hidden: Iterable[Path] = ()) -> Iterator
         authority = Authority.open(config.state)
         write_bundle(config.bundle, authority)
         client = HttpClient(str(config.bundle), offline=config.offline)
-        with ProxyServer(0, authority, UpstreamRouter(config, client), client) as server:
+        router = UpstreamRouter(config, client)
+        with ProxyServer(0, config.password, authority, router, client) as server:
             thread = threading.Thread(
                 target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
             )
             thread.start()
             try:
-                yield Outside(environment(server.port, config.state), lambda: journal.read(config.served))
+                way = environment(server.port, config.password, config.state)
+                yield Outside(way, lambda: journal.read(config.served))
             finally:
                 server.shutdown()
                 thread.join()

@@ -1,5 +1,7 @@
 """The HTTP(S) proxy: answers for the hosts that are served here, and tunnels to all others.
 
+It serves only clients that know its password: what it serves is the user's Git repository, for one.
+
 After `CONNECT host:443` for a served host, the proxy terminates TLS with a certificate of its own authority
 and passes the requests to `services`. For any other host it copies bytes both ways.
 """
@@ -10,7 +12,10 @@ import contextlib
 import logging
 import socketserver
 import ssl
+from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import replace
+from hmac import compare_digest
 from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any, BinaryIO, Protocol, cast
@@ -19,6 +24,7 @@ from urllib.parse import urlsplit
 from bootstrap.core.tunnel import IDLE, copy_both_ways
 from bootstrap.local.pki.authority import Authority
 from bootstrap.local.upstream.client import UpstreamClient, UpstreamUnreachable
+from bootstrap.local.upstream.config import USER
 from bootstrap.local.upstream.forward import forward
 from bootstrap.local.upstream.message import Body, HttpRequest, HttpResponse, open_body, text
 
@@ -43,8 +49,11 @@ class ProxyServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, authority: Authority, services: Services, client: UpstreamClient) -> None:
+    def __init__(
+        self, port: int, password: str, authority: Authority, services: Services, client: UpstreamClient
+    ) -> None:
         self.authority, self.services, self.client = authority, services, client
+        self.authorization = b"Basic " + b64encode(f"{USER}:{password}".encode())
         super().__init__(("127.0.0.1", port), _Connection)
 
     @property
@@ -62,7 +71,9 @@ class _Connection(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         host, _, port = self.path.rpartition(":")
         host = host.strip("[]")
-        if not host or not port.isdigit():
+        if not self._authorized():
+            self._refuse()
+        elif not host or not port.isdigit():
             self._send(text(400, f"not HOST:PORT: {self.path}"))
         elif self.server.services.serves(host, int(port)):
             self._terminate(host, int(port))
@@ -105,6 +116,9 @@ class _Connection(BaseHTTPRequestHandler):
         if url.startswith("/"):
             self._send(text(200, "ready") if url == "/_bootstrap/ready" else text(404, "this is a proxy"))
             return
+        if not self._origin and not self._authorized():
+            self._refuse()
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = open_body(cast(BinaryIO, self.rfile), headers)
         request = HttpRequest(self.command, url, headers, cast(BinaryIO, body))
@@ -120,6 +134,16 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+
+    def _authorized(self) -> bool:
+        given = self.headers.get("Proxy-Authorization", "").encode("latin-1", "replace")
+        return compare_digest(given, self.server.authorization)
+
+    def _refuse(self) -> None:
+        """The body of the request is not read, so nothing else can follow on this connection."""
+        self.close_connection = True
+        wanted = {"proxy-authenticate": f'Basic realm="{USER}"', "connection": "close"}
+        self._send(replace(text(407, "the proxy wants its password"), headers=wanted))
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         parts = urlsplit(request.url)

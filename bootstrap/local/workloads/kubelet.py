@@ -148,6 +148,7 @@ class _Runner:
 
     def component(self, program: Program, main: Json) -> Component:
         environment = self._environment(program, main)
+        self._site.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         for file, text in program.files.items():
             write_private(self._root / file, self._fill(text, environment))
         return Component(
@@ -199,7 +200,8 @@ class _Runner:
         return own + [self._fill(text, environment) for text in program.flags]
 
     def _fill(self, text: str, environment: Mapping[str, str]) -> str:
-        return text.format(p=self._site.ports, root=self._root, env=environment)
+        sockets = self._site.sockets
+        return text.format(p=self._site.ports, root=self._root, sockets=sockets, env=environment)
 
     def _paths(self, main: Json) -> list[str]:
         return [mount["mountPath"] for mount in main.get("volumeMounts") or ()]

@@ -13,7 +13,8 @@ class Program:
     """Matches containers of an image (the end of its repository) whose first word has that base name, in pods
     with that `app.kubernetes.io/name`; an empty `word` or `app` matches any.
 
-    Texts may contain {p[name]}, a port of the platform, and {root}, the folder that is the container's `/`.
+    Texts may contain {p[name]}, a port of the platform, {root}, the folder that is the container's `/`, and
+    {sockets}, a folder for Unix sockets.
     `flags` follow the pod's own arguments and so override them. `environment` overrides the pod's, `defaults`
     do not. `serves` names the port that the pod's Services lead to. `secrets_first`: do not start while a
     mounted Secret is empty. `port` and `path` are its readiness probe. `arguments`, if given, replace the
@@ -53,6 +54,7 @@ _ARGOCD_ENVIRONMENT = {
     "ARGOCD_TLS_DATA_PATH": "{root}/app/config/tls",
     "ARGOCD_SSH_DATA_PATH": "{root}/app/config/ssh",
     "ARGOCD_PLUGINSOCKFILEPATH": "{root}/home/argocd/cmp-server/plugins",
+    "ARGOCD_ASK_PASS_SOCK": "{sockets}/ask-pass",  # its own choice is one name in /tmp for everybody
     "REDIS_SERVER": "127.0.0.1:{p[argocd-redis]}",
     "ARGOCD_APPLICATION_CONTROLLER_REPO_SERVER": "127.0.0.1:{p[argocd-repo-server]}",
     "ARGOCD_APPLICATIONSET_CONTROLLER_REPO_SERVER": "127.0.0.1:{p[argocd-repo-server]}",

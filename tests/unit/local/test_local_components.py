@@ -15,6 +15,7 @@ from bootstrap.local.platform import PROGRAMS
 from bootstrap.local.state import ports
 from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
+from tests.aws_context import LOCAL
 
 ROOT = Path("/home/some user/.bootstrap/environments/local/local")
 
@@ -24,7 +25,13 @@ def site() -> Site:
     layout = StateLayout(ROOT)
     chosen = ports.locate(layout.ports, lambda port: True)
     return Site(
-        layout, chosen, {name: Path("/tools") / name for name in PROGRAMS}, Path("/share"), "eu-west-1"
+        layout,
+        chosen,
+        {name: Path("/tools") / name for name in PROGRAMS},
+        Path("/share"),
+        "eu-west-1",
+        ROOT / "s",
+        LOCAL,
     )
 
 

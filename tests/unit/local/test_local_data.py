@@ -19,6 +19,7 @@ from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import Process
 from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
+from tests.aws_context import LOCAL
 
 
 def test_ports_are_chosen_once(tmp_path: Path) -> None:
@@ -147,7 +148,9 @@ def test_records_are_read_as_written(tmp_path: Path) -> None:
 def test_a_site_is_read_as_saved_and_points_nowhere_else(tmp_path: Path) -> None:
     layout = StateLayout(tmp_path / "with space")
     chosen = ports.locate(layout.ports, lambda port: True)
-    site = Site(layout, chosen, {"helm": Path("/opt/a b/helm")}, tmp_path, "ap-northeast-2")
+    site = Site(
+        layout, chosen, {"helm": Path("/opt/a b/helm")}, tmp_path, "ap-northeast-2", tmp_path / "s", LOCAL
+    )
     site.save()
     assert Site.load(layout.root) == site
     assert site.aws_environment["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{chosen['aws']}"

@@ -31,6 +31,7 @@ from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import Process
 from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
+from tests.aws_context import LOCAL
 from tests.kubernetes_fake import FakeServer
 
 TAGS = {
@@ -211,7 +212,7 @@ class House:
     def __post_init__(self) -> None:
         chosen = ports.locate(self.layout.ports, lambda port: True)
         tools = {program: Path("/bin") / program for program in PROGRAMS}
-        self.site = Site(self.layout, chosen, tools, Path("/share"), "ap-northeast-2")
+        self.site = Site(self.layout, chosen, tools, Path("/share"), "ap-northeast-2", Path("/s"), LOCAL)
         self.desired = Desired(self.layout.desired)
         self.aws, self.controllers, self.server = FakeAws(), FakeControllers(), FakeServer()
         self.control_plane = ControlPlane(self.site, self.desired)

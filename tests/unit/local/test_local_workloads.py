@@ -30,6 +30,7 @@ from bootstrap.local.workloads.container import (
 )
 from bootstrap.local.workloads.kubelet import Kubelet, choose, program_of
 from bootstrap.local.workloads.programs import INIT_PROGRAMS, PROGRAMS
+from tests.aws_context import LOCAL
 from tests.kubernetes_fake import FakeServer
 
 
@@ -243,7 +244,7 @@ class Stage:
         }
         tools["argocd"] = Path(sys.executable)  # an init container runs it: it must be something that exists
         self.ports = ports.locate(self.layout.ports, lambda port: True)
-        self.site = Site(self.layout, self.ports, tools, root / "share", "ap-northeast-2")
+        self.site = Site(self.layout, self.ports, tools, root / "share", "ap-northeast-2", root / "s", LOCAL)
         self.desired, self.server, self.tokens = Desired(self.layout.desired), FakeServer(), Tokens()
         self.kubelet = Kubelet(self.server.cluster, self.tokens, self.site, self.desired, b"CA")
 

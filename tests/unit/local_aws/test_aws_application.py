@@ -9,6 +9,10 @@ import pytest
 
 from bootstrap.local.aws.application import Application
 from bootstrap.local.aws.changes import ChangeCounter
+from bootstrap.local.aws.guard import Guard
+from tests.aws_context import LOCAL
+
+GUARD = Guard(LOCAL.access_key)
 
 
 class Moto:
@@ -34,12 +38,15 @@ class Response(list[bytes]):
 
 def ask(application: Application, body: bytes, service: str = "ec2", **environ: Any) -> tuple[str, bytes]:
     status: list[str] = []
-    credential = f"Credential=local/20260101/ap-northeast-2/{service}/aws4_request"
+    credential = (
+        f"AWS4-HMAC-SHA256 Credential=local/20260101/ap-northeast-2/{service}/aws4_request, Signature=0"
+    )
     request = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/",
         "CONTENT_TYPE": "application/x-www-form-urlencoded",
         "CONTENT_LENGTH": str(len(body)),
+        "HTTP_HOST": "127.0.0.1:4566",
         "HTTP_AUTHORIZATION": credential,
         "wsgi.input": io.BytesIO(body),
         **environ,
@@ -49,7 +56,7 @@ def ask(application: Application, body: bytes, service: str = "ec2", **environ: 
 
 
 def made(moto: Moto) -> Application:
-    return Application(moto, state=ChangeCounter(version=0), instances=ChangeCounter(version=0))
+    return Application(moto, GUARD, state=ChangeCounter(version=0), instances=ChangeCounter(version=0))
 
 
 def test_moto_gets_the_request_and_the_client_its_answer() -> None:
@@ -79,7 +86,7 @@ def test_the_lock_is_free_again_after_a_failure() -> None:
     def broken(_environ: Any, _start_response: Any) -> Iterable[bytes]:
         raise ZeroDivisionError
 
-    application = Application(broken)
+    application = Application(broken, GUARD)
     with pytest.raises(ZeroDivisionError):
         ask(application, b"")
     assert not application.lock.locked()

@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.core.errors import PreflightError, ToolError
 from bootstrap.local.aws import patches, server
+from tests.aws_context import LOCAL
 
 
 def test_the_image_of_the_nodes_is_canonicals_for_both_processors() -> None:
@@ -32,7 +33,7 @@ def test_a_state_of_another_version_stops_it_before_it_listens(
     monkeypatch.setattr(patches, "apply", lambda: None)
     (tmp_path / server.STATE_FILE).write_bytes(b'{"moto": "1.0"}\n')
     with pytest.raises(ToolError, match=r"moto 1\.0"):
-        server.serve(0, tmp_path)
+        server.serve(0, tmp_path, LOCAL)
 
 
 def test_a_busy_port_is_named(capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from bootstrap.core.errors import ToolError
 from bootstrap.local.toolchain import overlay
-from bootstrap.local.toolchain.recipes import GoTool
+from bootstrap.local.toolchain.recipes import Edit, GoTool
 
 
 def test_our_file_lies_in_the_place_of_theirs(tmp_path: Path) -> None:
@@ -17,11 +20,15 @@ def test_our_file_lies_in_the_place_of_theirs(tmp_path: Path) -> None:
         (ours / "few.go", "package register\n"),
         (source / "main.go", "package main\n"),
         (source / "register" / "all.go", "package register\n"),
+        (source / "listen.go", 'listen("0.0.0.0")\n'),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     folder.mkdir()
-    tool = GoTool("t", str(ours), "p", "e.org/s", (), 1, 1, replaced=(("register/all.go", "few.go"),))
+    edit = Edit("listen.go", '"0.0.0.0"', '"127.0.0.1"')
+    tool = GoTool(
+        "t", str(ours), "p", "e.org/s", (), 1, 1, replaced=(("register/all.go", "few.go"),), edits=(edit,)
+    )
 
     flags = overlay.prepare(tool, source, folder)
 
@@ -30,7 +37,17 @@ def test_our_file_lies_in_the_place_of_theirs(tmp_path: Path) -> None:
     assert json.loads((folder / "overlay.json").read_text())["Replace"] == {
         str(place / "main.go"): str(source / "main.go"),
         str(place / "register" / "all.go"): str(ours / "few.go"),
+        str(place / "listen.go"): str(folder / "edited" / "listen.go"),
     }
+    assert (folder / "edited" / "listen.go").read_text() == 'listen("127.0.0.1")\n'
     assert not place.exists()
     assert (folder / "go.mod").read_text() == f'module ours\n\nreplace e.org/s => "{place}"\n'
     assert (folder / "go.sum").read_text() == "sums\n"
+
+
+@pytest.mark.parametrize("text", ["listen()\n", 'listen("0.0.0.0")\n' * 2])
+def test_an_edit_that_does_not_fit_any_more_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "listen.go").write_text(text)
+    tool = GoTool("t", str(tmp_path), "p", "e.org/s", (), 1, 1, edits=(Edit("listen.go", '"0.0.0.0"', "x"),))
+    with pytest.raises(ToolError, match=r"listen\.go"):
+        overlay.prepare(tool, tmp_path, tmp_path)

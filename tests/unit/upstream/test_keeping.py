@@ -73,8 +73,9 @@ def test_the_configuration_survives_its_file(tmp_path: Path) -> None:
 
 def test_programs_are_sent_through_the_proxy_and_trust_it(tmp_path: Path) -> None:
     config = Config(4711, tmp_path, tmp_path, tmp_path, "")
-    found = environment(4711, tmp_path)
-    assert {found[name] for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY")} == {config.url}
+    found = environment(4711, config.password, tmp_path)
+    proxy = f"http://bootstrap:{config.password}@127.0.0.1:4711"
+    assert {found[name] for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY")} == {proxy}
     assert found["SSL_CERT_FILE"] == found["GIT_SSL_CAINFO"] == str(config.bundle)
     assert found["NO_PROXY"] == "127.0.0.1,localhost"
 

@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from bootstrap.local.upstream.proxy import ProxyServer
 from tests.unit.upstream.fakes import FakeUpstream
 
 TIMEOUT = 10
+
+
+PASSWORD = "correct-horse"
+KNOWN = {"Proxy-Authorization": f"Basic {b64encode(f'bootstrap:{PASSWORD}'.encode()).decode()}"}
+HEADER = f"Proxy-Authorization: {KNOWN['Proxy-Authorization']}"
 
 
 class Echo:
@@ -66,7 +72,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def proxy(authority: Authority) -> Iterator[ProxyServer]:
     client = UpstreamClient({"http://plain.example.com/x": (200, {"content-length": "5"}, b"plain")})
-    with ProxyServer(0, authority, Echo(), client) as server:
+    with ProxyServer(0, PASSWORD, authority, Echo(), client) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -78,7 +84,7 @@ def proxy(authority: Authority) -> Iterator[ProxyServer]:
 def client(proxy: ProxyServer, authority: Authority) -> Iterator[http.client.HTTPSConnection]:
     context = ssl.create_default_context(cadata=authority.pem.decode())
     connection = http.client.HTTPSConnection("127.0.0.1", proxy.port, context=context, timeout=TIMEOUT)
-    connection.set_tunnel("served.example.com", 443)
+    connection.set_tunnel("served.example.com", 443, KNOWN)
     yield connection
     connection.close()
 
@@ -141,7 +147,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 def test_other_hosts_are_tunnelled_unchanged(proxy: ProxyServer) -> None:
     with plain(proxy) as connection:
-        connection.sendall(b"CONNECT far.example.com:22 HTTP/1.1\r\n\r\n")
+        connection.sendall(f"CONNECT far.example.com:22 HTTP/1.1\r\n{HEADER}\r\n\r\n".encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
         connection.sendall(b"hello ")
         connection.shutdown(socket.SHUT_WR)
@@ -162,15 +168,37 @@ def test_other_hosts_are_tunnelled_unchanged(proxy: ProxyServer) -> None:
 )
 def test_without_tls(proxy: ProxyServer, request_line: str, status: bytes) -> None:
     with plain(proxy) as connection:
-        connection.sendall(f"{request_line} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(f"{request_line} HTTP/1.1\r\n{HEADER}\r\nConnection: close\r\n\r\n".encode())
         assert until_closed(connection).split()[1] == status
+
+
+@pytest.mark.parametrize(
+    ("request_line", "given"),
+    [
+        ("CONNECT served.example.com:443", ""),
+        ("CONNECT far.example.com:22", "Proxy-Authorization: Basic d3Jvbmc6d3Jvbmc="),
+        ("GET http://served.example.com/x", ""),
+        ("POST http://plain.example.com/x", "Proxy-Authorization: \u00e4"),
+        ("GET http://plain.example.com/x", f"Authorization: {KNOWN['Proxy-Authorization']}"),
+    ],
+)
+def test_who_does_not_know_the_password_gets_nothing(
+    proxy: ProxyServer, request_line: str, given: str
+) -> None:
+    with plain(proxy) as connection:
+        connection.sendall(
+            f"{request_line} HTTP/1.1\r\n{given}\r\nX: y\r\n\r\n".replace("\r\n\r\nX", "\r\nX").encode()
+        )
+        answer = until_closed(connection)
+    assert answer.split()[1] == b"407"
+    assert b"Proxy-Authenticate: Basic" in answer
 
 
 def test_a_client_that_does_not_trust_us_is_no_harm(
     proxy: ProxyServer, client: http.client.HTTPSConnection
 ) -> None:
     stranger = http.client.HTTPSConnection("127.0.0.1", proxy.port, timeout=TIMEOUT)
-    stranger.set_tunnel("served.example.com", 443)
+    stranger.set_tunnel("served.example.com", 443, KNOWN)
     with pytest.raises(ssl.SSLCertVerificationError):
         stranger.request("GET", "/")
     stranger.close()
@@ -180,4 +208,4 @@ def test_a_client_that_does_not_trust_us_is_no_harm(
 
 def test_a_taken_port_is_an_error_at_once(proxy: ProxyServer, authority: Authority, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="in use"):
-        ProxyServer(proxy.port, authority, Echo(), FakeUpstream())
+        ProxyServer(proxy.port, PASSWORD, authority, Echo(), FakeUpstream())
