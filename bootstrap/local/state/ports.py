@@ -27,7 +27,6 @@ NAMES = (
     "kube-scheduler",
     "kwok",
     "argocd-redis",
-    "argocd-repo-server",
     "argocd-repo-server-metrics",
     "argocd-application-controller",
     "argocd-applicationset-controller",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from bootstrap.core.errors import ToolError
@@ -25,7 +26,7 @@ def prepare(tool: GoTool, source: Path, folder: Path) -> tuple[str, ...]:
     module, place = MODULES / tool.module, folder / "source"
     files = {place / path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
     files |= {place / theirs: module / ours for theirs, ours in tool.replaced}
-    files |= {place / edit.file: _edited(edit, source, folder) for edit in tool.edits}
+    files |= {place / file: changed for file, changed in _edited(tool.edits, source, folder).items()}
     plain = {str(virtual): str(real) for virtual, real in files.items()}
     (folder / OVERLAY).write_text(json.dumps({"Replace": plain}), encoding="utf-8")
     required = (module / GO_MOD).read_text(encoding="utf-8")
@@ -35,12 +36,17 @@ def prepare(tool: GoTool, source: Path, folder: Path) -> tuple[str, ...]:
     return f"-overlay={folder / OVERLAY}", f"-modfile={folder / GO_MOD}"
 
 
-def _edited(edit: Edit, source: Path, folder: Path) -> Path:
-    text = (source / edit.file).read_text(encoding="utf-8")
-    if text.count(edit.old) != 1:
-        why = f"{edit.old!r} stands there {text.count(edit.old)} times, not once"
-        raise ToolError(f"{edit.file} of {source.name} cannot be edited", why, "please report this")
-    file = folder / "edited" / edit.file
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
-    return file
+def _edited(edits: Iterable[Edit], source: Path, folder: Path) -> dict[str, Path]:
+    """Each file that is edited, and its copy."""
+    texts: dict[str, str] = {}
+    for edit in edits:
+        text = texts.get(edit.file) or (source / edit.file).read_text(encoding="utf-8")
+        if text.count(edit.old) != 1:
+            why = f"{edit.old!r} stands there {text.count(edit.old)} times, not once"
+            raise ToolError(f"{edit.file} of {source.name} cannot be edited", why, "please report this")
+        texts[edit.file] = text.replace(edit.old, edit.new)
+    copies = {file: folder / "edited" / file for file in texts}
+    for file, copy in copies.items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(texts[file], encoding="utf-8")
+    return copies

@@ -142,13 +142,16 @@ def _kubernetes(name: str, megabytes: int, seconds: int, version: tuple[str, ...
     return GoTool(name, PROGRAMS, package, source, version, megabytes, seconds, _KUBERNETES_STAMPS)
 
 
-# No flag of these programs keeps the port from other machines.
-_METRICS_ON_LOOPBACK = Edit(
-    "controller/appcontroller.go", '"0.0.0.0:%d", metricsPort', '"127.0.0.1:%d", metricsPort'
+# For these there is no flag. Argo CD's metrics and ESO's webhook are served to other machines, too, and the
+# repo-server renders the repository for whoever asks; a Unix socket has an owner.
+_REPO_SERVER = "cmd/argocd-repo-server/commands/argocd_repo_server.go"
+_ARGOCD_EDITS = (
+    Edit("controller/appcontroller.go", '"0.0.0.0:%d", metricsPort', '"127.0.0.1:%d", metricsPort'),
+    Edit(_REPO_SERVER, '\t"net/http"\n', '\t"net/http"\n\t"os"\n'),
+    Edit(_REPO_SERVER, "lc := &net.ListenConfig{}", "lc := &net.ListenConfig{}\n_ = os.Remove(listenHost)"),
+    Edit(_REPO_SERVER, '"tcp", fmt.Sprintf("%s:%d", listenHost, listenPort)', '"unix", listenHost'),
 )
-_WEBHOOK_ON_LOOPBACK = Edit(
-    "cmd/controller/webhook.go", "CertDir: certDir,", 'CertDir: certDir, Host: "127.0.0.1",'
-)
+_ESO_EDITS = (Edit("cmd/controller/webhook.go", "CertDir: certDir,", 'CertDir: certDir, Host: "127.0.0.1",'),)
 
 GO = GoWheel("go", GO_WHEEL)
 
@@ -262,7 +265,7 @@ RECIPES: tuple[Recipe, ...] = (
         2000,
         100,
         ("github.com/argoproj/argo-cd/v3/common.version={bare}",),
-        edits=(_METRICS_ON_LOOPBACK,),
+        edits=_ARGOCD_EDITS,
     ),
     GoTool(
         "external-secrets",
@@ -277,6 +280,6 @@ RECIPES: tuple[Recipe, ...] = (
             ("pkg/provider/register/register.go", "register/providers.go"),
             ("pkg/generator/register/register.go", "register/generators.go"),
         ),
-        edits=(_WEBHOOK_ON_LOOPBACK,),
+        edits=_ESO_EDITS,
     ),
 )

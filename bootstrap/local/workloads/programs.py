@@ -56,9 +56,9 @@ _ARGOCD_ENVIRONMENT = {
     "ARGOCD_PLUGINSOCKFILEPATH": "{root}/home/argocd/cmp-server/plugins",
     "ARGOCD_ASK_PASS_SOCK": "{sockets}/ask-pass",  # its own choice is one name in /tmp for everybody
     "REDIS_SERVER": "127.0.0.1:{p[argocd-redis]}",
-    "ARGOCD_APPLICATION_CONTROLLER_REPO_SERVER": "127.0.0.1:{p[argocd-repo-server]}",
-    "ARGOCD_APPLICATIONSET_CONTROLLER_REPO_SERVER": "127.0.0.1:{p[argocd-repo-server]}",
-    "ARGOCD_SERVER_REPO_SERVER": "127.0.0.1:{p[argocd-repo-server]}",
+    "ARGOCD_APPLICATION_CONTROLLER_REPO_SERVER": "unix://{sockets}/repo-server",
+    "ARGOCD_APPLICATIONSET_CONTROLLER_REPO_SERVER": "unix://{sockets}/repo-server",
+    "ARGOCD_SERVER_REPO_SERVER": "unix://{sockets}/repo-server",
 }
 
 
@@ -101,8 +101,7 @@ PROGRAMS = (
         "argocd-repo-server-metrics",
         "/healthz",
         (
-            "--address=127.0.0.1",
-            "--port={p[argocd-repo-server]}",
+            "--address={sockets}/repo-server",
             "--metrics-address=127.0.0.1",
             "--metrics-port={p[argocd-repo-server-metrics]}",
         ),
