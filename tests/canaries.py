@@ -126,10 +126,14 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
 
 
 class CommandLines:
-    """Looks at every process's command line while it is entered; `leaks` are `pid program: canary`."""
+    """Looks at every process while it is entered: `leaks` are canaries in command lines, `inherited` those in
+
+    the environment of others than `bootstrap` itself, as `pid program: canary`.
+    """
 
     def __init__(self, canaries: Canaries, every: float = 0.05) -> None:
         self.leaks: set[str] = set()
+        self.inherited: set[str] = set()
         self.looks = 0
         self._canaries, self._every = canaries, every
         self._stop = threading.Event()
@@ -149,11 +153,14 @@ class CommandLines:
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit() and int(folder.name) != os.getpid():
                 try:
-                    words = (folder / "cmdline").read_bytes()
+                    words, environ = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
                 except OSError:  # it has ended
                     continue
                 program = words.split(b"\0", 1)[0].decode(errors="replace")
                 self.leaks |= {f"{folder.name} {program}: {name}" for name in self._canaries.seen_in(words)}
+                if b"\0-m\0bootstrap\0" not in words:
+                    found = self._canaries.seen_in(environ)
+                    self.inherited |= {f"{folder.name} {program}: {name}" for name in found}
         self.looks += 1
 
     def _watch(self) -> None:

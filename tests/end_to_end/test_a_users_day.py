@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -24,7 +26,7 @@ import yaml
 
 from bootstrap.config.load import load
 from bootstrap.local.toolchain import Toolchain
-from tests import strangers
+from tests import other_user, strangers
 from tests.aws_context import client
 from tests.canaries import SHORTEST, Allowed, Canaries, CommandLines, leaks
 from tests.end_to_end.conftest import CANARY, FILE_CANARY, KEY_CANARY
@@ -36,6 +38,7 @@ pytestmark = pytest.mark.platform
 
 WAVES = [0, 2, 3, 5, 6, 10, 11, 15, 16, 20, 21, 25, 35, 60, 70]
 WAVE = "argocd.argoproj.io/sync-wave"
+NOBODY = 65534
 APIS = ["auth", "my", "scan", "character", "location", "info", "chat"]
 
 
@@ -226,6 +229,10 @@ def test_no_planted_secret_stood_in_a_command_line_during_up(
     assert watched.leaks == set()
 
 
+def test_no_program_inherited_a_planted_secret_during_up(first: CommandResult, watched: CommandLines) -> None:
+    assert {one for one in watched.inherited if one.endswith((": given", ": filed"))} == set()
+
+
 def test_no_secret_in_terraforms_state(first: CommandResult, product: Product, cluster: Cluster) -> None:
     """In S3, where it lies; in every version of every object but snapshots of etcd, which is the cluster."""
     secrets, s3 = _secrets(product, cluster), _client(product, "s3")
@@ -304,6 +311,50 @@ def test_plan_has_nothing_to_do(first: CommandResult, product: Product) -> None:
     assert CANARY not in json.dumps(plan)
 
 
+def test_another_user_of_the_machine_gets_nothing(first: CommandResult, product: Product) -> None:
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if os.geteuid() != 0 or python is None:
+        pytest.skip("only root can become another user, and it needs a Python that all may run")
+    local = product.state / "local"
+    ports = (local / "ports.json").read_text()
+    config = load(product.clone / "bootstrap.yaml", "local", values=False)
+    done = subprocess.run(
+        [python, "-", str(local), ports, config.gitops.repo_url],
+        input=Path(other_user.__file__).read_text(),
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    told: dict[str, str] = json.loads(done.stdout)
+    assert told["files"] == ""
+    refused = {
+        **dict.fromkeys(("parameters", "instances", "moto", "secrets"), "403"),
+        **dict.fromkeys(("git", "git through a tunnel", "the internet"), "407"),
+        "redis": "-NOAUTH",
+    }
+    assert {name: told[name].split()[0] for name in refused} == refused
+    open_to_all = {name for name, answer in told.items() if answer.startswith("200")}
+    assert all(name.startswith("metrics of ") for name in open_to_all), "TLS without a certificate, too"
+    assert not any(canary in done.stdout for canary in (CANARY, FILE_CANARY, KEY_CANARY))
+
+
+def test_nothing_listens_to_other_machines(first: CommandResult, product: Product) -> None:
+    listening = [
+        (process.pid, connection.laddr)
+        for process in processes(product)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) > 20
+    assert {address.ip for _, address in listening} <= {"127.0.0.1", "::1"}, listening
+
+
 def test_doctor_finds_nothing_wrong(first: CommandResult, product: Product) -> None:
     assert product.run("doctor").code == 0
 
@@ -338,8 +389,9 @@ def test_down_leaves_nothing_of_ours_and_everything_of_others(
     config = load(product.clone / "bootstrap.yaml", "local", values=False)
     names = (config.project, config.ssm_prefix, config.domain)
     url = product.aws
-    strangers.place(partial(client, endpoint=url), *names)
-    made = {item.split(" {")[0] for item in cloud.picture(cloud.Look(url, config.region))}
+    strangers.place(partial(client, endpoint=url, credentials=product.credentials), *names)
+    look = cloud.Look(url, config.region, product.credentials)
+    made = {item.split(" {")[0] for item in cloud.picture(look)}
     assert {
         "elb LoadBalancers",
         "elb TargetGroups",

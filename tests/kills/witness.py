@@ -21,7 +21,7 @@ _stop = Platform.stop
 
 def _looked_at(platform: Platform, progress: Progress) -> None:
     if platform.running():
-        look = cloud.Look(platform.site.url("aws"), platform.site.region)
+        look = cloud.Look(platform.site.url("aws"), platform.site.region, platform.site.credentials)
         file = Path(os.environ[PICTURE])
         with patch.dict(os.environ):
             os.environ.pop("AWS_PROFILE", None)  # the user's, which we look past
