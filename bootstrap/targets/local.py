@@ -223,7 +223,8 @@ class _Stay:
 
 def _secret_files(config: Environment) -> tuple[Path, ...]:
     """Files with secrets. They may be in the work tree, but must not be published."""
-    return tuple(seed.from_file for seed in config.seeds if seed.from_file)
+    key = config.backup.key_file
+    return (*(seed.from_file for seed in config.seeds if seed.from_file), *((key,) if key else ()))
 
 
 def _rendering(config: Environment, platform: Platform) -> Rendering:

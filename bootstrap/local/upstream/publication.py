@@ -126,9 +126,14 @@ def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path
         if users.exists():
             shutil.copyfile(users, index)
         git = Git(root, {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(repository / "objects")})
-        inside = (file.resolve() for file in hidden if file.resolve().is_relative_to(root))
-        secret = [f":(exclude,literal){file.relative_to(root)}" for file in inside]
-        git("add", "--all", "--", ".", _EXCLUDE, *secret)
+        inside = [file.resolve() for file in hidden if file.resolve().is_relative_to(root)]
+        secret = [file.relative_to(root).as_posix() for file in inside]
+        # `git add` refuses to be told of a file that is ignored, and does not add it either.
+        told = [path for path in secret if not git.succeeds("check-ignore", "--quiet", "--", path)]
+        git("add", "--all", "--", ".", _EXCLUDE, *(f":(exclude,literal){path}" for path in told))
+        if secret:  # one that is committed is in the index already
+            forget = ("rm", "--cached", "--quiet", "--ignore-unmatch", "--")
+            git(*forget, *(f":(literal){path}" for path in secret))
         return git("write-tree")
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bootstrap.config.model import Environment
+from bootstrap.config.model import Environment, Seed
 from bootstrap.core.errors import PermanentError, PreflightError, UsageError
 from bootstrap.local.platform import Platform, last_words
 from bootstrap.local.state import ports
@@ -149,3 +149,10 @@ def test_the_users_profile_is_not_asked_for(config: Environment, monkeypatch: py
     client = open_target(config).client("ssm")
     assert client.meta.endpoint_url.startswith("http://127.0.0.1:")
     assert client.meta.region_name == config.region
+
+
+def test_files_with_secrets_are_not_published(config: Environment, tmp_path: Path) -> None:
+    key, token = tmp_path / "backup.key", tmp_path / "token"
+    seeds = (Seed("token", from_file=token), Seed("made"))
+    holding = replace(config, seeds=seeds, backup=replace(config.backup, key_file=key))
+    assert set(local._secret_files(holding)) == {key, token}

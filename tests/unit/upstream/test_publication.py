@@ -196,3 +196,21 @@ def test_a_file_with_a_secret_is_not_published_though_nothing_ignores_it(tree: P
     assert found.changed == ("secrets/ab.key",)
     canaries = Canaries({"a": "canary-in-file-0", "b": "canary-in-file-1"})
     assert leaks(tmp_path / "state", canaries) == []
+
+
+def test_a_file_with_a_secret_may_be_ignored_and_is_no_secret_once_committed(
+    tree: Path, tmp_path: Path
+) -> None:
+    """An ignored one is the documented example; of a committed one at least the cluster gets nothing."""
+    (tree / ".gitignore").write_text("/private/\n")
+    ignored, committed = tree / "private" / "token", tree / "committed.key"
+    for file in (ignored, committed):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("canary")
+    git(tree, "add", "committed.key")
+    git(tree, "commit", "--quiet", "-m", "oops")
+    publish(tree / "apps", tmp_path / "state", OURS, hidden=[ignored, committed])
+    names = git(tmp_path / "state" / "repository.git", "ls-tree", "-r", "--name-only", "main").splitlines()
+    assert ".gitignore" in names
+    assert not {"private/token", "committed.key"} & set(names)
+    assert git(tree, "ls-files", "committed.key") == "committed.key", "the user's own index is as it was"
