@@ -54,10 +54,10 @@ class FileKey:
     def open(self, wrapped: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
         if wrapped.get("kind") != "file":
             raise _not_ours(wrapped, "remove `backup.key_file`, so that KMS is asked")
-        sealed = base64.b64decode(wrapped["data_key"])
+        sealed, master = _sealed(wrapped), AESGCM(self._master())
         try:
-            return AESGCM(self._master()).decrypt(sealed[:NONCE], sealed[NONCE:], _text(bound))
-        except InvalidTag as error:
+            return master.decrypt(sealed[:NONCE], sealed[NONCE:], _text(bound))
+        except (InvalidTag, ValueError) as error:
             what = "the backup cannot be opened"
             raise PermanentError(
                 what, f"{self.path} is not the key it was made with", _cure(self.path)
@@ -87,23 +87,26 @@ class KmsKey:
     tags: Mapping[str, str]
 
     def new(self, bound: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
-        self._ensure()
-        made = self.api.call(
-            "generate_data_key", KeyId=self.alias, KeySpec="AES_256", EncryptionContext=dict(bound)
-        )
+        """Raises PermanentError when somebody else's key has the alias."""
+        key = self._own() or self._make()
+        made = self.api.call("generate_data_key", KeyId=key, KeySpec="AES_256", EncryptionContext=dict(bound))
         sealed = base64.b64encode(made["CiphertextBlob"]).decode()
         return made["Plaintext"], {"kind": "kms", "key": made["KeyId"], "data_key": sealed}
 
     def open(self, wrapped: Mapping[str, str], bound: Mapping[str, str]) -> bytes:
         if wrapped.get("kind") != "kms":
             raise _not_ours(wrapped, "name the file it was made with: `backup: {key_file: FILE}`")
-        sealed = base64.b64decode(wrapped["data_key"])
+        own, cure = self._own(), f"aws kms describe-key --key-id {self.alias}"
+        if not own or wrapped.get("key") != own:
+            # A key of somebody else's, open to us, would decrypt what that somebody has made up.
+            why = f"its manifest names another key than {self.alias}, which is {own or 'not there'}"
+            raise PermanentError("the backup cannot be opened", why, cure)
         try:
             found = self.api.call(
-                "decrypt", CiphertextBlob=sealed, KeyId=wrapped["key"], EncryptionContext=dict(bound)
+                "decrypt", CiphertextBlob=_sealed(wrapped), KeyId=own, EncryptionContext=dict(bound)
             )
         except AwsError as error:
-            what, cure = "the backup cannot be opened", f"aws kms describe-key --key-id {wrapped['key']}"
+            what = "the backup cannot be opened"
             raise PermanentError(what, f"KMS refuses to decrypt its data key: {error}", cure) from error
         key: bytes = found["Plaintext"]
         return key
@@ -111,14 +114,9 @@ class KmsKey:
     def remove(self) -> str:
         """Ask for its end: KMS waits seven days at least. Its id; empty where there is none of ours."""
         about = self._find()
-        if about is None or about["KeyState"] == "PendingDeletion":
+        if about is None or about["KeyState"] == "PendingDeletion" or not self._is_ours(about):
             return ""
         key: str = about["KeyId"]
-        found = {
-            tag["TagKey"]: tag["TagValue"] for tag in self.api.pages("list_resource_tags", "Tags", KeyId=key)
-        }
-        if not self.tags.items() <= found.items():
-            return ""
         self.api.call("schedule_key_deletion", KeyId=key, PendingWindowInDays=7)
         self.api.call("delete_alias", AliasName=self.alias)
         return key
@@ -132,12 +130,40 @@ class KmsKey:
             raise
         return about
 
-    def _ensure(self) -> None:
-        if self._find() is None:
-            tags = [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]
-            key = self.api.call("create_key", Description=DESCRIPTION, Tags=tags)["KeyMetadata"]["KeyId"]
-            self.api.call("enable_key_rotation", KeyId=key)
-            self.api.call("create_alias", AliasName=self.alias, TargetKeyId=key)
+    def _is_ours(self, about: Mapping[str, str]) -> bool:
+        tags = self.api.pages("list_resource_tags", "Tags", KeyId=about["KeyId"])
+        return self.tags.items() <= {tag["TagKey"]: tag["TagValue"] for tag in tags}.items()
+
+    def _own(self) -> str:
+        """The key's ARN; empty where there is none. Raises PermanentError for somebody else's."""
+        about = self._find()
+        if about is None:
+            return ""
+        if not self._is_ours(about):
+            why = f"it does not carry the tags {', '.join(self.tags)}"
+            cure = f"aws kms describe-key --key-id {self.alias}; then remove or rename that alias"
+            raise PermanentError(f"the key {self.alias} is not ours", why, cure)
+        return about["Arn"]
+
+    def _make(self) -> str:
+        tags = [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]
+        about: Mapping[str, str] = self.api.call("create_key", Description=DESCRIPTION, Tags=tags)[
+            "KeyMetadata"
+        ]
+        self.api.call("enable_key_rotation", KeyId=about["KeyId"])
+        self.api.call("create_alias", AliasName=self.alias, TargetKeyId=about["KeyId"])
+        return about["Arn"]
+
+
+def _sealed(wrapped: Mapping[str, str]) -> bytes:
+    """The data key as it stands in a manifest. Raises PermanentError."""
+    try:
+        return base64.b64decode(wrapped["data_key"], validate=True)
+    except (KeyError, ValueError) as error:
+        raise PermanentError("the backup is damaged", "its data key cannot be read", _ANOTHER) from error
+
+
+_ANOTHER = "restore another one: bootstrap backup --list"
 
 
 def _text(bound: Mapping[str, str]) -> bytes:

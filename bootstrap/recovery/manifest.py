@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,9 @@ from bootstrap.core.errors import PermanentError, Problem
 FORMAT = 1
 NAME = "manifest.json"
 ETCD, SEEDS, OBJECTS, CONFIG = "etcd.db", "seeds.json", "objects.json", "environment.json"
+# The parts that a backup has, and no others: their names become paths. Values are the bytes each may have.
+MOST = {ETCD: 5 << 30, SEEDS: 64 << 20, OBJECTS: 256 << 20, CONFIG: 16 << 20}
+LONGEST = 4 << 20  # bytes of a manifest
 LATEST = "latest"
 ID = re.compile(r"\d{8}T\d{6}Z")
 
@@ -93,17 +96,21 @@ def encode(manifest: Manifest) -> str:
 
 
 def decode(text: str) -> Manifest:
-    """Raises PermanentError for what is no manifest, or one of a later version of this product."""
+    """Raises PermanentError for what is no manifest, or one of a later version of this product.
+
+    Whoever may write to the bucket may have written it, so nothing in it is believed that is not checked here
+    or bound in by the encryption.
+    """
     try:
         data: dict[str, Any] = json.loads(text)
         version = int(data["format"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise _damaged(f"its manifest cannot be read: {type(error).__name__}") from error
     if version > FORMAT:
         what = "the backup cannot be restored by this version of bootstrap"
         raise PermanentError(what, f"its format is {version}, known is {FORMAT}", "use a newer bootstrap")
     try:
-        return Manifest(
+        about = Manifest(
             **{
                 **{name: data[name] for name in Manifest.__dataclass_fields__ if name in data},
                 "etcd": EtcdStatus(**data["etcd"]),
@@ -112,8 +119,41 @@ def decode(text: str) -> Manifest:
                 "seeds": {name: SeedMark(**mark) for name, mark in data["seeds"].items()},
             }
         )
+        _check_types(about)
     except (TypeError, KeyError, AttributeError) as error:
         raise _damaged(f"its manifest is incomplete: {error}") from error
+    if why := _strange_parts(about.parts):
+        raise _damaged(f"its manifest {why}")
+    return about
+
+
+def _check_types(about: Manifest) -> None:
+    """Raises TypeError."""
+    texts = [getattr(about, each.name) for each in fields(Manifest) if each.type == "str"]
+    pairs = (about.key, about.applications, about.tools)
+    texts += [text for mapping in pairs for item in mapping.items() for text in item]
+    texts += [text for part in about.parts for text in (part.name, part.sha256)]
+    texts += [text for seed, mark in about.seeds.items() for text in (seed, mark.digest)]
+    counts = [*astuple(about.etcd), *(part.size for part in about.parts)]
+    counts += [mark.version for mark in about.seeds.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("one of its texts is none")
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise TypeError("one of its numbers is none")
+
+
+def _strange_parts(parts: Sequence[Part]) -> str:
+    """What is wrong with the parts; empty when nothing is."""
+    seen = set[str]()
+    for part in parts:
+        if part.name not in MOST:
+            return f"names a part {part.name[:200]!r}; the parts of a backup are {', '.join(MOST)}"
+        if part.name in seen:
+            return f"names {part.name} twice"
+        if part.size > MOST[part.name]:
+            return f"says that {part.name} has {part.size} bytes; at most {MOST[part.name]} are read"
+        seen.add(part.name)
+    return ""
 
 
 def choose(ids: Iterable[str], wanted: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.ssm import batches
 from bootstrap.core.errors import PermanentError
 from bootstrap.recovery import manifest as manifests
-from bootstrap.recovery.cipher import fingerprint
+from bootstrap.recovery.cipher import fingerprint, private
 from bootstrap.recovery.manifest import Manifest, Part
 
 _LENT = "on-loan/etcd.db"
@@ -43,9 +44,16 @@ class Store:
         return tuple(sorted(each for each in found if manifests.ID.fullmatch(each)))
 
     def manifest(self, id_: str) -> Manifest:
-        """Raises PermanentError when it is damaged."""
-        body = self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, manifests.NAME))["Body"]
-        return manifests.decode(body.read().decode(errors="replace"))
+        """Raises PermanentError when it is damaged, or of another backup than the one asked for."""
+        answer = self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, manifests.NAME))
+        if answer["ContentLength"] > manifests.LONGEST:
+            why = f"its manifest has {answer['ContentLength']} bytes; at most {manifests.LONGEST} are read"
+            raise _damaged(id_, why)
+        about = manifests.decode(answer["Body"].read().decode(errors="replace"))
+        if about.id != id_:
+            why = f"its manifest is that of backup {about.id[:40]!r}"
+            raise PermanentError(f"backup {id_} cannot be opened", why, _ANOTHER)
+        return about
 
     def put(self, id_: str, name: str, file: Path) -> Part:
         """S3 refuses what arrives otherwise than it was sent."""
@@ -65,14 +73,14 @@ class Store:
     def get(self, id_: str, part: Part, into: Path) -> None:
         """Raises PermanentError unless it is exactly what was written."""
         try:
-            body = self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, part.name))["Body"]
+            answer = self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, part.name))
         except AwsError as error:
             if error.missing:
                 raise _damaged(id_, f"{part.name} is missing") from error
             raise
-        with into.open("wb") as out:
-            while chunk := body.read(_CHUNK):
-                out.write(chunk)
+        if why := manifests.damage(part, part.sha256, answer["ContentLength"]):
+            raise _damaged(id_, why)  # before it fills the disk
+        _save(answer["Body"], into)
         if why := manifests.damage(part, *fingerprint(into)):
             raise _damaged(id_, why)
 
@@ -113,15 +121,21 @@ class Store:
 
     def collect(self, id_: str, into: Path) -> None:
         """What was put to the slot; it is gone from there then."""
-        body = self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, _LENT))["Body"]
-        with into.open("wb") as out:
-            while chunk := body.read(_CHUNK):
-                out.write(chunk)
+        _save(self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, _LENT))["Body"], into)
         self.take_back(id_)
 
     def key(self, id_: str, name: str) -> str:
         return f"{self.environment}/{id_}/{name}"
 
 
+_ANOTHER = "restore another one: bootstrap backup --list"
+
+
+def _save(body: Any, into: Path) -> None:
+    with private(into) as out:
+        while chunk := body.read(_CHUNK):
+            out.write(chunk)
+
+
 def _damaged(id_: str, why: str) -> PermanentError:
-    return PermanentError(f"backup {id_} is damaged", why, "restore another one: bootstrap backup --list")
+    return PermanentError(f"backup {id_} is damaged", why, _ANOTHER)

@@ -35,3 +35,10 @@ def vault(config: Environment, target: Target, account: str) -> Vault:
         marks = {"bootstrap:backups-of": f"{config.project}/{config.name}"}
         key = KmsKey(connect("kms"), f"alias/{config.project}-{config.name}-{PURPOSE}", marks)
     return Vault(Store(connect("s3"), bucket, config.name), key, ours=config.backup.bucket is None)
+
+
+def archives(config: Environment) -> str:
+    """Below what (bucket/prefix) the databases of every incarnation archive; empty where they do not."""
+    if config.archive is None:
+        return ""
+    return f"{config.archive.bucket}/{config.archive.prefix}/{config.project}/{config.name}"

@@ -13,6 +13,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Lifetime
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PreflightError, Problem
+from bootstrap.recovery.vault import archives
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.steps.restore import Rebuilding
@@ -23,10 +24,8 @@ NONE = "none"  # SSM takes no empty value
 
 def place(config: Environment, now: float) -> str:
     """A folder that nobody has used, as bucket/folder; empty where nothing is archived. Pure."""
-    if config.archive is None:
-        return ""
     moment = environments.stamp(now).replace("-", "").replace(":", "")
-    return f"{config.archive.bucket}/{config.archive.prefix}/{config.project}/{config.name}/{moment}"
+    return f"{archives(config)}/{moment}" if config.archive else ""
 
 
 def run(context: Context) -> Done:

@@ -52,7 +52,7 @@ from bootstrap.kubernetes.objects import (
 from bootstrap.recovery import cipher, etcd, manifest, objects
 from bootstrap.recovery.manifest import Consent, Manifest
 from bootstrap.recovery.objects import Comparison, Marks
-from bootstrap.recovery.vault import PURPOSE, Vault, vault
+from bootstrap.recovery.vault import PURPOSE, Vault, archives, vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
@@ -102,6 +102,7 @@ def check(context: Context, request: RestoreRequest) -> Done:
         about = found.store.manifest(manifest.choose(found.store.ids(), request.backup))
         problems = [*manifest.incompatibilities(about, config, account, request.consent)]
         problems += () if problems else _occupied(context, about, account)
+        problems += () if problems else _other_archive(config, about, request.consent)
         problems += () if problems else _other_commit(context, about, request)
         if problems:
             raise PreflightError(_refused(about.id), problems)
@@ -126,10 +127,10 @@ def _refused(which: str) -> str:
 
 def _open(context: Context, found: Vault, about: Manifest, request: RestoreRequest) -> Rebuilding:
     """Fetch all of it and prove it whole: checksums, key, etcd's own checksum."""
+    data_key = found.key.open(about.key, about.bound)
     folder = context.run_folder / "backup"
     folder.mkdir(mode=0o700, exist_ok=True)
     context.closing.callback(shutil.rmtree, folder, ignore_errors=True)
-    data_key = found.key.open(about.key, about.bound)
     for part in about.parts:
         context.progress(f"fetching {part.name}")
         found.store.get(about.id, part, folder / part.name)
@@ -144,14 +145,22 @@ def _open(context: Context, found: Vault, about: Manifest, request: RestoreReque
             raise PermanentError(f"backup {about.id} is damaged", f"etcd's snapshot: {why}", _ANOTHER)
     finally:
         plain.unlink(missing_ok=True)
-    values: dict[str, str] = json.loads(texts[manifest.SEEDS])
+    values, marks = _decoded(about, texts)
     for seed, mark in about.seeds.items():
         if cipher.digest(data_key, seed, values.get(seed, "")) != mark.digest:
             raise PermanentError(
                 f"backup {about.id} is damaged", f"seed {seed} is not what was written", _ANOTHER
             )
-    marks = objects.decode(texts[manifest.OBJECTS])
     return Rebuilding(request, about, found, folder / manifest.ETCD, marks, data_key, values)
+
+
+def _decoded(about: Manifest, texts: Mapping[str, str]) -> tuple[dict[str, str], Marks]:
+    try:
+        values: dict[str, str] = json.loads(texts[manifest.SEEDS])
+        return dict(values), objects.decode(texts[manifest.OBJECTS])
+    except (ValueError, TypeError, AttributeError) as error:
+        why = "what was encrypted is neither seeds nor objects"
+        raise PermanentError(f"backup {about.id} is damaged", why, _ANOTHER) from error
 
 
 _ANOTHER = "restore another one: bootstrap backup --list"
@@ -193,6 +202,16 @@ def _may_stay(resource: Resource, config: Environment, account: str) -> bool:
         or (resource.kind == "ssm parameter" and resource.id in kept)
         or resource.kind in ("route53 zone", "ec2 volume")
     )
+
+
+def _other_archive(config: Environment, about: Manifest, consent: Consent) -> Iterator[Problem]:
+    """The databases will be what lies there, so a manifest may not name any place of its choice."""
+    ours = archives(config)
+    if not ours or not about.archive or consent.account or consent.region:
+        return
+    if not about.archive.startswith(f"{ours}/"):
+        what = f"it says that the databases archived to {about.archive[:200]!r}, which is not below {ours}"
+        yield Problem(f"backup {about.id}", what, "if that is right, set `archive` to that bucket and prefix")
 
 
 def _other_commit(context: Context, about: Manifest, request: RestoreRequest) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,58 @@ def test_all_that_is_strange_is_told_at_once_and_consent_is_for_one_thing(tmp_pa
 
 def test_an_older_kubernetes_may_be_restored_into_a_newer_one(tmp_path: Path) -> None:
     assert problems(tmp_path, kubernetes="1.36.9") == ""
+
+
+def says(**changes: Any) -> str:
+    """A manifest as somebody has written it who may write to the bucket."""
+    return json.dumps({**json.loads(manifest.encode(ABOUT)), **changes})
+
+
+def part(name: str, size: Any = 1) -> dict[str, Any]:
+    return {"name": name, "sha256": "0" * 64, "size": size}
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ([part("/home/user/.bashrc")], "names a part '/home/user/.bashrc'"),
+        ([part("etcd.db"), part("../../.bashrc")], "names a part '../../.bashrc'"),
+        ([part("etcd.db/../x")], "names a part"),
+        ([part("plain")], "names a part 'plain'"),
+        ([part("")], "names a part ''"),
+        ([part("manifest.json")], "names a part"),
+        ([part("etcd.db"), part("etcd.db")], "names etcd.db twice"),
+        ([part("seeds.json", 1 << 40)], "at most 67108864 are read"),
+    ],
+)
+def test_the_parts_are_the_four_that_a_backup_has(parts: list[Any], why: str) -> None:
+    with pytest.raises(PermanentError, match=re.escape(why)):
+        manifest.decode(says(parts=parts))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": 1},
+        {"archive": ["x"]},
+        {"kubernetes": None},
+        {"key": {"kind": 5}},
+        {"key": []},
+        {"parts": [part("etcd.db", "1")]},
+        {"parts": [part("etcd.db", -1)]},
+        {"parts": [part("etcd.db", True)]},
+        {"parts": 5},
+        {"etcd": {"revision": "x", "hash": 1, "keys": 1}},
+        {"seeds": {"a": {"version": 1, "digest": 7}}},
+        {"seeds": []},
+        {"format": 1e999},
+    ],
+)
+def test_a_manifest_of_wrong_types_is_damaged_and_breaks_nothing(changes: dict[str, Any]) -> None:
+    with pytest.raises(PermanentError, match="the backup is damaged"):
+        manifest.decode(says(**changes))
+
+
+def test_a_manifest_that_nests_for_ever_is_damaged() -> None:
+    with pytest.raises(PermanentError, match="cannot be read"):
+        manifest.decode("[" * 100_000)

