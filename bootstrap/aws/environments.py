@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,8 @@ _PROJECT, _ENVIRONMENT = "bootstrap:project", "bootstrap:environment"
 class Record:
     """`expires_at` is RFC 3339 in UTC, empty for an environment that stays; `keep` names what `teardown`
     keeps; `archive` is where this incarnation's databases archive to (bucket/prefix). Without an SSM record
-    `prefix` and `domain` are empty: then only tags tell what is its own."""
+    `prefix` and `domain` are empty: then only tags tell what is its own. `disputed` is never written: it says
+    what in AWS contradicts the record, and what is disputed never counts as expired."""
 
     project: str
     environment: str
@@ -50,6 +51,7 @@ class Record:
     seeds: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     archive: str = ""
+    disputed: str = ""
 
     @property
     def name(self) -> str:
@@ -105,23 +107,25 @@ def below(prefix: str) -> str:
 
 
 def encode(record: Record) -> str:
-    return json.dumps({"version": FORMAT, **asdict(record)}, sort_keys=True)
+    said = {key: value for key, value in asdict(record).items() if key != "disputed"}
+    return json.dumps({"version": FORMAT, **said}, sort_keys=True)
 
 
 def decode(text: str) -> Record | None:
     """None for what no version of ours wrote."""
     try:
         data: Mapping[str, Any] = json.loads(text)
-        known = {key: _checked(key, data[key]) for key in Record.__dataclass_fields__ if key in data}
-        return Record(**known)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        written = Record.__dataclass_fields__.keys() - {"disputed"}
+        return Record(**{key: _checked(key, data[key]) for key in written if key in data})
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
 def _checked(key: str, given: object) -> Any:
-    """Text, or for two of the fields a list of text. Raises TypeError."""
+    """Text that can be shown, or for two of the fields a list of such. Raises TypeError."""
     words = given if key in _LISTS and isinstance(given, list) else [given]
-    if (key in _LISTS) != isinstance(given, list) or not all(isinstance(each, str) for each in words):
+    shown = all(isinstance(each, str) and each.isprintable() for each in words)
+    if (key in _LISTS) != isinstance(given, list) or not shown:
         raise TypeError(f"{key} is not what it should be")
     return tuple(words) if key in _LISTS else given
 
@@ -154,18 +158,50 @@ def write(api: Api, config: Environment, record: Record) -> None:
 
 
 def find(connect: Connect, region: str) -> tuple[Record, ...]:
-    """Every environment of the account in that region, sorted. Raises TemporaryError or AwsError."""
-    found = _longest_lived(_begun(connect, region))
-    found |= _longest_lived(_tagged(connect("ec2"), region))
-    found |= {record.title: record for record in _records(connect("ssm"))}
-    return tuple(found[title] for title in sorted(found))
+    """Every environment of the account in that region, sorted. Raises TemporaryError or AwsError.
+
+    One that is claimed twice is there once, as the claim with the longest life has it, and is `disputed`.
+    """
+    begun, tagged, recorded = (tuple(each) for each in _sources(connect, region))
+    found = _longest_lived(begun) | _longest_lived(tagged) | _longest_lived(recorded)
+    claims = (*begun, *tagged, *recorded)
+    return tuple(replace(found[title], disputed=_dispute(found[title], claims)) for title in sorted(found))
 
 
-def _records(api: Api) -> Iterator[Record]:
-    """A copy of a record, below another prefix than it names, must not make a neighbour's things its own."""
+def dispute(connect: Connect, record: Record) -> str:
+    """What in AWS contradicts that record now; empty when nothing does. Raises TemporaryError or AwsError."""
+    return _dispute(record, [claim for source in _sources(connect, record.region) for claim in source])
+
+
+def _sources(connect: Connect, region: str) -> tuple[Iterable[Record], ...]:
+    """What claims to be an environment, least trusted first."""
+    return _begun(connect, region), _tagged(connect("ec2"), region), _records(connect("ssm"), region)
+
+
+def _dispute(record: Record, claims: Iterable[Record]) -> str:
+    """Two claims on one name, one prefix or one cluster name: whoever wrote the second one wants the first
+    one's things, or is about to lose its own. Pure."""
+    prefixes, prefix_of, cluster_of = {record.prefix}, set[str](), set[str]()
+    for claim in claims:
+        if claim.title == record.title:
+            prefixes.add(claim.prefix)
+        elif claim.prefix and claim.prefix == record.prefix:
+            prefix_of.add(claim.title)
+        elif claim.owner.cluster == record.owner.cluster:
+            cluster_of.add(claim.title)
+    if len(prefixes := prefixes - {""}) > 1:
+        return f"it is claimed below {' and '.join(sorted(prefixes))}"
+    if prefix_of:
+        return f"{record.prefix} is claimed by {' and '.join(sorted(prefix_of))}, too"
+    return f"{' and '.join(sorted(cluster_of))} has the same name of the cluster" if cluster_of else ""
+
+
+def _records(api: Api, region: str) -> Iterator[Record]:
+    """A copy of a record, below another prefix than it names, or in another region, must not make a
+    neighbour's things its own."""
     for full, value in ssm.read(api, sorted(ssm.names(api, tags=MARK))).items():
         record = decode(value)
-        if record and full == record.name:
+        if record and full == record.name and record.region == region:
             yield record
 
 
@@ -222,7 +258,8 @@ def _record(tags: Mapping[str, str], region: str) -> Record | None:
 
 
 def expired(records: Iterable[Record], now: float) -> tuple[Record, ...]:
-    """Those whose time is over. One with an expiry that cannot be read is never among them. Pure."""
+    """Those whose time is over. One with an expiry that cannot be read, or that is disputed, is never among
+    them. Pure."""
     return tuple(record for record in records if _over(record, now))
 
 
@@ -231,4 +268,4 @@ def _over(record: Record, now: float) -> bool:
         left = record.left(now)
     except ValueError:
         return False
-    return left is not None and left <= 0
+    return left is not None and left <= 0 and not record.disputed

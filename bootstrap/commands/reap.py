@@ -66,7 +66,8 @@ def _lines(
 
 
 def _state(record: environments.Record, over: bool, now: float) -> str:
-
+    if record.disputed:
+        return f"{record.disputed}: left alone"
     try:
         left = record.left(now)
     except ValueError:

@@ -14,7 +14,14 @@ from bootstrap.aws.environments import Record
 from bootstrap.aws.errors import AwsError
 from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect
-from bootstrap.core.errors import LeftoverError, LockedError, PermanentError, Problem, ProblemsError
+from bootstrap.core.errors import (
+    LeftoverError,
+    LockedError,
+    PermanentError,
+    Problem,
+    ProblemsError,
+    StuckError,
+)
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
@@ -53,8 +60,11 @@ def _all(failures: list[PermanentError]) -> list[Problem]:
 
 
 def run(context: Context, record: Record) -> Done:
-    """Raises LockedError while a run holds the environment, LeftoverError naming what is left."""
+    """Raises LockedError while a run holds the environment, LeftoverError naming what is left, StuckError
+    when AWS tells two things of it: then nothing is touched."""
     connect = connection(context)
+    if why := environments.dispute(connect, record):
+        raise disputed(record, why)
     account = identity(connect("sts")).account
     bucket = _Bucket(connect, record, account)
     renewal = _hold(context, bucket, record) if bucket.exists() else None
@@ -72,6 +82,12 @@ def run(context: Context, record: Record) -> Done:
         if renewal:
             renewal.close()
     return Done(f"{record.title} is gone")
+
+
+def disputed(record: Record, why: str) -> StuckError:
+    filters = ",Values=".join(("Key=tag:bootstrap:record", environments.MARK["bootstrap:record"]))
+    cure = f"remove the record that is not its own: aws ssm describe-parameters --parameter-filters {filters}"
+    return StuckError(f"{record.title} was left alone", why, cure)
 
 
 @dataclass(frozen=True)

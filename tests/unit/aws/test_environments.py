@@ -176,3 +176,65 @@ def test_a_time_of_no_zone_is_left_alone() -> None:
 def test_without_a_prefix_nothing_is_known_by_it() -> None:
     assert {} not in Record("eco2", "dev", REGION).owner.marks
     assert all(all(mark.values()) for mark in Record("eco2", "dev", REGION).owner.marks)
+
+
+def put(name: str, record: Record) -> None:
+    """A record as anybody may write it who may write parameters."""
+    marks = [{"Key": key, "Value": value} for key, value in environments.MARK.items()]
+    client("ssm").put_parameter(Name=name, Value=encode(record), Type="String", Tags=marks)
+
+
+LIVING = Record("eco2", "dev", REGION, "/eco2/dev", "dev.example.com", stamp(NOW + 9))
+
+
+@pytest.mark.parametrize("prefix", ["/aaa", "/zzz", "/eco2/dev/x"])
+@pytest.mark.parametrize("expiry", ["", stamp(NOW + 9), stamp(NOW - 9)])
+def test_a_second_record_of_one_name_makes_nothing_removable(aws: None, prefix: str, expiry: str) -> None:
+    genuine = replace(LIVING, expires_at=expiry)
+    put("/eco2/dev/bootstrap/environment", genuine)
+    put(f"{prefix}/bootstrap/environment", replace(genuine, prefix=prefix, expires_at=stamp(NOW - 99)))
+    (found,) = find(connect, REGION)
+    assert replace(found, disputed="") == genuine, "the longest life is shown"
+    assert found.disputed == f"it is claimed below {' and '.join(sorted((prefix, '/eco2/dev')))}"
+    assert expired([found], NOW) == ()
+    assert environments.dispute(connect, genuine) == found.disputed
+
+
+def test_a_record_of_a_neighbours_prefix_or_cluster_name_makes_nothing_removable(aws: None) -> None:
+    put("/eco2/dev/bootstrap/environment", LIVING)
+    vpc(project="night", environment="x", ssm_prefix="/eco2/dev", expires_at=stamp(NOW - 9))
+    put("/p/bootstrap/environment", Record("eco2-dev", "a", REGION, "/p", expires_at=stamp(NOW - 9)))
+    put("/q/bootstrap/environment", Record("eco2", "dev-a", REGION, "/q", expires_at=stamp(NOW - 9)))
+    found = {record.title: record.disputed for record in find(connect, REGION)}
+    assert found == {
+        "eco2/dev": "/eco2/dev is claimed by night/x, too",
+        "night/x": "/eco2/dev is claimed by eco2/dev, too",
+        "eco2-dev/a": "eco2/dev-a has the same name of the cluster",
+        "eco2/dev-a": "eco2-dev/a has the same name of the cluster",
+    }
+    assert expired(find(connect, REGION), NOW) == ()
+
+
+def test_machines_that_name_another_prefix_than_the_record_contradict_it(aws: None) -> None:
+    """The genuine record is lost, and somebody has written one."""
+    vpc(project="eco2", environment="dev", ssm_prefix="/eco2/dev")
+    put("/zzz/bootstrap/environment", replace(LIVING, prefix="/zzz", expires_at=stamp(0)))
+    assert [bool(record.disputed) for record in find(connect, REGION)] == [True]
+    assert expired(find(connect, REGION), NOW) == ()
+
+
+def test_a_record_of_another_region_is_none_here(aws: None) -> None:
+    put("/eco2/dev/bootstrap/environment", replace(LIVING, region="eu-west-1", expires_at=stamp(0)))
+    assert find(connect, REGION) == ()
+
+
+def test_that_it_is_disputed_is_neither_written_nor_read() -> None:
+    assert "disputed" not in json.loads(encode(replace(LIVING, disputed="x")))
+    assert decode(json.dumps({**json.loads(encode(LIVING)), "disputed": "x"})) == LIVING
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 8000, '{"project": "a\\u001b[2J", "environment": "b", "region": "c"}']
+)
+def test_what_cannot_be_read_or_shown_is_no_record(text: str) -> None:
+    assert decode(text) is None

@@ -17,7 +17,7 @@ from bootstrap.aws.audit import audit
 from bootstrap.aws.environments import Lifetime, Record, stamp
 from bootstrap.aws.inventory import Found
 from bootstrap.config.model import KEEP, Generate, Seed, Teardown
-from bootstrap.core.errors import LockedError
+from bootstrap.core.errors import LockedError, StuckError
 from bootstrap.core.machine import Place
 from bootstrap.local.aws.patches import (
     bucket_policies,
@@ -130,3 +130,19 @@ def test_the_record_tells_what_down_would_keep(tmp_path: Path) -> None:
     assert told.keep == ("secrets", "backups", "zones")
     assert told.seeds == ("database/password",)
     assert told.expires_at == ""
+
+
+def test_one_that_is_claimed_twice_is_left_alone(tmp_path: Path) -> None:
+    """The second record lies where it sorts later, has expired, and keeps nothing."""
+    made, api = make_all(client, OURS, "dev"), Api(client("ssm"))
+    living = record(expires_at="", keep=("backups",))
+    environments.write(api, environment(tmp_path), living)
+    forged = record(prefix="/zzz", expires_at=stamp(1))
+    environments.write(api, environment(tmp_path, ssm_prefix="/zzz"), forged)
+    before = left(living)
+    for claim in (forged, living):
+        with pytest.raises(StuckError, match="it is claimed below /eco2/dev and /zzz") as refused:
+            reap.run(here(tmp_path).context, claim)
+        assert "describe-parameters" in refused.value.cure
+    assert left(living) == before
+    assert client("ec2").describe_volumes(VolumeIds=[made["ec2 volume"]])["Volumes"]

@@ -413,3 +413,17 @@ def test_the_context_is_of_the_step(tmp_path: Path) -> None:
     Runner(plan.build_reap(environment(tmp_path), Phases(), records), here).run()
     told = {event.step for event in there["prod"].events if event.type == "resource_changed"}  # type: ignore[attr-defined]
     assert told == {"eco2/dev", "nightly/night"}
+
+
+def test_the_command_says_what_is_disputed_and_leaves_it(
+    tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = account(tmp_path)
+    forged = replace(record_of(there["prod"]), prefix="/zzz", expires_at=stamp(1))
+    environments.write(Api(client("ssm")), replace(there["prod"].context.config, ssm_prefix="/zzz"), forged)
+    before = dump()
+    assert command("--dry-run") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "eco2/prod" in line]
+    assert line.endswith("it is claimed below /eco2/prod and /zzz: left alone")
+    assert command("--yes") == 0
+    assert dump() == before
