@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.aws import inventory
 from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, survey
 
 RECORD, BALANCER, INTERFACE = "route53 record", "elb load balancer", "ec2 network interface"
@@ -57,12 +58,20 @@ def audit(connect: Connect, owner: Owner) -> tuple[Found, ...]:
     Raises TemporaryError or AwsError: an audit that could not look everywhere proves nothing.
     """
     known = survey(connect, owner)
-    vpcs = [found.resource.id for found in known if found.resource.kind == "ec2 VPC"]
+    mine = [found for found in known if found.proof.ours]
+    vpcs = [found.resource.id for found in mine if found.resource.kind == "ec2 VPC"]
     return (
         *known,
-        *(Found(resource, Proof.RECORD) for resource in sorted(_records(connect, owner))),
-        *_besides(known, sorted(set(_inside(connect, vpcs)))),
+        *sorted(_records(connect, owner)),
+        *_besides(mine, sorted(set(_inside(connect, vpcs)))),
     )
+
+
+def strangers(connect: Connect, owner: Owner) -> tuple[Found, ...]:
+    """What carries our names and is not ours, as far as it can be asked for quickly: of another cluster of
+    that name, most likely. Raises TemporaryError or AwsError."""
+    records = (found for found in _records(connect, owner) if found.proof is Proof.MARKED)
+    return (*inventory.strangers(connect, owner), *sorted(records))
 
 
 def _besides(known: Collection[Found], inside: Collection[Found]) -> Iterator[Found]:
@@ -146,8 +155,11 @@ def _called(item: Mapping[str, Any]) -> str:
     return str(named or item.get("GroupName") or item.get("Description") or "")
 
 
-def _records(connect: Connect, owner: Owner) -> Iterator[Resource]:
-    """In zones at or above the domain: records for which ExternalDNS' TXT record names the cluster."""
+def _records(connect: Connect, owner: Owner) -> Iterator[Found]:
+    """In zones at or above the domain: records for which ExternalDNS' TXT record names the cluster.
+
+    Ours writes at or below the domain only: elsewhere it is another cluster of that name.
+    """
     api = connect("route53")
     for zone in api.pages("list_hosted_zones", "HostedZones"):
         if f".{owner.domain}.".endswith(f".{zone['Name']}"):
@@ -155,10 +167,16 @@ def _records(connect: Connect, owner: Owner) -> Iterator[Resource]:
             records = list(
                 api.pages("list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"])
             )
-            yield from (
-                Resource(RECORD, f"{which}/{record['Name']}/{record['Type']}", record["Name"].rstrip("."))
-                for record in owned_records(records, owner.cluster)
-            )
+            for record in owned_records(records, owner.cluster):
+                name = record["Name"].rstrip(".")
+                resource = Resource(RECORD, f"{which}/{record['Name']}/{record['Type']}", name)
+                yield Found(resource, Proof.RECORD if _below(name, owner.domain) else Proof.MARKED)
+
+
+def _below(name: str, domain: str) -> bool:
+    """Whether a record is at or below the domain, or speaks for the one at it (cname-DOMAIN)."""
+    kind, _, rest = name.partition("-")
+    return name == domain or name.endswith(f".{domain}") or (kind.upper() in _ENDPOINTS and rest == domain)
 
 
 def owned_records(records: Iterable[Mapping[str, Any]], owner: str) -> Iterator[Mapping[str, Any]]:

@@ -13,9 +13,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from bootstrap.aws import ssm, state_bucket
+from bootstrap.aws import inventory, ssm, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect, Owner
@@ -165,12 +165,38 @@ def find(connect: Connect, region: str) -> tuple[Record, ...]:
     begun, tagged, recorded = (tuple(each) for each in _sources(connect, region))
     found = _longest_lived(begun) | _longest_lived(tagged) | _longest_lived(recorded)
     claims = (*begun, *tagged, *recorded)
-    return tuple(replace(found[title], disputed=_dispute(found[title], claims)) for title in sorted(found))
+    return tuple(
+        replace(found[title], disputed=str(_rivals(found[title], claims))) for title in sorted(found)
+    )
 
 
-def dispute(connect: Connect, record: Record) -> str:
-    """What in AWS contradicts that record now; empty when nothing does. Raises TemporaryError or AwsError."""
-    return _dispute(record, [claim for source in _sources(connect, record.region) for claim in source])
+class Rivals(NamedTuple):
+    """Who else claims what a record says is its own: `below` are all prefixes below which its name is
+    claimed, if there is more than one; the others are titles. In words when printed, empty without any."""
+
+    below: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = (
+            (self.below, "it is claimed below", ""),
+            (self.prefix, "its SSM prefix is claimed by", ", too"),
+            (self.cluster, "its cluster is named like that of", ""),
+        )
+        return "; ".join(f"{what} {' and '.join(who)}{more}" for who, what, more in told if who)
+
+
+def rivals(connect: Connect, record: Record) -> Rivals:
+    """What in AWS contradicts that record now. Raises TemporaryError or AwsError."""
+    return _rivals(record, [claim for source in _sources(connect, record.region) for claim in source])
+
+
+def owner(connect: Connect, config: Environment) -> Owner:
+    """By what the environment's resources are known; not by a prefix that another one has, too."""
+    record = Record(config.project, config.name, config.region, config.ssm_prefix, config.domain)
+    known = inventory.owner(config)
+    return replace(known, prefix="") if rivals(connect, record).prefix else known
 
 
 def _sources(connect: Connect, region: str) -> tuple[Iterable[Record], ...]:
@@ -178,22 +204,18 @@ def _sources(connect: Connect, region: str) -> tuple[Iterable[Record], ...]:
     return _begun(connect, region), _tagged(connect("ec2"), region), _records(connect("ssm"), region)
 
 
-def _dispute(record: Record, claims: Iterable[Record]) -> str:
-    """Two claims on one name, one prefix or one cluster name: whoever wrote the second one wants the first
-    one's things, or is about to lose its own. Pure."""
-    prefixes, prefix_of, cluster_of = {record.prefix}, set[str](), set[str]()
+def _rivals(record: Record, claims: Iterable[Record]) -> Rivals:
+    """Whoever wrote the second claim wants the first one's things, or is about to lose its own. Pure."""
+    below, prefix, cluster = {record.prefix}, set[str](), set[str]()
     for claim in claims:
         if claim.title == record.title:
-            prefixes.add(claim.prefix)
+            below.add(claim.prefix)
         elif claim.prefix and claim.prefix == record.prefix:
-            prefix_of.add(claim.title)
+            prefix.add(claim.title)
         elif claim.owner.cluster == record.owner.cluster:
-            cluster_of.add(claim.title)
-    if len(prefixes := prefixes - {""}) > 1:
-        return f"it is claimed below {' and '.join(sorted(prefixes))}"
-    if prefix_of:
-        return f"{record.prefix} is claimed by {' and '.join(sorted(prefix_of))}, too"
-    return f"{' and '.join(sorted(cluster_of))} has the same name of the cluster" if cluster_of else ""
+            cluster.add(claim.title)
+    several = sorted(below - {""})
+    return Rivals(tuple(several if len(several) > 1 else ()), tuple(sorted(prefix)), tuple(sorted(cluster)))
 
 
 def _records(api: Api, region: str) -> Iterator[Record]:

@@ -3,8 +3,11 @@
 The tagging API alone does not do: it has no IAM roles, still lists what is gone, and lags. So the services
 that the platform uses are asked themselves, and the tagging API only adds what nobody thought of.
 
-What belongs to an environment carries its tags (Terraform's, and what we make ourselves), or a mark that the
-cluster's controllers set on what they make. What merely lies in its network is the audit's matter (audit.py).
+What belongs to an environment carries its tags (Terraform's, and what we make ourselves). The cluster's
+controllers mark what they make with the cluster's name; any cluster of that name has the same marks (one of
+EKS or kOps, for example), so a mark needs a second proof: that it lies in our VPC, or, for what lies in none,
+that it carries our SSM prefix or that one of our machines holds it. What is marked without such a proof is a
+stranger's. What merely lies in our network is the audit's matter (audit.py).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.config.model import Environment
 
+PREFIX = "bootstrap:ssm-prefix"  # the tag
 Tags = Mapping[str, str]
 Connect = Callable[[str], Api]
 
@@ -35,13 +39,19 @@ class Resource(NamedTuple):
 
 
 class Proof(StrEnum):
-    """Why something is known to be the environment's, or in its way. The last is no reason to remove it."""
+    """Why something is known to be the environment's, or in its way; see `ours`."""
 
     TAGS = "carries the environment's tags"
     CONTROLLER = "was made by the cluster's controllers"
     RECORD = "is a record of the cluster's ExternalDNS"
     LINGERING = "is an interface of a load balancer that is gone, and AWS has not let go of it"
     INSIDE = "lies in the environment's VPC, but carries no tag of ours"
+    MARKED = "carries the name of the cluster or the SSM prefix, but nothing proves that it is ours"
+
+    @property
+    def ours(self) -> bool:
+        """Whether that is a reason to remove it."""
+        return self not in (Proof.INSIDE, Proof.MARKED)
 
 
 class Found(NamedTuple):
@@ -55,6 +65,7 @@ class Owner:
 
     `tags` are all on what Terraform and we make. Controllers mark what they make with the name of the
     `cluster`, or, as the EBS CSI driver is told to, with the SSM `prefix`; ExternalDNS writes below `domain`.
+    Marks alone prove nothing.
     """
 
     tags: Tags
@@ -69,7 +80,7 @@ class Owner:
             {f"kubernetes.io/cluster/{self.cluster}": "owned"},
             {"elbv2.k8s.aws/cluster": self.cluster},
             # Where the prefix is not known, nothing is known by it; AWS refuses an empty filter, too.
-            *([{"bootstrap:ssm-prefix": self.prefix}] if self.prefix else []),
+            *([{PREFIX: self.prefix}] if self.prefix else []),
         )
 
 
@@ -82,25 +93,62 @@ def inventory(connect: Connect, owner: Owner) -> tuple[Resource, ...]:
 
     Raises TemporaryError or AwsError: an audit that could not look everywhere proves nothing.
     """
-    return tuple(found.resource for found in survey(connect, owner))
+    return tuple(found.resource for found in survey(connect, owner) if found.proof.ours)
 
 
 def survey(connect: Connect, owner: Owner) -> tuple[Found, ...]:
-    """As `inventory`, each with the proof that it is ours."""
-    tags, marks = owner.tags, owner.marks
+    """As `inventory`, each with the proof that it is ours; and what only seems to be, which has none."""
+    return _judged(owner, [item for finder in _FINDERS for item in finder(connect, owner.marks)])
+
+
+def strangers(connect: Connect, owner: Owner) -> tuple[Found, ...]:
+    """What carries a mark of ours and is not ours. IAM is not asked: it takes a call for every role."""
+    asked = (finder for finder in _FINDERS if finder is not _iam)
+    found = _judged(owner, [item for finder in asked for item in finder(connect, owner.marks)])
+    return tuple(each for each in found if each.proof is Proof.MARKED)
+
+
+class Tagged(NamedTuple):
+    """`vpcs` it lies in, `machines` that hold it, each by id."""
+
+    resource: Resource
+    tags: Tags
+    vpcs: frozenset[str] = frozenset()
+    machines: frozenset[str] = frozenset()
+
+
+def _judged(owner: Owner, items: Collection[Tagged]) -> tuple[Found, ...]:
+    """Each with its proof, sorted. Pure."""
+    proven = {
+        item.resource.id
+        for item in items
+        if item.resource.kind in ("ec2 VPC", "ec2 instance") and owner.tags.items() <= item.tags.items()
+    }
     found: dict[Resource, Proof] = {}
-    for finder in (_ec2, _load_balancers, _iam, _zones, _certificates, _repositories, _parameters, _others):
-        for resource, carried in finder(connect, marks):
-            proof = Proof.TAGS if tags.items() <= carried.items() else Proof.CONTROLLER
-            if found.get(resource) is not Proof.TAGS:
-                found[resource] = proof
+    for item in items:
+        proof = _proof(owner, item, proven)
+        if item.resource not in found or _STRENGTH.index(proof) < _STRENGTH.index(found[item.resource]):
+            found[item.resource] = proof
     return tuple(Found(resource, found[resource]) for resource in sorted(found))
 
 
-Tagged = tuple[Resource, Tags]
+_STRENGTH = (Proof.TAGS, Proof.CONTROLLER, Proof.MARKED)
 
 
-def _is_ours(tags: Tags, marks: Iterable[Tags]) -> bool:
+def _proof(owner: Owner, item: Tagged, proven: Collection[str]) -> Proof:
+    """`proven`: ids of our VPCs and machines."""
+    if owner.tags.items() <= item.tags.items():
+        return Proof.TAGS
+    if any(item.tags.get(key, value) != value for key, value in owner.tags.items()):
+        return Proof.MARKED  # it says itself whose it is
+    if item.vpcs:
+        return Proof.CONTROLLER if item.vpcs <= proven else Proof.MARKED
+    prefixed = bool(owner.prefix) and item.tags.get(PREFIX) == owner.prefix
+    held = bool(item.machines) and item.machines <= proven
+    return Proof.CONTROLLER if prefixed or held else Proof.MARKED
+
+
+def _marked(tags: Tags, marks: Iterable[Tags]) -> bool:
     return any(mark.items() <= tags.items() for mark in marks)
 
 
@@ -150,8 +198,21 @@ def _ec2(connect: Connect, marks: Collection[Tags]) -> Iterator[Tagged]:
         for item in _instances(items) if kind.operation == "instances" else items:
             # Interfaces call their tags otherwise.
             tags = _as_map(item.get("Tags") or item.get("TagSet") or ())
-            if _is_ours(tags, marks) and not _dead(kind, item):
-                yield Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", "")), tags
+            if _marked(tags, marks) and not _dead(kind, item):
+                resource = Resource(f"ec2 {kind.kind}", item[kind.id], tags.get("Name", ""))
+                yield Tagged(resource, tags, _vpcs(item), _machines(item))
+
+
+def _vpcs(item: Mapping[str, Any]) -> frozenset[str]:
+    """Where it lies: the gateway of a network says so in its attachments."""
+    places = (item, *(item.get("Attachments") or ()))
+    return frozenset(place["VpcId"] for place in places if place.get("VpcId"))
+
+
+def _machines(item: Mapping[str, Any]) -> frozenset[str]:
+    """Which machines hold a volume or an address."""
+    holders = (item, *(item.get("Attachments") or ()))
+    return frozenset(holder["InstanceId"] for holder in holders if holder.get("InstanceId"))
 
 
 def _instances(reservations: Iterable[Any]) -> Iterator[Any]:
@@ -173,11 +234,12 @@ def _load_balancers(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]
         ("target group", "describe_target_groups", "TargetGroups", "TargetGroupArn", "TargetGroupName"),
     )
     for kind, operation, key, arn, name in kinds:
-        names = {item[arn]: item[name] for item in api.pages(operation, key)}
-        for batch in ssm.batches(names, 20):  # as many as DescribeTags takes
-            for item in api.call("describe_tags", ResourceArns=list(batch))["TagDescriptions"]:
-                if _is_ours(tags := _as_map(item["Tags"]), marks):
-                    yield Resource(f"elb {kind}", item["ResourceArn"], names[item["ResourceArn"]]), tags
+        known = {item[arn]: item for item in api.pages(operation, key)}
+        for batch in ssm.batches(known, 20):  # as many as DescribeTags takes
+            for told in api.call("describe_tags", ResourceArns=list(batch))["TagDescriptions"]:
+                if _marked(tags := _as_map(told["Tags"]), marks):
+                    item = known[told["ResourceArn"]]
+                    yield Tagged(Resource(f"elb {kind}", item[arn], item[name]), tags, _vpcs(item))
 
 
 @dataclass(frozen=True)
@@ -224,8 +286,8 @@ def _iam(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
             if item.get("Path", "/").startswith(("/aws-service-role/", "/aws-reserved/")):
                 continue  # AWS's own
             tags = _tags_unless_gone(api, kind.tags, **{kind.argument: item[kind.id]})
-            if _is_ours(tags, marks):
-                yield Resource(f"iam {kind.kind}", item[kind.id], ""), tags
+            if _marked(tags, marks):
+                yield Tagged(Resource(f"iam {kind.kind}", item[kind.id], ""), tags)
 
 
 def _zones(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
@@ -236,31 +298,34 @@ def _zones(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     for batch in ssm.batches(names, 10):  # as many as ListTagsForResources takes
         answer = api.call("list_tags_for_resources", ResourceType="hostedzone", ResourceIds=list(batch))
         for item in answer["ResourceTagSets"]:
-            if _is_ours(tags := _as_map(item["Tags"]), marks):
-                yield Resource("route53 zone", item["ResourceId"], names[item["ResourceId"]]), tags
+            if _marked(tags := _as_map(item["Tags"]), marks):
+                yield Tagged(Resource("route53 zone", item["ResourceId"], names[item["ResourceId"]]), tags)
 
 
 def _certificates(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("acm")
     for item in api.pages("list_certificates", "CertificateSummaryList"):
         tags = _tags_unless_gone(api, "list_tags_for_certificate", CertificateArn=item["CertificateArn"])
-        if _is_ours(tags, marks):
-            yield Resource("acm certificate", item["CertificateArn"], item["DomainName"]), tags
+        if _marked(tags, marks):
+            yield Tagged(Resource("acm certificate", item["CertificateArn"], item["DomainName"]), tags)
 
 
 def _repositories(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
     api = connect("ecr")
     for item in api.pages("describe_repositories", "repositories"):
         tags = _tags_unless_gone(api, "list_tags_for_resource", resourceArn=item["repositoryArn"])
-        if _is_ours(tags, marks):
-            yield Resource("ecr repository", item["repositoryArn"], item["repositoryName"]), tags
+        if _marked(tags, marks):
+            yield Tagged(Resource("ecr repository", item["repositoryArn"], item["repositoryName"]), tags)
 
 
 def _parameters(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
-    api = connect("ssm")
-    for mark in marks:
-        for name in ssm.names(api, tags=mark):
-            yield Resource("ssm parameter", name, ""), mark
+    """The first of the marks are all of our tags: nothing more has to be known of those that carry them."""
+    api, (ours, *others) = connect("ssm"), marks
+    mine = ssm.names(api, tags=ours)
+    yield from (Tagged(Resource("ssm parameter", name, ""), ours) for name in mine)
+    for name in {name for mark in others for name in ssm.names(api, tags=mark)} - mine:
+        tags = _tags_unless_gone(api, "list_tags_for_resource", ResourceType="Parameter", ResourceId=name)
+        yield Tagged(Resource("ssm parameter", name, ""), tags)
 
 
 # Services asked above; their entries in the tagging API may be long gone.
@@ -276,7 +341,10 @@ def _others(connect: Connect, marks: Iterable[Tags]) -> Iterator[Tagged]:
             service = arn.split(":")[2]
             if service not in _ASKED and not _gone(connect, service, arn):
                 tags = _as_map(item["Tags"])
-                yield Resource(_kind(arn), _id(arn), tags.get("Name", "")), tags
+                yield Tagged(Resource(_kind(arn), _id(arn), tags.get("Name", "")), tags)
+
+
+_FINDERS = (_ec2, _load_balancers, _iam, _zones, _certificates, _repositories, _parameters, _others)
 
 
 def _gone(connect: Connect, service: str, arn: str) -> bool:
@@ -322,4 +390,4 @@ def _tags_unless_gone(api: Api, operation: str, **which: str) -> dict[str, str]:
             return {}
         raise
     holder = answer.get("InstanceProfile", answer)
-    return _as_map(holder.get("Tags") or holder.get("tags") or ())
+    return _as_map(holder.get("Tags") or holder.get("tags") or holder.get("TagList") or ())

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 from bootstrap import plan, targets
+from bootstrap.aws import environments
 from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
-from bootstrap.aws.inventory import Proof, owner
+from bootstrap.aws.inventory import Proof
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
+from bootstrap.commands.ownership import going
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError
@@ -34,15 +36,13 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
     """What is there to go, by kind, and what stays; AWS is asked without changing anything."""
     if not target.exists():
         return
+    connect = cache(lambda service: Api(target.client(service)))
     try:
-        found = audit(lambda service: Api(target.client(service)), owner(config))
+        found = audit(connect, environments.owner(connect, config))
     except BootstrapError as error:
         yield f"what is there cannot be shown now: {error}"
         return
-    ours = Counter(each.resource.kind for each in found if each.proof is not Proof.INSIDE)
-    if ours:
-        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ours.items()))
-        yield f"to go in {config.region}: {counts}"
+    yield from going(found, config.region)
     kept = [*keeping.kept(config.teardown)]
     kept += ["the Terraform state bucket"] if target.terraform.keep_state_bucket else []
     if kept:
@@ -50,3 +50,5 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
     for each in found:
         if each.proof is Proof.INSIDE:
             yield f"in the way, and not ours to remove: {each.resource}"
+        if each.proof is Proof.MARKED:
+            yield f"left alone: {each.resource} {each.proof}"

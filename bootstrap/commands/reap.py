@@ -13,9 +13,12 @@ import click
 from bootstrap import plan, targets
 from bootstrap.aws import environments
 from bootstrap.aws.api import Api
+from bootstrap.aws.audit import audit
+from bootstrap.aws.inventory import Connect
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import ReapOptions
+from bootstrap.commands.ownership import going
 from bootstrap.config.load import load
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.text import duration
@@ -27,19 +30,26 @@ def run(options: ReapOptions) -> int:
     """The environment of the configuration says which account and region; every project's are looked at."""
     config = load(options.config, options.environment, values=False)
     target, phases = targets.open_run(config)
-    found = environments.find(cache(lambda service: Api(target.client(service))), config.region)
+    connect = cache(lambda service: Api(target.client(service)))
+    found = environments.find(connect, config.region)
     now = SystemClock().now()
     over = environments.expired(found, now)
     if options.dry_run:
         _show(options, found, over, now)
         return 0
     if options.output == "text":
-        for line in _lines(found, over, now):
+        for line in (*_lines(found, over, now), *_going(connect, over)):
             print(line, file=sys.stderr)  # noqa: T201 - what the question is about
     if not over:
         return 0
     confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")
     return execute(plan.build_reap(config, phases, over), config, target, options, ())
+
+
+def _going(connect: Connect, over: tuple[environments.Record, ...]) -> Iterator[str]:
+    for record in over:
+        for line in going(audit(connect, record.owner), record.region):
+            yield f"{record.title}: {line}"
 
 
 def _show(

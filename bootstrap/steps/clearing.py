@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
+from bootstrap.aws import environments
 from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
-from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource, owner
+from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource
 from bootstrap.aws.removal import command, order, removable, remove
 from bootstrap.core.errors import DeadlineError, PermanentError, Problem, TemporaryError
 from bootstrap.core.wait import Observation, until
@@ -35,7 +36,8 @@ def clear(
     A round asks for the removal of everything, what holds others first, and looks again: AWS takes its time,
     and what was held yesterday is free today. Every removal that the audit confirms is an event.
     """
-    connect, whose = connection(context), whose or owner(context.config)
+    connect = connection(context)
+    whose = whose or environments.owner(connect, context.config)
     asked, refused = dict[Resource, float](), dict[Resource, str]()
     seen = Cleared((), ())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from bootstrap.aws.inventory import Found, Proof
+from bootstrap.aws.inventory import Found
 from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import KEEP, Environment, Teardown
 from bootstrap.recovery.vault import PURPOSE
@@ -25,7 +25,9 @@ class Policy:
     state_bucket: str = ""
 
     def reason(self, found: Found) -> str:
-        """Why a resource is kept; empty when it goes."""
+        """Why a resource of ours is kept; empty when it goes."""
+        if not found.proof.ours:
+            return ""
         kind, which = found.resource.kind, found.resource.id
         if kind == "s3 bucket" and which == self.state_bucket:
             return STATE
@@ -34,7 +36,7 @@ class Policy:
 
     def goes(self, found: Found, *later: str) -> bool:
         """Only what is proved to be ours, and is not kept; `later` are ids that go after everything else."""
-        return found.proof is not Proof.INSIDE and not self.reason(found) and found.resource.id not in later
+        return found.proof.ours and not self.reason(found) and found.resource.id not in later
 
     def _concern(self, kind: str, which: str) -> str:
         if kind == "s3 bucket" and which == self.backups_bucket:

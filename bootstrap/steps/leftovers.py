@@ -1,8 +1,8 @@
 """After destroy: remove what Terraform does not know, then prove that nothing is left.
 
-Removed is what carries our tags or the marks of the cluster's controllers, the parameters that our machines
-wrote, and, where the target says so, the state bucket. What is to outlive the environment stays (keeping.py);
-what does not go, or is not ours, is named.
+Removed is what carries our tags, what the cluster's controllers are proved to have made (inventory.py), the
+parameters that our machines wrote, and, where the target says so, the state bucket. What is to outlive the
+environment stays (keeping.py); what does not go, or is not ours, is named.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 from bootstrap.aws import environments, ssm, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
+from bootstrap.aws.inventory import Proof
 from bootstrap.config.model import KEEP, Environment
 from bootstrap.core.errors import LeftoverError
 from bootstrap.recovery.keys import KmsKey
@@ -20,7 +21,7 @@ from bootstrap.run.context import Context
 from bootstrap.run.events import Notice, ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
 from bootstrap.steps import backend, keeping, lock
-from bootstrap.steps.clearing import clear, remaining
+from bootstrap.steps.clearing import clear, connection, remaining
 
 # What machines write below the prefix, without tags.
 MACHINES_WRITE = ("cluster/kubeconfig", "cluster/join", "nodes/")
@@ -35,6 +36,8 @@ def run(context: Context) -> Done:
     account = identity(_api(context, "sts")).account
     policy = keeping.policy(config, account, bucket.bucket if bucket else "")
     seen = clear(context, lambda found: policy.goes(found, record), PATIENCE)
+    if strange := [str(found.resource) for found in seen.others if found.proof is Proof.MARKED]:
+        context.emit(Notice(f"left alone, not proved to be ours: {', '.join(strange)}"))
     if problems := remaining(context, seen):
         raise LeftoverError(f"{len(problems)} resources of {config.name} are left", problems)
     going = bucket.bucket if bucket and not context.target.terraform.keep_state_bucket else ""
@@ -84,7 +87,8 @@ def _remove_parameters(context: Context, record: str) -> int:
     config, api = context.config, _api(context, "ssm")
     below = ssm.names(api, config.ssm_prefix)
     ours = ssm.names(api, config.ssm_prefix, config.tags)
-    ours |= {name for name in below if written_by_machines(name, config.ssm_prefix)}
+    if environments.owner(connection(context), config).prefix:  # and not another environment's, too
+        ours |= {name for name in below if written_by_machines(name, config.ssm_prefix)}
     staying = {record} | (keeping.seeds(config) if config.teardown.secrets == KEEP else frozenset())
     ssm.delete(api, ours - staying)
     if foreign := sorted(below - ours):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
-from bootstrap.aws import credentials, permissions, quotas, ssm, state_bucket, state_file
+from bootstrap.aws import credentials, environments, permissions, quotas, ssm, state_bucket, state_file
 from bootstrap.aws.adoption import World
 from bootstrap.aws.api import Api
 from bootstrap.aws.collisions import collisions
@@ -17,6 +17,7 @@ from bootstrap.aws.identity import Identity, identity
 from bootstrap.config import parameters
 from bootstrap.config.seeds import source_problems
 from bootstrap.core.errors import BootstrapError, PermanentError, PreflightError, Problem
+from bootstrap.recovery.vault import PURPOSE
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
@@ -133,12 +134,14 @@ def _instance_types(context: Context, _: Identity) -> Found:
         yield f"{context.config.region} does not offer {missing} ({names})", "choose another `instance_type`"
 
 
-def _bucket(context: Context, who: Identity) -> Found:
+def _buckets(context: Context, who: Identity) -> Found:
     config = context.config
-    name = state_bucket.bucket_name(config.project, config.name, who.account)
-    found = state_bucket.find(_api(context, "s3"), name, who.account, config.tags)
-    if found and state_bucket.foreign(found):
-        yield f"the bucket {name} exists and is not ours", "choose another `project` name"
+    own = () if config.backup.bucket else (PURPOSE,)
+    for purpose in ("tfstate", *own):
+        name = state_bucket.bucket_name(config.project, config.name, who.account, purpose)
+        found = state_bucket.find(_api(context, "s3"), name, who.account, config.tags)
+        if found and state_bucket.foreign(found):
+            yield f"the bucket {name} exists and is not ours", "choose another `project` name"
 
 
 def _parameters(context: Context, _: Identity) -> Found:
@@ -146,6 +149,15 @@ def _parameters(context: Context, _: Identity) -> Found:
     config = context.config
     api = _api(context, "ssm")
     ours = ssm.names(api, config.ssm_prefix, config.tags)
+    record = environments.Record(config.project, config.name, config.region, config.ssm_prefix)
+    rivals = environments.rivals(cache(partial(_api, context)), record)
+    if rivals.prefix:
+        yield (
+            f"{config.ssm_prefix} is the prefix of {' and '.join(rivals.prefix)}",
+            "choose another `ssm_prefix`",
+        )
+    elif rivals != ((), (), ()):
+        yield Remark(f"{record.title} is not alone: {rivals}")
     any_environment = ssm.names(api, config.ssm_prefix, {"bootstrap:project": config.project})
     if others := sorted(any_environment - ours):
         what = f"{config.ssm_prefix} holds {len(others)} parameters of another environment, e.g. {others[0]}"
@@ -198,8 +210,12 @@ def _quotas(context: Context, _: Identity) -> Found:
 def _names(context: Context, _: Identity) -> Found:
     config = context.config
     cluster = f"{config.project}-{config.name}"
-    for what in collisions(partial(_api, context), config.tags, cluster):
-        yield what, "choose another `project` or environment name, or remove it"
+    connect = cache(partial(_api, context))
+    for found in collisions(connect, config.tags, cluster, config.ssm_prefix, config.domain):
+        if found.harmless:
+            yield Remark(f"{found}; `down` will leave it alone")
+        else:
+            yield found.what, "choose another `project` or environment name, or remove it"
 
 
 def _orphans(context: Context, _: Identity) -> Found:
@@ -227,7 +243,7 @@ def _state(item: Mapping[str, Any]) -> str:
 _CHECKS: tuple[tuple[str, Callable[[Context, Identity], Found]], ...] = (
     ("availability zones", _zones),
     ("instance types", _instance_types),
-    ("state bucket", _bucket),
+    ("state bucket", _buckets),
     ("SSM parameters", _parameters),
     ("Route 53 zone", _zone),
     ("names", _names),

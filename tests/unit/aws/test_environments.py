@@ -197,7 +197,7 @@ def test_a_second_record_of_one_name_makes_nothing_removable(aws: None, prefix: 
     assert replace(found, disputed="") == genuine, "the longest life is shown"
     assert found.disputed == f"it is claimed below {' and '.join(sorted((prefix, '/eco2/dev')))}"
     assert expired([found], NOW) == ()
-    assert environments.dispute(connect, genuine) == found.disputed
+    assert str(environments.rivals(connect, genuine)) == found.disputed
 
 
 def test_a_record_of_a_neighbours_prefix_or_cluster_name_makes_nothing_removable(aws: None) -> None:
@@ -207,10 +207,10 @@ def test_a_record_of_a_neighbours_prefix_or_cluster_name_makes_nothing_removable
     put("/q/bootstrap/environment", Record("eco2", "dev-a", REGION, "/q", expires_at=stamp(NOW - 9)))
     found = {record.title: record.disputed for record in find(connect, REGION)}
     assert found == {
-        "eco2/dev": "/eco2/dev is claimed by night/x, too",
-        "night/x": "/eco2/dev is claimed by eco2/dev, too",
-        "eco2-dev/a": "eco2/dev-a has the same name of the cluster",
-        "eco2/dev-a": "eco2-dev/a has the same name of the cluster",
+        "eco2/dev": "its SSM prefix is claimed by night/x, too",
+        "night/x": "its SSM prefix is claimed by eco2/dev, too",
+        "eco2-dev/a": "its cluster is named like that of eco2/dev-a",
+        "eco2/dev-a": "its cluster is named like that of eco2-dev/a",
     }
     assert expired(find(connect, REGION), NOW) == ()
 
