@@ -98,11 +98,29 @@ class Store:
                     "delete_objects", Bucket=self.bucket, Delete={"Objects": list(batch), "Quiet": True}
                 )
 
-    # -- a plain copy for the machine that restores ---------------------------------------------------
+    # -- etcd's snapshot on its way to or from a machine, encrypted for it (transit.py) -----------------
+
+    def loans(self) -> tuple[str, ...]:
+        """Ids of backups that have one, in any version. None where there is no bucket."""
+        found = set[str]()
+        try:
+            for listing in ("Versions", "DeleteMarkers"):
+                which = {"Bucket": self.bucket, "Prefix": f"{self.environment}/"}
+                found |= {item["Key"] for item in self.api.pages("list_object_versions", listing, **which)}
+        except AwsError as error:
+            if error.missing:
+                return ()
+            raise
+        ids = (key.removeprefix(f"{self.environment}/").removesuffix(f"/{_LENT}") for key in found)
+        return tuple(sorted(id_ for id_ in ids if self.loan(id_) in found))
+
+    def loan(self, id_: str) -> str:
+        """Its key."""
+        return self.key(id_, _LENT)
 
     def lend(self, id_: str, file: Path, seconds: int) -> str:
-        """Put a plain file where whoever has the URL can fetch it; `take_back` removes it."""
-        key = self.key(id_, _LENT)
+        """Put a file where whoever has the URL can fetch it; `take_back` removes it."""
+        key = self.loan(id_)
         with file.open("rb") as body:
             self.api.call("put_object", Bucket=self.bucket, Key=key, Body=body)
         url: str = self.api.client.generate_presigned_url(
@@ -111,17 +129,17 @@ class Store:
         return url
 
     def take_back(self, id_: str) -> None:
-        self._erase(self.key(id_, _LENT))
+        self._erase(self.loan(id_))
 
     def slot(self, id_: str, seconds: int) -> str:
-        """A URL to which a machine can put its snapshot; `collect` fetches it."""
-        params = {"Bucket": self.bucket, "Key": self.key(id_, _LENT)}
+        """A URL to which a machine can put what `collect` fetches."""
+        params = {"Bucket": self.bucket, "Key": self.loan(id_)}
         url: str = self.api.client.generate_presigned_url("put_object", Params=params, ExpiresIn=seconds)
         return url
 
     def collect(self, id_: str, into: Path) -> None:
         """What was put to the slot; it is gone from there then."""
-        _save(self.api.call("get_object", Bucket=self.bucket, Key=self.key(id_, _LENT))["Body"], into)
+        _save(self.api.call("get_object", Bucket=self.bucket, Key=self.loan(id_))["Body"], into)
         self.take_back(id_)
 
     def key(self, id_: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrap.aws.api import Api
@@ -25,16 +24,19 @@ class Vault:
 
 
 def vault(config: Environment, target: Target, account: str) -> Vault:
-    connect: Callable[[str], Api] = lambda service: Api(target.client(service))  # noqa: E731
-    bucket = config.backup.bucket or bucket_name(config.project, config.name, account, PURPOSE)
     file = config.backup.key_file or target.backup_key
     key: Key
     if file:
         key = FileKey(file)
     else:
         marks = {"bootstrap:backups-of": f"{config.project}/{config.name}"}
-        key = KmsKey(connect("kms"), f"alias/{config.project}-{config.name}-{PURPOSE}", marks)
-    return Vault(Store(connect("s3"), bucket, config.name), key, ours=config.backup.bucket is None)
+        key = KmsKey(Api(target.client("kms")), f"alias/{config.project}-{config.name}-{PURPOSE}", marks)
+    return Vault(store(config, target, account), key, ours=config.backup.bucket is None)
+
+
+def store(config: Environment, target: Target, account: str) -> Store:
+    bucket = config.backup.bucket or bucket_name(config.project, config.name, account, PURPOSE)
+    return Store(Api(target.client("s3")), bucket, config.name)
 
 
 def archives(config: Environment) -> str:

@@ -23,7 +23,7 @@ from bootstrap.core.errors import BootstrapError, Interrupted, LockedError
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
-from bootstrap.steps import backend
+from bootstrap.steps import backend, loans
 
 SUFFIX = LOCK.removeprefix(STATE)  # of the state's key
 
@@ -100,7 +100,8 @@ class LeaseRenewal:
 
 
 def run(context: Context) -> Done:
-    """Hold the lock until the run ends. Without a state bucket there is nothing to guard.
+    """Hold the lock until the run ends, and tidy what a dead run left on its way. Without a state bucket
+    there is nothing to guard.
 
     Raises LockedError, naming the holder, after a bounded wait in which nothing was changed.
     """
@@ -109,6 +110,7 @@ def run(context: Context) -> Done:
         return Done("no state bucket, nothing to guard", changed=False)
     where = Where(Api(context.target.client("s3")), found.bucket, found.key + SUFFIX)
     renewal = hold(context, where)
+    loans.recall_all(context)
     return Done(f"held by {renewal.holder.who}, process {renewal.holder.pid}", renewal, changed=False)
 
 

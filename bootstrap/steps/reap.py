@@ -22,10 +22,11 @@ from bootstrap.core.errors import (
     ProblemsError,
     StuckError,
 )
+from bootstrap.recovery.store import Store
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
-from bootstrap.steps import keep, keeping, lock
+from bootstrap.steps import keep, keeping, loans, lock
 from bootstrap.steps.backend import STATE_KEY
 from bootstrap.steps.clearing import clear, connection, remaining
 
@@ -63,7 +64,7 @@ def run(context: Context, record: Record) -> Done:
     """Raises LockedError while a run holds the environment, LeftoverError naming what is left, StuckError
     when AWS tells two things of it: then nothing is touched."""
     connect = connection(context)
-    if why := environments.dispute(connect, record):
+    if why := str(environments.rivals(connect, record)):
         raise disputed(record, why)
     account = identity(connect("sts")).account
     bucket = _Bucket(connect, record, account)
@@ -139,6 +140,7 @@ def _has_time(context: Context, connect: Connect, record: Record) -> bool:
 
 
 def _clear(context: Context, record: Record, policy: keeping.Policy, bucket: _Bucket) -> None:
+    loans.recall(context, Store(bucket.connect("s3"), policy.backups_bucket, record.environment))
     if "secrets" in policy.keep:
         keep.park(context, record.prefix, record.owner.tags, policy.secrets)
     seen = clear(context, lambda found: policy.goes(found, record.name, bucket.name), PATIENCE, record.owner)

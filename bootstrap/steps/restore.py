@@ -20,7 +20,7 @@ from pathlib import Path
 from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
-from bootstrap.aws.inventory import Resource, inventory, owner
+from bootstrap.aws.inventory import Resource, inventory
 from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import Environment, Seed
 from bootstrap.core.errors import (
@@ -49,18 +49,20 @@ from bootstrap.kubernetes.objects import (
     spec,
     uid,
 )
-from bootstrap.recovery import cipher, etcd, manifest, objects
+from bootstrap.recovery import cipher, etcd, manifest, objects, transit
+from bootstrap.recovery import order as orders
 from bootstrap.recovery.manifest import Consent, Manifest
 from bootstrap.recovery.objects import Comparison, Marks
+from bootstrap.recovery.order import ORDER, SOURCE
 from bootstrap.recovery.vault import PURPOSE, Vault, archives, vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
 from bootstrap.steps import keeping
 from bootstrap.steps.access import ClusterAccess
+from bootstrap.steps.clearing import connection
 from bootstrap.steps.terraform import Outputs
 
-ORDER, SOURCE = "cluster/restore", "cluster/restore-source"  # below the prefix; user data reads them
 KEY_OUTPUT = "kms_key_arn"
 LOAN = 12 * 3600  # seconds that the control plane has to fetch the snapshot
 PATIENCE = 90.0  # seconds for controllers to write what they write
@@ -182,9 +184,10 @@ def _occupied(context: Context, about: Manifest, account: str) -> Iterator[Probl
             cure = f"bootstrap up --from-backup {under_way}, or bootstrap down"
             yield Problem(config.name, f"a restore of backup {under_way} is under way here", cure)
         return
+    connect = connection(context)
     there = [
         str(resource)
-        for resource in inventory(lambda service: _api(context, service), owner(config))
+        for resource in inventory(connect, environments.owner(connect, config))
         if not _may_stay(resource, config, account)
     ]
     if there:
@@ -249,25 +252,28 @@ def order(context: Context) -> Done:
 
 def pending(context: Context) -> str:
     """The backup of which a restore is under way; empty when none is."""
-    parameter = _name(context, ORDER)
-    text = ssm.read(_api(context, "ssm"), [parameter]).get(parameter)
-    return str(json.loads(text).get("backup", "")) if text else ""
+    return orders.pending(_api(context, "ssm"), context.config.ssm_prefix)
 
 
 def source(context: Context) -> Done:
-    """The plain snapshot lies in our bucket, behind a URL that expires, until the cluster is up."""
+    """Until the cluster is up the snapshot lies in our bucket, behind a URL that expires and under a key of
+    its own. SSM has both."""
     backup = context.results.get(Rebuilding)
     if backup.request.gitops_only:
         return Done("etcd begins empty", changed=False)
-    plain = backup.sealed.with_name("plain")
+    plain, lent = backup.sealed.with_name("plain"), backup.sealed.with_name("lent")
+    secret = transit.new_key()
     try:
         _unseal(backup.manifest, backup.data_key, backup.sealed, plain)
         sha256, _ = cipher.fingerprint(plain)
-        url = backup.vault.store.lend(backup.manifest.id, plain, LOAN)
+        transit.seal(plain, lent, secret)
+        url = backup.vault.store.lend(backup.manifest.id, lent, LOAN)
     finally:
         plain.unlink(missing_ok=True)
-    context.secrets.add(url)
-    text = json.dumps({"backup": backup.manifest.id, "url": url, "sha256": sha256, "bump": etcd.BUMP})
+        lent.unlink(missing_ok=True)
+    context.secrets.add(url, secret)
+    told = {"backup": backup.manifest.id, "url": url, "key": secret, "sha256": sha256, "bump": etcd.BUMP}
+    text = json.dumps(told)
     key = str(context.results.get(Outputs).values[KEY_OUTPUT])
     ssm.update(_api(context, "ssm"), _name(context, SOURCE), text, key, context.config.tags)
     return Done(f"revision {backup.manifest.etcd.revision}, to go on above {etcd.BUMP}")

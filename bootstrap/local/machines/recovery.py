@@ -10,9 +10,10 @@ from urllib.request import urlopen
 from bootstrap.local.machines.aws import Aws
 from bootstrap.local.machines.etcd import Etcd
 from bootstrap.local.machines.instances import Instance
-from bootstrap.recovery.cipher import fingerprint
+from bootstrap.recovery import transit
+from bootstrap.recovery.cipher import Unreadable, fingerprint
+from bootstrap.recovery.order import ORDER, SOURCE
 
-ORDER, SOURCE = "cluster/restore", "cluster/restore-source"  # below the prefix (steps/restore.py)
 _TIMEOUT = 60.0  # seconds
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,17 @@ class Recovery:
             return False  # not published yet
         log.info("etcd starts from backup %s", order["backup"])
         snapshot = self._etcd.folder.with_name("snapshot.db")
+        sealed = snapshot.with_suffix(".sealed")
         try:
-            self._fetch(source["url"], snapshot)
+            self._fetch(source["url"], sealed)
+            transit.unseal(sealed, snapshot, source["key"])
             if fingerprint(snapshot)[0] != source["sha256"]:
                 raise OSError("the snapshot arrived damaged")
             self._etcd.restore(snapshot, source["bump"])
+        except Unreadable as error:
+            raise OSError("the snapshot arrived damaged") from error
         finally:
+            sealed.unlink(missing_ok=True)
             snapshot.unlink(missing_ok=True)
         return True
 

@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.recovery import transit
 from bootstrap.recovery.etcd import STALE
 from tests.machines import FILES, Disk
 
 SNAPSHOT = b"snapshot"
+KEY = transit.new_key()
 URL = "https://bucket.example/key?X-Amz-Signature=canary"
 ORDER = {"backup": "1", "etcd": True}
 SOURCE = {
     "backup": "1",
     "url": URL,
+    "key": KEY,
     "sha256": hashlib.sha256(SNAPSHOT).hexdigest(),
     "bump": 1000,
 }
@@ -55,7 +58,10 @@ def machine(tmp_path: Path) -> Disk:
     work = tmp_path / "var/lib/bootstrap/restore"
     made.program("sleep")
     made.program("kubeadm", '[ "$1" = version ] && echo v1.34.2 || echo registry.k8s.io/etcd:3.6.5-0')
-    made.program("curl", f"cat >/dev/null; printf snapshot >{work}/etcd.db")
+    plain, sealed = tmp_path / "plain", tmp_path / "lent"
+    plain.write_bytes(SNAPSHOT)
+    transit.seal(plain, sealed, KEY)
+    made.program("curl", f"cat >/dev/null; cp {sealed} {work}/sealed")
     made.program("ctr", f'case "$*" in *etcdutl*) mkdir -p {work}/etcd/member;; esac')
     return made
 
@@ -84,6 +90,7 @@ def test_etcd_begins_with_the_backup(machine: Disk) -> None:
     done = run(machine)
     assert done.returncode == 0, done.stderr
     assert (etcd(machine) / "member").exists()
+    assert f" {transit.OPENSSL} " in f" {(FILES / 'restore.sh').read_text(encoding='utf-8')} "
     assert (machine.folder / "var/lib/bootstrap/restored").exists()
     assert not (machine.folder / "var/lib/bootstrap/restore").exists(), "the plain snapshot is gone"
     (restored,) = (call for call in machine.calls if "etcdutl" in call)
@@ -100,8 +107,9 @@ def test_etcd_begins_with_the_backup(machine: Disk) -> None:
     assert not [call for call in machine.calls if "canary" in call], "the URL is in nobody's arguments"
 
 
-def test_what_arrives_damaged_is_no_etcd(machine: Disk) -> None:
-    parameters(machine, restore=ORDER, restore_source={**SOURCE, "sha256": "0" * 64})
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"key": transit.new_key()}])
+def test_what_arrives_damaged_is_no_etcd(machine: Disk, change: dict[str, str]) -> None:
+    parameters(machine, restore=ORDER, restore_source={**SOURCE, **change})
     assert run(machine).returncode != 0
     assert not etcd(machine).exists()
     assert not (machine.folder / "var/lib/bootstrap/restored").exists()

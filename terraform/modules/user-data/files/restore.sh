@@ -31,7 +31,10 @@ in_container() { # NAME PROGRAM...
 rm -rf "$WORK"
 install -d -m 0700 "$WORK"
 trap 'rm -rf "$WORK"' EXIT
-jq -r '"url = \"" + .url + "\""' <<<"$source" | curl -fsS --retry 5 --config - -o "$WORK/etcd.db"
+jq -r '"url = \"" + .url + "\""' <<<"$source" | curl -fsS --retry 5 --config - -o "$WORK/sealed"
+jq -r .key <<<"$source" >"$WORK/key"
+openssl enc -aes-256-ctr -pbkdf2 -iter 10000 -md sha256 -d -pass "file:$WORK/key" -in "$WORK/sealed" -out "$WORK/etcd.db"
+rm "$WORK/sealed"
 echo "$(jq -r .sha256 <<<"$source")  $WORK/etcd.db" | sha256sum --check --quiet
 ctr -n k8s.io images pull "$image" >/dev/null
 peer="https://$PRIVATE_IP:2380"
