@@ -31,14 +31,16 @@ class Signer:
 
 @dataclass(frozen=True)
 class Api:
-    """A boto3 client whose errors are ours (see `errors.py`)."""
+    """A boto3 client whose errors are ours (see `errors.py`). `owner`: the account that every bucket has to
+    belong to; names of buckets are anybody's to take."""
 
     client: Any
+    owner: str = ""
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """One call by its Python name, e.g. `put_parameter`. Raises TemporaryError or AwsError."""
         try:
-            answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
+            answer: dict[str, Any] = getattr(self.client, operation)(**self._owned(operation, parameters))
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise self._ours(error, operation, parameters) from self._cause(error, parameters)
         return answer
@@ -49,10 +51,16 @@ class Api:
             yield from self.call(operation, **parameters).get(key) or ()
             return
         try:
-            for page in self.client.get_paginator(operation).paginate(**parameters):
+            found = self.client.get_paginator(operation).paginate(**self._owned(operation, parameters))
+            for page in found:
                 yield from page.get(key) or ()
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise self._ours(error, operation, parameters) from error
+
+    def _owned(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.owner and "Bucket" in parameters and operation != "create_bucket":
+            return {"ExpectedBucketOwner": self.owner, **parameters}
+        return parameters
 
     def signer(self) -> Signer:
         """The credentials of the client, which boto3 keeps nowhere public. Asks nobody."""

@@ -229,7 +229,8 @@ def _records(api: Api, region: str) -> Iterator[Record]:
 
 def _begun(connect: Connect, region: str) -> Iterator[Record]:
     """By the tags of state buckets in which nothing has ever been but a run lock."""
-    api, account = connect("s3"), identity(connect("sts")).account
+    account = identity(connect("sts")).account
+    api = replace(connect("s3"), owner=account)
     for bucket in (item["Name"] for item in api.pages("list_buckets", "Buckets")):
         if not bucket.endswith(f"-tfstate-{account}"):
             continue

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -45,8 +46,9 @@ class Found:
 
 def find(api: Api, name: str, account: str, tags: Mapping[str, str]) -> Found | None:
     """The bucket, or None when there is none. Raises PermanentError when another account owns the name."""
+    api = replace(api, owner=account)
     try:
-        api.call("head_bucket", Bucket=name, ExpectedBucketOwner=account)
+        api.call("head_bucket", Bucket=name)
     except AwsError as error:
         if error.missing:
             return None
@@ -91,10 +93,11 @@ def ensure(
 ) -> tuple[str, ...]:
     """Create or complete the bucket; what was done, empty when nothing had to be. `what` it is, for messages.
 
+    What its owner has hardened stays: settings are only ever tightened.
     `first` are tags for as long as nothing is in it (one without a value is taken away).
     Raises PermanentError when the bucket is foreign.
     """
-    found = find(api, name, account, tags)
+    found, api = find(api, name, account, tags), replace(api, owner=account)
     if found and foreign(found):
         raise _foreign(name, "it is not empty and does not carry the tags " + ", ".join(tags), what)
     done = []
@@ -110,20 +113,12 @@ def ensure(
         api.call("put_bucket_tagging", Bucket=name, Tagging={"TagSet": pairs(wanted)})
         done.append("bucket_tagging")
     for setting in _settings(name):
-        if not covers(setting.current(api, name), setting.wanted):
-            api.call(f"put_{setting.operation}", Bucket=name, **setting.argument)
+        current = setting.current(api, name)
+        if (tight := setting.tightened(current)) != current:
+            value = json.dumps(tight) if setting.key == "Policy" else tight
+            api.call(f"put_{setting.operation}", Bucket=name, **{setting.key: value})
             done.append(setting.operation)
     return tuple(done)
-
-
-def covers(current: Any, wanted: Any) -> bool:
-    """Whether `current` says what `wanted` does; AWS may add keys of its own. Pure."""
-    if isinstance(wanted, Mapping):
-        return isinstance(current, Mapping) and all(covers(current.get(key), wanted[key]) for key in wanted)
-    if isinstance(wanted, list):
-        same_length = isinstance(current, list) and len(current) == len(wanted)
-        return same_length and all(map(covers, current, wanted))
-    return bool(current == wanted)
 
 
 def remove(api: Api, name: str) -> None:
@@ -144,15 +139,12 @@ def remove(api: Api, name: str) -> None:
 
 @dataclass(frozen=True)
 class _Setting:
-    """One setting: the suffix of its get_ and put_ operations, the key of its answer, the value wanted."""
+    """One setting: the suffix of its get_ and put_ operations, the key of its answer, and what it is to be
+    for what it is; pure."""
 
     operation: str
     key: str
-    wanted: Any
-
-    @property
-    def argument(self) -> dict[str, Any]:
-        return {self.key: json.dumps(self.wanted) if self.key == "Policy" else self.wanted}
+    tightened: Callable[[Any], Any]
 
     def current(self, api: Api, bucket: str) -> Any:
         try:
@@ -164,13 +156,35 @@ class _Setting:
         if self.key == "Policy":
             return json.loads(answer["Policy"])
         if self.key == "VersioningConfiguration":
-            return {"Status": answer.get("Status")}
+            return {key: answer[key] for key in ("Status", "MFADelete") if key in answer}
         return answer.get(self.key)
 
 
 def _settings(bucket: str) -> tuple[_Setting, ...]:
+    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    return (
+        _Setting("public_access_block", "PublicAccessBlockConfiguration", _with(dict.fromkeys(closed, True))),
+        _Setting("bucket_encryption", "ServerSideEncryptionConfiguration", _encrypted),
+        _Setting("bucket_versioning", "VersioningConfiguration", _with({"Status": "Enabled"})),
+        _Setting("bucket_policy", "Policy", partial(_denying, _tls_only(bucket))),
+    )
+
+
+def _with(wanted: Mapping[str, Any]) -> Callable[[Any], Any]:
+    return lambda current: {**(current or {}), **wanted}
+
+
+def _encrypted(current: Any) -> Any:
+    """Any encryption by default is good enough: SSE-KMS is a choice of the owner's."""
+    rules = (current or {}).get("Rules") or ()
+    if any((rule.get("ApplyServerSideEncryptionByDefault") or {}).get("SSEAlgorithm") for rule in rules):
+        return current
+    return {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+
+
+def _tls_only(bucket: str) -> dict[str, Any]:
     arn = f"arn:aws:s3:::{bucket}"
-    tls_only = {
+    return {
         "Sid": "TlsOnly",
         "Effect": "Deny",
         "Principal": "*",
@@ -178,14 +192,34 @@ def _settings(bucket: str) -> tuple[_Setting, ...]:
         "Resource": [arn, f"{arn}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    return (
-        _Setting("public_access_block", "PublicAccessBlockConfiguration", dict.fromkeys(closed, True)),
-        _Setting("bucket_encryption", "ServerSideEncryptionConfiguration", {"Rules": [encrypted]}),
-        _Setting("bucket_versioning", "VersioningConfiguration", {"Status": "Enabled"}),
-        _Setting("bucket_policy", "Policy", {"Version": "2012-10-17", "Statement": [tls_only]}),
+
+
+def _denying(ours: Mapping[str, Any], current: Any) -> Any:
+    """The policy with all of its own statements, and ours if none of them says the same."""
+    policy = current or {"Version": "2012-10-17"}
+    there = policy.get("Statement") or []
+    statements = there if isinstance(there, list) else [there]
+    if any(_same(statement, ours) for statement in statements):
+        return current
+    named = {statement.get("Sid") for statement in statements}
+    sids = (ours["Sid"], *(f"{ours['Sid']}{number}" for number in range(2, len(named) + 3)))
+    free = next(sid for sid in sids if sid not in named)
+    return {**policy, "Statement": [*statements, {**ours, "Sid": free}]}
+
+
+def _same(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether it denies the same, whatever it is called."""
+    return all(
+        _words(statement.get(key)) == _words(wanted.get(key)) for key in {*statement, *wanted} - {"Sid"}
     )
+
+
+def _words(value: Any) -> Any:
+    """AWS takes one word for a list of one, and `*` for any principal of AWS."""
+    if isinstance(value, Mapping):
+        anybody = value.keys() == {"AWS"} and _words(value["AWS"]) == ["*"]
+        return ["*"] if anybody else {key: _words(each) for key, each in value.items()}
+    return sorted(map(str, value)) if isinstance(value, list) else [str(value)]
 
 
 def tags_of(api: Api, bucket: str) -> dict[str, str]:

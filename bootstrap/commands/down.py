@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import cache
 
 from bootstrap import plan, targets
 from bootstrap.aws import environments
-from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.inventory import Proof
 from bootstrap.commands.ask import confirm
@@ -18,6 +16,7 @@ from bootstrap.commands.ownership import going
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError
+from bootstrap.run.connection import connection
 from bootstrap.run.target import Target
 from bootstrap.steps import keeping
 
@@ -36,7 +35,7 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
     """What is there to go, by kind, and what stays; AWS is asked without changing anything."""
     if not target.exists():
         return
-    connect = cache(lambda service: Api(target.client(service)))
+    connect = connection(target)
     try:
         found = audit(connect, environments.owner(connect, config))
     except BootstrapError as error:

@@ -6,13 +6,11 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import cache
 
 import click
 
 from bootstrap import plan, targets
 from bootstrap.aws import environments
-from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.inventory import Connect
 from bootstrap.commands.ask import confirm
@@ -22,6 +20,7 @@ from bootstrap.commands.ownership import going
 from bootstrap.config.load import load
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.text import duration
+from bootstrap.run.connection import connection
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 
@@ -30,7 +29,7 @@ def run(options: ReapOptions) -> int:
     """The environment of the configuration says which account and region; every project's are looked at."""
     config = load(options.config, options.environment, values=False)
     target, phases = targets.open_run(config)
-    connect = cache(lambda service: Api(target.client(service)))
+    connect = connection(target)
     found = environments.find(connect, config.region)
     now = SystemClock().now()
     over = environments.expired(found, now)

@@ -295,6 +295,8 @@ class Backup:
     bucket: Annotated[str | None, Field(examples=["eco2-backups"])] = None
     """A bucket of your own, for example in another account or region. By default
     PROJECT-ENVIRONMENT-backups-ACCOUNT is created."""
+    bucket_owner: Account | None = None
+    """Account that owns `bucket`. By default it must belong to the account of the environment."""
     key_file: FilePath | None = None
     """Key with which backups are encrypted, relative to this file. Keep it out of Git and in a safe place. By
     default a KMS key is used, which is lost with its account."""
@@ -308,6 +310,8 @@ class Archive:
     """S3 bucket of the archive."""
     prefix: str = "databases"
     """Folder of the bucket below which the archives are kept."""
+    bucket_owner: Account | None = None
+    """Account that owns `bucket`. By default it must belong to the account of the environment."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def vault(config: Environment, target: Target, account: str) -> Vault:
 
 def store(config: Environment, target: Target, account: str) -> Store:
     bucket = config.backup.bucket or bucket_name(config.project, config.name, account, PURPOSE)
-    return Store(Api(target.client("s3")), bucket, config.name)
+    owner = config.backup.bucket_owner or account
+    return Store(Api(target.client("s3"), owner), bucket, config.name)
 
 
 def archives(config: Environment) -> str:

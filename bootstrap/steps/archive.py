@@ -8,12 +8,15 @@ SSM, below the prefix.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bootstrap.aws import environments, ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.environments import Lifetime
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PreflightError, Problem
 from bootstrap.recovery.vault import archives
+from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.steps.restore import Rebuilding
@@ -51,7 +54,9 @@ def run(context: Context) -> Done:
 
 
 def _problems(context: Context, target: str, source: str) -> list[Problem]:
-    s3 = Api(context.target.client("s3"))
+    s3, named = connection(context.target)("s3"), context.config.archive
+    if named and named.bucket_owner:
+        s3 = replace(s3, owner=named.bucket_owner)
     found = []
     if not _empty(s3, target):
         cure = "bootstrap down, which forgets it; the next `up` takes a new one"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 
 from bootstrap.aws import environments
-from bootstrap.aws.api import Api
 from bootstrap.aws.audit import audit
 from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource
 from bootstrap.aws.removal import command, order, removable, remove
 from bootstrap.core.errors import DeadlineError, PermanentError, Problem, TemporaryError
 from bootstrap.core.wait import Observation, until
+from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceLeft
 
@@ -36,7 +35,7 @@ def clear(
     A round asks for the removal of everything, what holds others first, and looks again: AWS takes its time,
     and what was held yesterday is free today. Every removal that the audit confirms is an event.
     """
-    connect = connection(context)
+    connect = connection(context.target)
     whose = whose or environments.owner(connect, context.config)
     asked, refused = dict[Resource, float](), dict[Resource, str]()
     seen = Cleared((), ())
@@ -82,11 +81,6 @@ def remaining(context: Context, seen: Cleared, why: str = "is still there", firs
         context.emit(ResourceLeft(context.step, str(found.resource), reason, cure))
         problems.append(Problem(str(found.resource), reason, f"{before.get(found.proof, '')}{cure}"))
     return problems
-
-
-def connection(context: Context) -> Connect:
-    """One client a service for the whole step."""
-    return cache(lambda service: Api(context.target.client(service)))
 
 
 def _refusal(connect: Connect, resource: Resource) -> str:

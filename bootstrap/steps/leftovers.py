@@ -17,11 +17,12 @@ from bootstrap.config.model import KEEP, Environment
 from bootstrap.core.errors import LeftoverError
 from bootstrap.recovery.keys import KmsKey
 from bootstrap.recovery.vault import vault
+from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice, ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
 from bootstrap.steps import backend, keeping, lock
-from bootstrap.steps.clearing import clear, connection, remaining
+from bootstrap.steps.clearing import clear, remaining
 
 # What machines write below the prefix, without tags.
 MACHINES_WRITE = ("cluster/kubeconfig", "cluster/join", "nodes/")
@@ -87,7 +88,7 @@ def _remove_parameters(context: Context, record: str) -> int:
     config, api = context.config, _api(context, "ssm")
     below = ssm.names(api, config.ssm_prefix)
     ours = ssm.names(api, config.ssm_prefix, config.tags)
-    if environments.owner(connection(context), config).prefix:  # and not another environment's, too
+    if environments.owner(connection(context.target), config).prefix:  # and not another environment's, too
         ours |= {name for name in below if written_by_machines(name, config.ssm_prefix)}
     staying = {record} | (keeping.seeds(config) if config.teardown.secrets == KEEP else frozenset())
     ssm.delete(api, ours - staying)
@@ -97,4 +98,4 @@ def _remove_parameters(context: Context, record: str) -> int:
 
 
 def _api(context: Context, service: str) -> Api:
-    return Api(context.target.client(service))
+    return connection(context.target)(service)

@@ -8,11 +8,11 @@ next plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, PARTS, Finder, World
-from bootstrap.aws.api import Api
 from bootstrap.core.errors import StuckError, ToolError
+from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.terraform.creations import Creations
@@ -97,7 +97,7 @@ def _look(
 ) -> dict[str, str]:
     if not any(change.action == "create" for change in planning.changes):
         return {}
-    world = World(cache(lambda service: Api(context.target.client(service))), context.config.tags)
+    world = World(connection(context.target), context.config.tags)
     return match(world, terraform.creations(), finders)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from bootstrap.aws import credentials, environments, permissions, quotas, ssm, state_bucket, state_file
@@ -18,6 +18,7 @@ from bootstrap.config import parameters
 from bootstrap.config.seeds import source_problems
 from bootstrap.core.errors import BootstrapError, PermanentError, PreflightError, Problem
 from bootstrap.recovery.vault import PURPOSE
+from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
@@ -150,7 +151,7 @@ def _parameters(context: Context, _: Identity) -> Found:
     api = _api(context, "ssm")
     ours = ssm.names(api, config.ssm_prefix, config.tags)
     record = environments.Record(config.project, config.name, config.region, config.ssm_prefix)
-    rivals = environments.rivals(cache(partial(_api, context)), record)
+    rivals = environments.rivals(connection(context.target), record)
     if rivals.prefix:
         yield (
             f"{config.ssm_prefix} is the prefix of {' and '.join(rivals.prefix)}",
@@ -199,7 +200,7 @@ def _permissions(context: Context, who: Identity) -> Found:
 
 
 def _quotas(context: Context, _: Identity) -> Found:
-    connect = partial(_api, context)
+    connect = connection(context.target)
     for quota in quotas.quotas(connect, context.config):
         try:
             yield from quotas.shortfall(connect, quota)
@@ -210,7 +211,7 @@ def _quotas(context: Context, _: Identity) -> Found:
 def _names(context: Context, _: Identity) -> Found:
     config = context.config
     cluster = f"{config.project}-{config.name}"
-    connect = cache(partial(_api, context))
+    connect = connection(context.target)
     for found in collisions(connect, config.tags, cluster, config.ssm_prefix, config.domain):
         if found.harmless:
             yield Remark(f"{found}; `down` will leave it alone")
@@ -222,7 +223,7 @@ def _orphans(context: Context, _: Identity) -> Found:
     """The costly ones; everything else is found when Terraform is about to make it again."""
     found = backend.find(context)
     known = state_file.known_ids(_api(context, "s3"), found.bucket, found.key) if found else frozenset()
-    world = World(partial(_api, context), context.config.tags)
+    world = World(connection(context.target), context.config.tags)
     left = [
         str(item[name])
         for operation, key, name in COSTLY
@@ -255,4 +256,4 @@ _CHECKS: tuple[tuple[str, Callable[[Context, Identity], Found]], ...] = (
 
 
 def _api(context: Context, service: str) -> Api:
-    return Api(context.target.client(service))
+    return connection(context.target)(service)

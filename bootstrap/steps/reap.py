@@ -23,12 +23,13 @@ from bootstrap.core.errors import (
     StuckError,
 )
 from bootstrap.recovery.store import Store
+from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
 from bootstrap.steps import keep, keeping, loans, lock
 from bootstrap.steps.backend import STATE_KEY
-from bootstrap.steps.clearing import clear, connection, remaining
+from bootstrap.steps.clearing import clear, remaining
 
 PATIENCE = 1200.0  # seconds; machines and NAT gateways take minutes to go
 SILENCE = "it has expired, and the heartbeat of that run has stayed out"
@@ -63,7 +64,7 @@ def _all(failures: list[PermanentError]) -> list[Problem]:
 def run(context: Context, record: Record) -> Done:
     """Raises LockedError while a run holds the environment, LeftoverError naming what is left, StuckError
     when AWS tells two things of it: then nothing is touched."""
-    connect = connection(context)
+    connect = connection(context.target)
     if why := str(environments.rivals(connect, record)):
         raise disputed(record, why)
     account = identity(connect("sts")).account

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -141,16 +142,75 @@ def test_long_names_stay_apart() -> None:
     assert len(names) == 2
 
 
-@pytest.mark.parametrize(
-    ("current", "wanted", "covered"),
-    [
-        ({"a": 1, "extra": 2}, {"a": 1}, True),
-        ({"a": 2}, {"a": 1}, False),
-        (None, {"a": 1}, False),
-        ([{"a": 1, "b": 2}], [{"a": 1}], True),
-        ([{"a": 1}, {"a": 1}], [{"a": 1}], False),
-        ({"a": {"b": [1]}}, {"a": {"b": [1]}}, True),
-    ],
-)
-def test_what_aws_adds_is_no_difference(current: object, wanted: object, covered: bool) -> None:
-    assert state_bucket.covers(current, wanted) is covered
+# -- hardened by its owner ------------------------------------------------------------------------------
+
+THEIRS = {
+    "Sid": "OnlyFromHere",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": f"arn:aws:s3:::{NAME}/*",
+    "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}},
+}
+
+
+def policy(api: Api) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(api.client.get_bucket_policy(Bucket=NAME)["Policy"])
+    return found
+
+
+def put_policy(api: Api, *statements: dict[str, Any]) -> None:
+    text = json.dumps({"Version": "2012-10-17", "Id": "theirs", "Statement": list(statements)})
+    api.client.put_bucket_policy(Bucket=NAME, Policy=text)
+
+
+@pytest.mark.parametrize("algorithm", ["aws:kms", "aws:kms:dsse"])
+def test_an_encryption_of_the_owners_choice_stays(api: Api, algorithm: str) -> None:
+    ensure(api)
+    rule = {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm, "KMSMasterKeyID": "key"},
+        "BucketKeyEnabled": True,
+    }
+    api.client.put_bucket_encryption(Bucket=NAME, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert ensure(api) == ()
+    (found,) = api.client.get_bucket_encryption(Bucket=NAME)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert found == rule
+
+
+def test_statements_of_the_owners_stay_and_ours_is_added(api: Api) -> None:
+    ensure(api)
+    (ours,) = policy(api)["Statement"]
+    put_policy(api, THEIRS, ours)
+    assert ensure(api) == ()
+    put_policy(api, THEIRS)
+    assert ensure(api) == ("bucket_policy",)
+    assert policy(api) == {"Version": "2012-10-17", "Id": "theirs", "Statement": [THEIRS, ours]}
+    assert ensure(api) == ()
+
+
+def test_a_statement_of_our_name_that_says_something_else_stays_beside_ours(api: Api) -> None:
+    ensure(api)
+    (ours,) = policy(api)["Statement"]
+    weaker = {**ours, "Action": "s3:PutObject"}
+    put_policy(api, weaker, {**THEIRS, "Sid": "TlsOnly2"})
+    assert ensure(api) == ("bucket_policy",)
+    assert policy(api)["Statement"] == [weaker, {**THEIRS, "Sid": "TlsOnly2"}, {**ours, "Sid": "TlsOnly3"}]
+    assert ensure(api) == ()
+
+
+def test_the_same_in_other_words_is_the_same(api: Api) -> None:
+    ensure(api)
+    (ours,) = policy(api)["Statement"]
+    words = {"Sid": "Tls", "Principal": {"AWS": "*"}, "Action": ["s3:*"], "Resource": ours["Resource"][::-1]}
+    put_policy(api, {**ours, **words, "Condition": {"Bool": {"aws:SecureTransport": ["false"]}}})
+    assert ensure(api) == ()
+
+
+def test_what_somebody_has_loosened_is_tightened(api: Api) -> None:
+    ensure(api)
+    loose = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
+    closed: Any = {**loose, "BlockPublicPolicy": False}
+    api.client.put_public_access_block(Bucket=NAME, PublicAccessBlockConfiguration=closed)
+    api.client.delete_bucket_policy(Bucket=NAME)
+    assert ensure(api) == ("public_access_block", "bucket_policy")
+    assert all(api.client.get_public_access_block(Bucket=NAME)["PublicAccessBlockConfiguration"].values())
