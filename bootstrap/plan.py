@@ -6,6 +6,7 @@
                                                        ├→ eso ────┤
                                                        └→ argocd ─┤
                                        verify ← waves ← root-app ←┘
+    drill  as `up`, and: lock → vacancy → lifetime; verify → smoke; then `down`
     up --from-backup    as `up`, and: lint → restore-check → backend, lifetime → restore-order → terraform →
                         restore-source → access → restore-tidy → nodes, eso, argocd; verify → restore-verify
     backup [target wakes] → lock → vault → snapshot → store → [target keeps]
@@ -53,6 +54,7 @@ from bootstrap.steps import (
     teardown,
     terraform,
     tree,
+    vacancy,
     verify,
     waves,
 )
@@ -69,9 +71,9 @@ def build_up(config: Environment, phases: Phases) -> Plan:
 
 
 def build_drill(config: Environment, phases: Phases) -> Plan:
-    """As `up`, then the users' own checks."""
+    """As `up`, but only where nothing is yet; then the users' own checks."""
     own = Step("smoke", f"{len(config.drill.smoke)} smoke checks", smoke.run, ("verify",), attempts=1)
-    return Plan.of("drill", (*_up(config, phases), own), config.deadlines)
+    return Plan.of("drill", (*_up(config, phases, empty=True), own), config.deadlines)
 
 
 def build_restore(config: Environment, phases: Phases, request: RestoreRequest) -> Plan:
@@ -161,13 +163,13 @@ def build_rotate(config: Environment, phases: Phases, request: Rotation) -> Plan
     return Plan.of("rotate", chain(phases.wake, steps), config.deadlines)
 
 
-def _up(config: Environment, phases: Phases) -> Steps:
+def _up(config: Environment, phases: Phases, *, empty: bool = False) -> Steps:
     return chain(
         _machine(),
         phases.before,
         (
             *_fitness(phases),
-            *_account(config),
+            *_account(config, empty=empty),
             *_infrastructure(config),
             _access(),
             *_cluster(config),
@@ -190,13 +192,15 @@ def _fitness(phases: Phases, *, restoring: bool = False) -> Steps:
     )
 
 
-def _account(config: Environment, *also: str) -> Steps:
-    """The environment is written down, and held by this run."""
+def _account(config: Environment, *also: str, empty: bool = False) -> Steps:
+    """The environment is written down, and held by this run; `empty`: nothing of it may be there."""
+    vacant = Step("vacancy", "Nothing is there yet", vacancy.run, ("lock",))
     databases = Step("archive", "Archive of the databases", archive.run, ("lifetime",))
     return (
         Step("backend", "State bucket", backend.run, ("preflight", "lint", *also)),
         Step("lock", "Run lock", lock.run, ("backend",)),
-        Step("lifetime", "Record in SSM, with expiry", lifetime.run, ("lock",)),
+        *((vacant,) if empty else ()),
+        Step("lifetime", "Record in SSM, with expiry", lifetime.run, ("vacancy" if empty else "lock",)),
         *((databases,) if config.archive else ()),
     )
 

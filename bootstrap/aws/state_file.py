@@ -6,6 +6,7 @@ import json
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
+from bootstrap.core.errors import PermanentError
 
 
 def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
@@ -20,10 +21,14 @@ def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
 
 
 def ids(state: bytes) -> frozenset[str]:
-    """Of a state in format 4. Pure."""
-    return frozenset(
-        str(instance["attributes"]["id"])
-        for resource in json.loads(state).get("resources", ())
-        for instance in resource.get("instances", ())
-        if (instance.get("attributes") or {}).get("id")
-    )
+    """Of a state in format 4. Pure. Raises PermanentError for what is none."""
+    try:
+        return frozenset(
+            str(instance["attributes"]["id"])
+            for resource in json.loads(state).get("resources", ())
+            for instance in resource.get("instances", ())
+            if (instance.get("attributes") or {}).get("id")
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        cure = "restore an earlier version of it: S3 keeps them"
+        raise PermanentError("Terraform's state cannot be read", type(error).__name__, cure) from error

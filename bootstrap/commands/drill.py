@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from bootstrap import plan, targets
+from bootstrap.aws.errors import AwsError
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import RunResult, perform
 from bootstrap.commands.options import DrillOptions
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
-from bootstrap.core.errors import Interrupted
+from bootstrap.core.errors import Interrupted, TemporaryError
 from bootstrap.drill import judge, junit, ledger
-from bootstrap.drill.model import DrillResult, rto, waves
+from bootstrap.drill.model import DrillResult, begun, rto, waves
 from bootstrap.render.report import moment
 from bootstrap.run.target import Target
+from bootstrap.steps import vacancy
 
 
 def run(options: DrillOptions) -> int:
-    """Down is run whatever happened, but for a Ctrl-C; `--keep` leaves a failed environment to look at."""
+    """Down is run whatever happened, but for a Ctrl-C; `--keep` leaves a failed environment to look at.
+
+    Only what the drill itself has made is removed: where anything is there already, it refuses.
+    Raises PreflightError.
+    """
     config = load(options.config, options.environment)
     target, phases = targets.open_run(config)
+    nothing = not target.exists()
+    if not nothing:
+        _refuse(config, target)
     where = f"'{config.name}' on {target.name}, {config.region}"
     confirm(options, f"This makes {where}, and removes it again with all its data.")
     timed = replace(options, ttl=options.ttl or config.drill.ttl)
     up = perform(plan.build_drill(config, phases), config, target, timed)
     down = None
-    if up.code != Interrupted.exit_code and not (up.code and options.keep):
+    ours = nothing or begun(up.view)
+    if ours and up.code != Interrupted.exit_code and not (up.code and options.keep):
         down = perform(plan.build_down(config, phases, exists=target.exists()), config, target, options)
     result = _result(config, target, up, down)
     known = ledger.earlier(ledger.folder_of(config))
@@ -42,6 +53,12 @@ def run(options: DrillOptions) -> int:
         options.junit.write_text(junit.encode(result), encoding="utf-8")
     _tell(options, result, file)
     return result.exit_code
+
+
+def _refuse(config: Environment, target: Target) -> None:
+    """Before even the target is prepared. One that does not answer yet is asked again, under the run lock."""
+    with suppress(TemporaryError, AwsError):
+        vacancy.refuse(config, target)
 
 
 def _result(config: Environment, target: Target, up: RunResult, down: RunResult | None) -> DrillResult:

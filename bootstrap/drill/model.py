@@ -63,6 +63,12 @@ def waves(view: RunView) -> dict[int, float]:
     }
 
 
+def begun(view: RunView, first: str = "vacancy") -> bool:
+    """Whether it has found nothing there and holds the environment: what is there since is its own."""
+    step = view.steps.get(first)
+    return step is not None and step.state in _WELL
+
+
 def rto(view: RunView, last: str = "verify") -> float | None:
     """Seconds until the step `last` was done."""
     step = view.steps.get(last)

@@ -17,10 +17,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap.aws import environments, ssm
+from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
-from bootstrap.aws.inventory import Resource, inventory
+from bootstrap.aws.inventory import Resource
 from bootstrap.aws.state_bucket import bucket_name
 from bootstrap.config.model import Environment, Seed
 from bootstrap.core.errors import (
@@ -58,9 +58,8 @@ from bootstrap.recovery.vault import PURPOSE, Vault, archives, vault
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
-from bootstrap.steps import keeping
+from bootstrap.steps import keeping, vacancy
 from bootstrap.steps.access import ClusterAccess
-from bootstrap.steps.clearing import connection
 from bootstrap.steps.terraform import Outputs
 
 KEY_OUTPUT = "kms_key_arn"
@@ -184,25 +183,17 @@ def _occupied(context: Context, about: Manifest, account: str) -> Iterator[Probl
             cure = f"bootstrap up --from-backup {under_way}, or bootstrap down"
             yield Problem(config.name, f"a restore of backup {under_way} is under way here", cure)
         return
-    connect = connection(context)
-    there = [
-        str(resource)
-        for resource in inventory(connect, environments.owner(connect, config))
-        if not _may_stay(resource, config, account)
-    ]
-    if there:
-        shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
-        what = f"the environment is not empty: {shown}"
-        yield Problem(config.name, what, f"bootstrap down --environment {config.name}")
+    seen = vacancy.occupants(config, context.target, account)
+    there = [str(found.resource) for found in seen if not _may_stay(found.resource, config, account)]
+    yield from vacancy.problem(config, there)
 
 
 def _may_stay(resource: Resource, config: Environment, account: str) -> bool:
     """What `down` leaves, or what says nothing of a cluster."""
-    buckets = {bucket_name(config.project, config.name, account, each) for each in ("tfstate", PURPOSE)}
-    kept = {environments.name(config), *keeping.seeds(config)}
+    backups = bucket_name(config.project, config.name, account, PURPOSE)
     return (
-        (resource.kind == "s3 bucket" and resource.id in buckets)
-        or (resource.kind == "ssm parameter" and resource.id in kept)
+        (resource.kind == "s3 bucket" and resource.id == backups)
+        or (resource.kind == "ssm parameter" and resource.id in keeping.seeds(config))
         or resource.kind in ("route53 zone", "ec2 volume")
     )
 
