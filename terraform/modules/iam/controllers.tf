@@ -81,7 +81,9 @@ data "aws_iam_policy_document" "external_secrets" {
     }
   }
 
-  statement { # an explicit Deny on the parameter would not do: GetParametersByPath does not look at it
+  # Nor a backup's etcd, which holds as much. An explicit Deny on the parameter would not do: GetParametersByPath does
+  # not look at it.
+  statement {
     sid       = "NeverTheKubeconfig"
     effect    = "Deny"
     actions   = ["kms:Decrypt"]
@@ -90,7 +92,7 @@ data "aws_iam_policy_document" "external_secrets" {
     condition {
       test     = "StringEquals"
       variable = "kms:EncryptionContext:PARAMETER_ARN"
-      values   = ["${local.parameter}/cluster/kubeconfig"]
+      values   = [for name in ["kubeconfig", "restore-source"] : "${local.parameter}/cluster/${name}"]
     }
   }
 }
@@ -186,10 +188,18 @@ data "aws_iam_policy_document" "ebs_csi" {
     }
   }
 
+  # Through EC2 only: the same key guards the SecureStrings, the administrator's kubeconfig among them, and whoever
+  # may call KMS itself could decrypt what SSM hands out as ciphertext.
   statement {
     sid       = "UseKey"
     actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*"]
     resources = [var.kms_key_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["ec2.${var.region}.${data.aws_partition.current.dns_suffix}"]
+    }
   }
 
   statement {
@@ -201,6 +211,12 @@ data "aws_iam_policy_document" "ebs_csi" {
       test     = "Bool"
       variable = "kms:GrantIsForAWSResource"
       values   = ["true"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["ec2.${var.region}.${data.aws_partition.current.dns_suffix}"]
     }
   }
 }

@@ -78,3 +78,24 @@ def test_what_is_published_for_the_cluster_has_the_names_it_reads() -> None:
         "dns/domain",
     }
     assert '"iam/${name}-role-arn"' in stack
+
+
+STATEMENT = re.compile(r"^  statement \{.*?^  \}", re.MULTILINE | re.DOTALL)
+BOUND = ('"kms:EncryptionContext:PARAMETER_ARN"', '"kms:ViaService"')
+ADMINISTRATORS = ("kubeconfig", "restore-source")  # parameters that open the whole cluster
+
+
+def test_nobody_uses_the_key_without_saying_for_what() -> None:
+    """It guards the administrator's kubeconfig: who may just decrypt with it is the administrator."""
+    statements = [each for each in STATEMENT.findall(text(STACK / "modules" / "iam")) if '"kms:' in each]
+    assert len(statements) >= 5
+    assert [each for each in statements if not any(bound in each for bound in BOUND)] == []
+
+
+def test_no_controller_may_decrypt_what_opens_the_cluster() -> None:
+    controllers = (STACK / "modules" / "iam" / "controllers.tf").read_text(encoding="utf-8")
+    (denied,) = [each for each in STATEMENT.findall(controllers) if '"Deny"' in each]
+    assert all(f'"{name}"' in denied for name in ADMINISTRATORS)
+    machines = (STACK / "modules" / "iam" / "machines.tf").read_text(encoding="utf-8")
+    worker = machines[machines.index('"worker" {') : machines.index('resource "aws_iam_role"')]
+    assert not any(name in worker for name in ADMINISTRATORS)
