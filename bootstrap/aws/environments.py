@@ -194,9 +194,19 @@ def rivals(connect: Connect, record: Record) -> Rivals:
 
 def owner(connect: Connect, config: Environment) -> Owner:
     """By what the environment's resources are known; not by a prefix that another one has, too."""
-    record = Record(config.project, config.name, config.region, config.ssm_prefix, config.domain)
     known = inventory.owner(config)
-    return replace(known, prefix="") if rivals(connect, record).prefix else known
+    return replace(known, prefix="") if contested(connect, config).prefix else known
+
+
+def contested(connect: Connect, config: Environment) -> Rivals:
+    """As `rivals`, asking for nothing that whoever makes one environment may not see: other environments'
+    records are known by their names and tags only."""
+    api, region = connect("ssm"), config.region
+    mine = Record(config.project, config.name, region, config.ssm_prefix)
+    there = decode(ssm.read(api, [mine.name]).get(mine.name, ""))
+    named = (full.removesuffix(f"/{NAME}") for full in ssm.names(api, tags={**config.tags, **MARK}))
+    claims = [replace(mine, prefix=prefix) for prefix in named]
+    return _rivals(mine, [*claims, *([there] if there else ()), *_tagged(connect("ec2"), region)])
 
 
 def _sources(connect: Connect, region: str) -> tuple[Iterable[Record], ...]:

@@ -119,11 +119,11 @@ class Tagged(NamedTuple):
 
 def _judged(owner: Owner, items: Collection[Tagged]) -> tuple[Found, ...]:
     """Each with its proof, sorted. Pure."""
-    proven = {
+    proven = frozenset(
         item.resource.id
         for item in items
         if item.resource.kind in ("ec2 VPC", "ec2 instance") and owner.tags.items() <= item.tags.items()
-    }
+    )
     found: dict[Resource, Proof] = {}
     for item in items:
         proof = _proof(owner, item, proven)
@@ -135,7 +135,7 @@ def _judged(owner: Owner, items: Collection[Tagged]) -> tuple[Found, ...]:
 _STRENGTH = (Proof.TAGS, Proof.CONTROLLER, Proof.MARKED)
 
 
-def _proof(owner: Owner, item: Tagged, proven: Collection[str]) -> Proof:
+def _proof(owner: Owner, item: Tagged, proven: frozenset[str]) -> Proof:
     """`proven`: ids of our VPCs and machines."""
     if owner.tags.items() <= item.tags.items():
         return Proof.TAGS

@@ -32,7 +32,8 @@ PATIENCE = 300.0  # seconds that AWS gets to remove what it was asked to
 def run(context: Context) -> Done:
     """Raises LeftoverError naming everything that is left, with a command for each."""
     config, record = context.config, environments.name(context.config)
-    removed = _remove_parameters(context, record)
+    sole = bool(environments.owner(connection(context.target), config).prefix)
+    removed = _remove_parameters(context, record, sole)
     bucket = backend.find(context)
     account = identity(_api(context, "sts")).account
     policy = keeping.policy(config, account, bucket.bucket if bucket else "")
@@ -48,7 +49,8 @@ def run(context: Context) -> Done:
         context.emit(ResourceKept(context.step, resource, why))
     if "backups" not in policy.keep:
         _forget_backups_key(context, account)
-    ssm.delete(_api(context, "ssm"), [record])  # while anything was left, it could be found
+    if sole:
+        ssm.delete(_api(context, "ssm"), [record])  # while anything was left, it could be found
     _forget(config)
     if going:
         # Last of all: while anything was left, its state was worth keeping.
@@ -84,11 +86,12 @@ def written_by_machines(name: str, prefix: str) -> bool:
     )
 
 
-def _remove_parameters(context: Context, record: str) -> int:
+def _remove_parameters(context: Context, record: str, sole: bool) -> int:
+    """`sole`: no other environment claims the prefix, so that names below it tell whose a parameter is."""
     config, api = context.config, _api(context, "ssm")
     below = ssm.names(api, config.ssm_prefix)
     ours = ssm.names(api, config.ssm_prefix, config.tags)
-    if environments.owner(connection(context.target), config).prefix:  # and not another environment's, too
+    if sole:
         ours |= {name for name in below if written_by_machines(name, config.ssm_prefix)}
     staying = {record} | (keeping.seeds(config) if config.teardown.secrets == KEEP else frozenset())
     ssm.delete(api, ours - staying)

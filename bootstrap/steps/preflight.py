@@ -12,7 +12,7 @@ from bootstrap.aws import credentials, environments, permissions, quotas, ssm, s
 from bootstrap.aws.adoption import World
 from bootstrap.aws.api import Api
 from bootstrap.aws.collisions import collisions
-from bootstrap.aws.errors import CURE_CREDENTIALS
+from bootstrap.aws.errors import CURE_CREDENTIALS, AwsError
 from bootstrap.aws.identity import Identity, identity
 from bootstrap.config import parameters
 from bootstrap.config.seeds import source_problems
@@ -150,15 +150,14 @@ def _parameters(context: Context, _: Identity) -> Found:
     config = context.config
     api = _api(context, "ssm")
     ours = ssm.names(api, config.ssm_prefix, config.tags)
-    record = environments.Record(config.project, config.name, config.region, config.ssm_prefix)
-    rivals = environments.rivals(connection(context.target), record)
+    rivals = environments.contested(connection(context.target), config)
     if rivals.prefix:
         yield (
             f"{config.ssm_prefix} is the prefix of {' and '.join(rivals.prefix)}",
             "choose another `ssm_prefix`",
         )
     elif rivals != ((), (), ()):
-        yield Remark(f"{record.title} is not alone: {rivals}")
+        yield Remark(f"{config.project}/{config.name} is not alone: {rivals}")
     any_environment = ssm.names(api, config.ssm_prefix, {"bootstrap:project": config.project})
     if others := sorted(any_environment - ours):
         what = f"{config.ssm_prefix} holds {len(others)} parameters of another environment, e.g. {others[0]}"
@@ -210,13 +209,15 @@ def _quotas(context: Context, _: Identity) -> Found:
 
 def _names(context: Context, _: Identity) -> Found:
     config = context.config
-    cluster = f"{config.project}-{config.name}"
-    connect = connection(context.target)
-    for found in collisions(connect, config.tags, cluster, config.ssm_prefix, config.domain):
-        if found.harmless:
-            yield Remark(f"{found}; `down` will leave it alone")
-        else:
-            yield found.what, "choose another `project` or environment name, or remove it"
+    cluster, connect = f"{config.project}-{config.name}", connection(context.target)
+    try:
+        for found in collisions(connect, config.tags, cluster, config.ssm_prefix, config.domain):
+            if found.harmless:
+                yield Remark(f"{found}; `down` will leave it alone")
+            else:
+                yield found.what, "choose another `project` or environment name, or remove it"
+    except AwsError as error:
+        yield Unchecked("what else carries the environment's names", error.what)
 
 
 def _orphans(context: Context, _: Identity) -> Found:

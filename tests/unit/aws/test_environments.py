@@ -238,3 +238,15 @@ def test_that_it_is_disputed_is_neither_written_nor_read() -> None:
 )
 def test_what_cannot_be_read_or_shown_is_no_record(text: str) -> None:
     assert decode(text) is None
+
+
+@pytest.mark.parametrize("how", ["record", "machine", "nobody"])
+def test_a_prefix_that_another_environment_has_proves_nothing(aws: None, tmp_path: Path, how: str) -> None:
+    """A configuration that names a neighbour's prefix, by mistake or not."""
+    if how == "record":
+        put("/eco2/dev/bootstrap/environment", Record("night", "x", REGION, "/eco2/dev"))
+    if how == "machine":
+        vpc(project="night", environment="x", ssm_prefix="/eco2/dev")
+    put("/other/bootstrap/environment", Record("night", "y", REGION, "/other"))
+    found = environments.owner(connect, environment(tmp_path))
+    assert found.prefix == ("/eco2/dev" if how == "nobody" else "")

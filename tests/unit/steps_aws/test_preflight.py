@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import Session
 from moto import mock_aws
 
+from bootstrap.aws import environments
+from bootstrap.aws.api import Api
 from bootstrap.aws.state_file import ids
 from bootstrap.config import parameters
-from bootstrap.config.model import Environment, Generate, Seed
+from bootstrap.config.model import Backup, Environment, Generate, Seed
 from bootstrap.core.errors import PreflightError, Problem, TemporaryError
 from bootstrap.run.events import Notice
 from bootstrap.steps import preflight
@@ -172,6 +174,44 @@ def test_an_alias_of_our_name_in_other_hands_is_refused(config: Environment) -> 
     tags = [{"TagKey": name, "TagValue": value} for name, value in config.tags.items()]
     client("kms").tag_resource(KeyId=key, Tags=tags)
     assert preflight.run(world(config).context).summary
+
+
+def test_another_cluster_of_our_name_is_refused_and_its_volumes_are_told(config: Environment) -> None:
+    """As EKS tags them."""
+    eks = [{"Key": "kubernetes.io/cluster/eco2-dev", "Value": "owned"}]
+    specs: Any = [{"ResourceType": kind, "Tags": eks} for kind in ("vpc", "volume")]
+    volume = client("ec2").create_volume(AvailabilityZone=f"{REGION}a", Size=1, TagSpecifications=specs[1:])
+    here = world(config)
+    assert preflight.run(here.context).summary
+    assert f"ec2 volume {volume['VolumeId']} carries the name of the cluster" in said(here)
+    vpc = client("ec2").create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=specs[:1])["Vpc"]["VpcId"]
+    assert f"ec2 VPC {vpc} carries the name of the cluster" in problems(world(config))["names"].what
+
+
+def test_the_prefix_of_another_environment_is_refused(config: Environment) -> None:
+    ssm = Api(client("ssm"))
+    theirs = environments.Record("night", "x", REGION, "/eco2/dev")
+    environments.write(ssm, replace(config, project="night", name="x"), theirs)
+    assert problems(world(config))["SSM parameters"].what == "/eco2/dev is the prefix of night/x"
+
+
+def test_a_second_record_of_our_name_is_told(config: Environment) -> None:
+    ssm = Api(client("ssm"))
+    for prefix in ("/eco2/dev", "/zzz"):
+        there = replace(config, ssm_prefix=prefix)
+        environments.write(ssm, there, environments.Record("eco2", "dev", REGION, prefix))
+    here = world(config)
+    assert preflight.run(here.context).summary
+    assert "eco2/dev is not alone: it is claimed below /eco2/dev and /zzz" in said(here)
+
+
+def test_a_bucket_of_backups_in_other_hands_is_refused(config: Environment) -> None:
+    place: Any = {"LocationConstraint": REGION}
+    name = f"eco2-dev-backups-{ACCOUNT}"
+    client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)
+    client("s3").put_object(Bucket=name, Key="theirs", Body=b"x")
+    assert name in problems(world(config))["state bucket"].what
+    assert preflight.run(world(replace(config, backup=Backup(bucket="mine"))).context).summary
 
 
 def test_what_is_denied_is_refused_by_name(config: Environment) -> None:

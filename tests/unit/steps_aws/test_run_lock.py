@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +150,27 @@ def test_heartbeats_keep_one_version(where: Where) -> None:
     assert seen and (seen.holder.heartbeat, seen.holder.expires) == (NOW + 4, NOW + 604)
 
 
-def test_what_another_version_wrote_is_not_overwritten(where: Where) -> None:
-    where.api.call("put_object", Bucket=where.bucket, Key=where.key, Body=b'{"format": 2}')
+def written(**changes: Any) -> bytes:
+    return json.dumps({"format": run_lock.FORMAT, **asdict(holder()), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"format": 2}',
+        b"[" * 50_000,
+        b" " * run_lock.LONGEST + written(),
+        written(pid="4711"),
+        written(who=None),
+        written(heartbeat="now"),
+        written(started=1e300),
+        written(expires=True),
+        written(place={"host": 1, "machine": "", "boot": "", "pids": ""}),
+    ],
+    ids=range(9),
+)
+def test_what_another_version_wrote_is_not_overwritten(where: Where, body: bytes) -> None:
+    where.api.call("put_object", Bucket=where.bucket, Key=where.key, Body=body)
     with pytest.raises(LockedError, match="another version") as refused:
         take(where, holder())
     assert "aws s3 rm" in refused.value.cure

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from bootstrap.aws import environments
 from bootstrap.aws.api import Api
 from bootstrap.config.model import KEEP, REMOVE, Backup, Generate, Seed, Teardown
 from bootstrap.core.errors import LeftoverError
@@ -77,6 +78,29 @@ def test_our_parameters_and_the_machines_go_and_others_stay(tmp_path: Path) -> N
     }
     (notice,) = after.of(Notice)
     assert "/eco2/dev/theirs" in notice.message
+
+
+def test_below_a_prefix_of_another_environment_only_what_is_tagged_as_ours_goes(tmp_path: Path) -> None:
+    """A configuration that names a neighbour's prefix: its kubeconfig and its volumes are not ours."""
+    after, ssm = here(tmp_path), Api(client("ssm"))
+    neighbour = replace(after.context.config, project="night", name="x")
+    environments.write(ssm, neighbour, environments.Record("night", "x", neighbour.region, "/eco2/dev"))
+    put("/eco2/dev/cluster/kubeconfig")
+    put("/eco2/dev/mine", ours=True)
+    theirs = volume([{"Key": "bootstrap:ssm-prefix", "Value": "/eco2/dev"}])
+    leftovers.run(after.context)
+    assert names() == {"/eco2/dev/cluster/kubeconfig", environments.name(neighbour)}
+    assert client("ec2").describe_volumes(VolumeIds=[theirs])["Volumes"]
+
+
+def test_a_strangers_is_named_and_stays(tmp_path: Path) -> None:
+    world_ = here(tmp_path)
+    theirs = volume([{"Key": "kubernetes.io/cluster/eco2-dev", "Value": "owned"}])
+    sweep.run(world_.context)
+    leftovers.run(world_.context)
+    assert client("ec2").describe_volumes(VolumeIds=[theirs])["Volumes"]
+    assert world_.of(ResourceChanged) == world_.of(ResourceKept) == []
+    assert f"not proved to be ours: ec2 volume {theirs}" in world_.of(Notice)[0].message
 
 
 def test_the_state_bucket_goes_last_with_all_its_versions(tmp_path: Path) -> None:
