@@ -19,6 +19,7 @@ from bootstrap.commands.options import DrillOptions
 from bootstrap.config.model import Environment, Generate, Seed, Teardown
 from bootstrap.core.errors import PreflightError
 from bootstrap.drill import ledger
+from bootstrap.drill.model import DrillResult
 from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.render.view import RunView, StepView
 from bootstrap.steps import backend, vacancy
@@ -110,7 +111,7 @@ def drilled(monkeypatch: pytest.MonkeyPatch, made: World, view: RunView, code: i
     return ran
 
 
-DONE = ledger.DrillResult("r", "dev", "aws", "2026-01-01T00:00:00Z", None, None, 3, None)
+DONE = DrillResult("r", "dev", "aws", "2026-01-01T00:00:00Z", None, None, 3, None)
 
 
 @pytest.mark.parametrize("state", ["", "pending", "running", "failed", "stopped"])

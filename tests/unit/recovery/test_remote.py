@@ -8,7 +8,6 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +112,10 @@ def sealed(folder: Path, content: bytes = SNAPSHOT) -> bytes:
     wrap = "pkeyutl -encrypt -pubin -inkey recipient -in own"
     wrap += " -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256"
     calls = (wrap, f"{OPENSSL} -pass file:own -in plain")
-    run = partial(subprocess.run, cwd=folder, capture_output=True, check=True)
-    return b"".join(run(["openssl", *call.split()]).stdout for call in calls)
+    return b"".join(
+        subprocess.run(["openssl", *call.split()], cwd=folder, capture_output=True, check=True).stdout
+        for call in calls
+    )
 
 
 @pytest.fixture
