@@ -25,7 +25,7 @@ from bootstrap.core import duration
 FORMAT = 1
 NAME = "bootstrap/environment"  # below the environment's prefix
 MARK = {"bootstrap:record": "environment"}
-EXPIRES, PREFIX = "bootstrap:expires-at", "bootstrap:ssm-prefix"
+EXPIRES, PREFIX = "bootstrap:expires-at", inventory.PREFIX
 # What `teardown` keeps unless somebody says otherwise: nobody can be asked once the record is lost.
 KEPT_UNASKED = tuple(
     each.name for each in fields(Teardown) if each.name != "secrets" and each.default == KEEP

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
-from bootstrap.core.errors import PermanentError
+from bootstrap.core.errors import BootstrapError, PermanentError
 from bootstrap.core.wait import Observation
 from bootstrap.recovery.cipher import Unreadable, fingerprint
 from bootstrap.recovery.etcd import Wait, parse_status
@@ -87,7 +88,8 @@ def snapshot(
         _open(recipient, sealed, into, sha256)
     finally:
         sealed.unlink(missing_ok=True)
-        store.take_back(backup)
+        with suppress(BootstrapError):  # the next command does it (steps/loans.py)
+            store.take_back(backup)
     return parse_status(status)
 
 

@@ -140,7 +140,7 @@ def _open(context: Context, found: Vault, about: Manifest, request: RestoreReque
         texts = {}
         for text in (manifest.SEEDS, manifest.OBJECTS):
             _unseal(about, data_key, folder / text, plain)
-            texts[text] = plain.read_text(encoding="utf-8")
+            texts[text] = plain.read_bytes()
         _unseal(about, data_key, folder / manifest.ETCD, plain)
         if why := etcd.broken(plain):
             raise PermanentError(f"backup {about.id} is damaged", f"etcd's snapshot: {why}", _ANOTHER)
@@ -155,11 +155,11 @@ def _open(context: Context, found: Vault, about: Manifest, request: RestoreReque
     return Rebuilding(request, about, found, folder / manifest.ETCD, marks, data_key, values)
 
 
-def _decoded(about: Manifest, texts: Mapping[str, str]) -> tuple[dict[str, str], Marks]:
+def _decoded(about: Manifest, texts: Mapping[str, bytes]) -> tuple[dict[str, str], Marks]:
     try:
         values: dict[str, str] = json.loads(texts[manifest.SEEDS])
-        return dict(values), objects.decode(texts[manifest.OBJECTS])
-    except (ValueError, TypeError, AttributeError) as error:
+        return dict(values), objects.decode(texts[manifest.OBJECTS].decode())
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         why = "what was encrypted is neither seeds nor objects"
         raise PermanentError(f"backup {about.id} is damaged", why, _ANOTHER) from error
 
