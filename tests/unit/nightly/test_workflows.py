@@ -125,6 +125,15 @@ def test_a_night_signs_in_with_its_role(file: Path) -> None:
     assert sign_in["with"]["role-to-assume"] == "${{ vars.AWS_ROLE_TO_ASSUME }}"
 
 
+@night
+def test_a_night_installs_from_hashes_only(file: Path) -> None:
+    """A job that can sign in to the account runs nothing whose content is not pinned."""
+    runs = [step["run"] for step in steps(file) if "run" in step]
+    assert [run for run in runs if re.search(r"\bpip|install|curl|wget", run.partition("#")[0])] == []
+    made = [run for run in runs if "environment.py" in run]
+    assert [shlex.split(run, comments=True) for run in made] == [["python", ".ci/environment.py", "aws"]]
+
+
 @workflow
 def test_nothing_from_outside_is_put_into_a_script(file: Path) -> None:
     """`${{ inputs.x }}` in a script would be run; as a variable of the environment it is only text."""
