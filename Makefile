@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; exit; }; done; echo python3)
 
-.PHONY: help up down status plan doctor test unit platform lint format docs toolchain bench kills environment environment-dev
+.PHONY: help up down status plan doctor test unit platform lint format docs toolchain bench kills lock sbom environment environment-dev
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1:/p' Makefile
@@ -49,6 +49,13 @@ docs: environment-dev  ## write the pages that are made from the code
 	$(RUN) -m bootstrap schema >bootstrap/config/schema.json
 	$(RUN) -m bootstrap schema --output markdown >docs/configuration.md
 
+lock: environment-dev  ## pin every package with its hashes (FLAGS=--upgrade: to the newest versions)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/requirements/lock.txt
+	$(RUN) .ci/lock.py $(FLAGS)
+
+sbom: environment-dev  ## write bootstrap.cdx.json, the software bill of materials (CycloneDX)
+	$(RUN) .ci/sbom.py >bootstrap.cdx.json
+
 toolchain: environment  ## build or find the programs of the local platform
 	@$(RUN) -m bootstrap.local.toolchain
 
@@ -62,4 +69,4 @@ environment:
 	@"$(PYTHON)" .ci/environment.py local
 
 environment-dev:
-	@"$(PYTHON)" .ci/environment.py local dev
+	@"$(PYTHON)" .ci/environment.py dev

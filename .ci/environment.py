@@ -1,9 +1,13 @@
-"""Makes the virtual environment `.venv` with the named extras, unless it is there and up to date.
+"""Makes the virtual environment `.venv` with one set of packages, unless it is there and up to date.
 
-    python3 .ci/environment.py local          for `make up`
-    python3 .ci/environment.py local dev      for `make test`
+    python3 .ci/environment.py aws      what the package needs, for jobs that only run it
+    python3 .ci/environment.py local    and the local platform, for `make up`
+    python3 .ci/environment.py dev      and what checks the package, for `make test`
 
-Up to date means: made from the same pyproject.toml, constraints.txt and interpreter, in the same folder.
+Each set is a file in requirements/, written by `make lock`, and contains the one before. pip installs
+nothing else, and refuses a package whose hash is not listed there.
+
+Up to date means: made from the same pyproject.toml, requirements and interpreter, in the same folder.
 Standard library only, and readable by an old Python, so that it can say that it is too old.
 """
 
@@ -23,9 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "bootstrap.json"
 LOCK = ROOT / ".bootstrap" / "venv.lock"
+REQUIREMENTS = Path(".ci", "requirements")
+SETS = ("aws", "local", "dev")
+BUILD = "build"  # builds the package itself, and those that come as sources; installed first
 
 
-def main(extras: list[str]) -> int:
+def main(wanted: str) -> int:
     problem = unfit()
     if problem:
         sys.stderr.write(problem + "\n")
@@ -34,9 +41,9 @@ def main(extras: list[str]) -> int:
     with LOCK.open("w") as lock:  # two runs of make at once: the second waits, then finds it made
         fcntl.flock(lock, fcntl.LOCK_EX)
         present = installed(fingerprint())
-        if present is not None and present >= set(extras):
+        if present is not None and SETS.index(present) >= SETS.index(wanted):
             return 0
-        return make(sorted((present or set()) | set(extras)), anew=present is None)
+        return make(wanted, anew=present is None)
 
 
 def unfit() -> str:
@@ -58,36 +65,43 @@ def unfit() -> str:
 
 def fingerprint() -> str:
     material = hashlib.sha256()
-    for name in ("pyproject.toml", "constraints.txt"):
-        material.update((ROOT / name).read_bytes())
+    for file in (ROOT / "pyproject.toml", *(ROOT / requirements(name) for name in (BUILD, *SETS))):
+        material.update(file.read_bytes())
     material.update(f"{sys.version} {sys.base_prefix} {ROOT}".encode())
     return material.hexdigest()
 
 
-def installed(wanted: str) -> set[str] | None:
-    """The extras of the environment that is there; None when there is none, or not the wanted one."""
+def requirements(name: str) -> Path:
+    """Seen from the project's folder, which pip runs in: its own path may hold spaces."""
+    return REQUIREMENTS / f"{name}.txt"
+
+
+def installed(wanted: str) -> str | None:
+    """The set that is there; None when there is none, or the environment is not the wanted one."""
     try:
         stamp = json.loads(STAMP.read_text())
     except (OSError, ValueError):
         return None
     if stamp["fingerprint"] != wanted or not (VENV / "bin" / "python").exists():
         return None
-    return set(stamp["extras"])
+    return str(stamp["set"])
 
 
-def make(extras: list[str], anew: bool) -> int:
-    """Install the extras, in a new environment or in the one that is there; pip's exit code."""
-    sys.stderr.write(f"installing the package with {', '.join(extras)} into .venv, once, a minute or two\n")
+def make(wanted: str, anew: bool) -> int:
+    """Install the set, in a new environment or in the one that is there; pip's exit code."""
+    sys.stderr.write(f"installing the package, set {wanted}, into .venv, once, a minute or two\n")
     STAMP.unlink(missing_ok=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    install = [*pip, "--constraint", "constraints.txt", "--editable", f".[{','.join(extras)}]"]
-    create = [sys.executable, "-m", "venv", "--clear", str(VENV)]
-    for command in (create, install) if anew else (install,):
+    pip += ["--no-deps", "--no-build-isolation"]  # nothing but what is listed, not even to build with
+    create = [[sys.executable, "-m", "venv", "--clear", str(VENV)]] if anew else []
+    hashed = [*pip, "--require-hashes", "--requirement"]
+    sets = [[*hashed, str(requirements(name))] for name in (BUILD, wanted)]
+    for command in (*create, *sets, [*pip, "--editable", "."]):
         code, said = run(command)
         if code:
             sys.stderr.write("".join(said) + f"failed: {' '.join(command)}\n")
             return code
-    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}))
+    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "set": wanted}))
     return 0
 
 
@@ -107,4 +121,4 @@ def run(command: list[str]) -> tuple[int, list[str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

@@ -27,7 +27,10 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     (tmp_path / "pyproject.toml").write_text("[project]\n")
-    (tmp_path / "constraints.txt").write_text("click==8.1.8\n")
+    for name in (module.BUILD, *module.SETS):
+        file = tmp_path / module.requirements(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("click==8.1.8 --hash=sha256:00\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "bootstrap.json")
@@ -37,11 +40,11 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def commands(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Records what would be run (venv or pip, and the extras), and leaves what it would leave."""
+    """Records what would be run (venv, or what pip installs), and leaves what it would leave."""
     seen: list[str] = []
 
     def run(command: list[str]) -> tuple[int, list[str]]:
-        seen.append("venv" if "venv" in command else command[-1])
+        seen.append("venv" if "venv" in command else Path(command[-1]).stem or ".")
         (environment.VENV / "bin").mkdir(parents=True, exist_ok=True)
         (environment.VENV / "bin" / "python").touch()
         return 0, []
@@ -51,24 +54,27 @@ def commands(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[s
 
 
 def test_the_environment_is_made_once(environment: ModuleType, commands: list[str]) -> None:
-    assert environment.main(["local"]) == 0
-    assert environment.main(["local"]) == 0
-    assert commands == ["venv", ".[local]"]
+    assert environment.main("local") == 0
+    assert environment.main("local") == 0
+    assert commands == ["venv", "build", "local", "."]
 
 
-def test_more_extras_are_added_and_fewer_are_content(environment: ModuleType, commands: list[str]) -> None:
-    environment.main(["local"])
-    environment.main(["local", "dev"])
-    environment.main(["local"])
-    assert commands == ["venv", ".[local]", ".[dev,local]"]
+def test_a_larger_set_is_added_and_a_smaller_one_is_content(
+    environment: ModuleType, commands: list[str]
+) -> None:
+    environment.main("local")
+    environment.main("dev")
+    environment.main("local")
+    environment.main("aws")
+    assert commands == ["venv", "build", "local", ".", "build", "dev", "."]
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("name", ["pyproject.toml", ".ci/requirements/build.txt", ".ci/requirements/dev.txt"])
 def test_a_changed_dependency_makes_it_anew(environment: ModuleType, commands: list[str], name: str) -> None:
-    environment.main(["local"])
+    environment.main("local")
     (environment.ROOT / name).write_text("changed")
-    environment.main(["local"])
-    assert commands == ["venv", ".[local]"] * 2
+    environment.main("local")
+    assert commands == ["venv", "build", "local", "."] * 2
 
 
 def test_an_interrupted_installation_is_repeated(
@@ -81,10 +87,10 @@ def test_an_interrupted_installation_is_repeated(
         return (1, ["no network\n"]) if "pip" in command else (code, said)
 
     monkeypatch.setattr(environment, "run", breaks)
-    assert environment.main(["local"]) == 1
+    assert environment.main("local") == 1
     monkeypatch.setattr(environment, "run", works)
-    assert environment.main(["local"]) == 0
-    assert json.loads(environment.STAMP.read_text())["extras"] == ["local"]
+    assert environment.main("local") == 0
+    assert json.loads(environment.STAMP.read_text())["set"] == "local"
 
 
 def test_an_old_python_is_told_apart(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +104,7 @@ def test_a_python_without_ensurepip_is_told_apart(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     assert "its module ensurepip is missing" in environment.unfit()
-    assert environment.main(["local"]) == 3
+    assert environment.main("local") == 3
 
 
 LINT, UNIT = "Success: no issues found in 2 source files", "== 3 passed in 0.10s =="
