@@ -21,6 +21,8 @@ from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect, Owner
 from bootstrap.config.model import KEEP, Environment, Teardown
 from bootstrap.core import duration
+from bootstrap.core.foreign import parse_json
+from bootstrap.core.limits import RECORD_BYTES
 
 FORMAT = 1
 NAME = "bootstrap/environment"  # below the environment's prefix
@@ -114,10 +116,10 @@ def encode(record: Record) -> str:
 def decode(text: str) -> Record | None:
     """None for what no version of ours wrote."""
     try:
-        data: Mapping[str, Any] = json.loads(text)
+        data: Mapping[str, Any] = parse_json(text, RECORD_BYTES)
         written = Record.__dataclass_fields__.keys() - {"disputed"}
         return Record(**{key: _checked(key, data[key]) for key in written if key in data})
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,11 +20,12 @@ from typing import Any
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.core.errors import LockedError, TemporaryError
+from bootstrap.core.foreign import parse_json
+from bootstrap.core.limits import RECORD_BYTES
 from bootstrap.core.machine import Place
+from bootstrap.core.records import LATEST, record
 
 FORMAT = 1
-LONGEST = 1 << 16  # bytes of it that are read
-_FOR_EVER = 1e11  # seconds; later times are none that a calendar has
 _ROUNDS = 5  # others may take or release it between our look and our write
 
 
@@ -204,12 +205,12 @@ def tidy(where: Where, keep: Written | None) -> None:
 
 def _seen(where: Where, answer: dict[str, Any], now: float) -> Seen:
     try:
-        data = json.loads(answer["Body"].read(LONGEST))
-        place = Place(**data.pop("place"))
+        data = parse_json(answer["Body"].read(RECORD_BYTES + 1), RECORD_BYTES)
         data.pop("format")
-        holder = Holder(place=place, **data)
-        _check_types(holder)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        holder = record(Holder, data)
+        if not all(0 <= at <= LATEST for at in (holder.started, holder.heartbeat, holder.expires)):
+            raise ValueError("a time that is none")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LockedError(
             f"the run lock s3://{where.bucket}/{where.key} cannot be read",
             f"it was written by another version of bootstrap: {type(error).__name__}",
@@ -221,19 +222,6 @@ def _seen(where: Where, answer: dict[str, Any], now: float) -> Seen:
     if said:
         age = (parsedate_to_datetime(said) - answer["LastModified"]).total_seconds()
     return Seen(holder, Written(answer["ETag"], answer.get("VersionId") or ""), max(0.0, age))
-
-
-def _check_types(holder: Holder) -> None:
-    """Raises TypeError, or ValueError for a time that is none."""
-    texts = (holder.id, holder.who, holder.process, holder.command, holder.run, *astuple(holder.place))
-    times = (holder.started, holder.heartbeat, holder.expires)
-    if not all(isinstance(text, str) for text in texts) or type(holder.pid) is not int:
-        raise TypeError
-    if not all(type(moment) in (int, float) for moment in times):
-        raise TypeError
-    for moment in times:
-        if not 0 <= moment < _FOR_EVER:
-            raise ValueError
 
 
 def _refused(seen: Seen, command: str) -> RunLocked:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.core.errors import PermanentError
+from bootstrap.core.foreign import parse_json
 
 
 def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
@@ -25,10 +24,10 @@ def ids(state: bytes) -> frozenset[str]:
     try:
         return frozenset(
             str(instance["attributes"]["id"])
-            for resource in json.loads(state).get("resources", ())
+            for resource in parse_json(state).get("resources", ())
             for instance in resource.get("instances", ())
             if (instance.get("attributes") or {}).get("id")
         )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        cure = "restore an earlier version of it: S3 keeps them"
-        raise PermanentError("Terraform's state cannot be read", type(error).__name__, cure) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        what, cure = "Terraform's state cannot be read", "restore an earlier version of the object in S3"
+        raise PermanentError(what, str(error), cure) from error
