@@ -242,16 +242,20 @@ def order(context: Context) -> Done:
     api, parameter = _api(context, "ssm"), _name(context, ORDER)
     if ssm.read(api, [parameter]).get(parameter) == text:
         return Done(f"backup {about.id} is ordered", changed=False)
-    made = _there(context, identity(_api(context, "sts")).account)
-    machines = [
-        str(resource) for resource in made if resource.kind != "ssm parameter"
-    ]  # this run's own by now
-    if problems := [*vacancy.problem(context.config, machines)]:
-        raise PreflightError(_refused(about.id), problems)
+    if pending(context) != about.id:
+        _stay_out(context, about)
     api.call("put_parameter", Name=parameter, Value=text, Type="String", Overwrite=True)
     pairs = ssm.pairs(context.config.tags)
     api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=parameter, Tags=pairs)
     return Done(f"backup {about.id} is ordered")
+
+
+def _stay_out(context: Context, about: Manifest) -> None:
+    """Parameters may be this run's own by now."""
+    made = _there(context, identity(_api(context, "sts")).account)
+    others = [str(resource) for resource in made if resource.kind != "ssm parameter"]
+    if problems := [*vacancy.problem(context.config, others)]:
+        raise PreflightError(_refused(about.id), problems)
 
 
 def pending(context: Context) -> str:
