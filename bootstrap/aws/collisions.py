@@ -13,8 +13,13 @@ from bootstrap.aws.inventory import Owner
 # The stack's roles, `<cluster>-<name>`; instance profiles of machines are called like their roles.
 MACHINES = ("control-plane", "worker")
 ROLES = (*MACHINES, "alb-controller", "ebs-csi", "external-dns", "external-secrets")
-# What may be ours after all, from a cluster that is gone: it hinders nobody.
-HARMLESS = ("ec2 volume", "ec2 snapshot")
+# What a cluster at work has. The rest may even be ours, of a cluster that is gone or by a tag of the user's.
+CLUSTER = frozenset(
+    {
+        *("ec2 instance", "ec2 VPC", "ec2 subnet", "ec2 security group", "ec2 network interface"),
+        *("elb load balancer", "elb target group"),
+    }
+)
 
 
 class Collision(NamedTuple):
@@ -37,7 +42,7 @@ def collisions(
     """
     yield from _names(World(connect, tags), cluster)
     for found in strangers(connect, Owner(tags, cluster, prefix, domain)):
-        yield Collision(f"{found.resource} {found.proof}", found.resource.kind in HARMLESS)
+        yield Collision(f"{found.resource} {found.proof}", found.resource.kind not in CLUSTER)
 
 
 def _names(world: World, cluster: str) -> Iterator[Collision]:

@@ -183,9 +183,12 @@ def _occupied(context: Context, about: Manifest, account: str) -> Iterator[Probl
             cure = f"bootstrap up --from-backup {under_way}, or bootstrap down"
             yield Problem(config.name, f"a restore of backup {under_way} is under way here", cure)
         return
-    seen = vacancy.occupants(config, context.target, account)
-    there = [str(found.resource) for found in seen if not _may_stay(found.resource, config, account)]
-    yield from vacancy.problem(config, there)
+    yield from vacancy.problem(config, list(map(str, _there(context, account))))
+
+
+def _there(context: Context, account: str) -> list[Resource]:
+    seen = vacancy.occupants(context.config, context.target, account)
+    return [found.resource for found in seen if not _may_stay(found.resource, context.config, account)]
 
 
 def _may_stay(resource: Resource, config: Environment, account: str) -> bool:
@@ -228,17 +231,31 @@ def _other_commit(context: Context, about: Manifest, request: RestoreRequest) ->
 
 
 def order(context: Context) -> Done:
-    """The control plane looks for this before it begins."""
+    """The control plane looks for this before it begins.
+
+    Raises PreflightError when another run has made the environment since it was looked at: only from here on,
+    under the run lock, nobody else does.
+    """
     backup = context.results.get(Rebuilding)
     about = backup.manifest
     text = json.dumps({"backup": about.id, "etcd": not backup.request.gitops_only})
     api, parameter = _api(context, "ssm"), _name(context, ORDER)
     if ssm.read(api, [parameter]).get(parameter) == text:
         return Done(f"backup {about.id} is ordered", changed=False)
+    if pending(context) != about.id:
+        _stay_out(context, about)
     api.call("put_parameter", Name=parameter, Value=text, Type="String", Overwrite=True)
     pairs = ssm.pairs(context.config.tags)
     api.call("add_tags_to_resource", ResourceType="Parameter", ResourceId=parameter, Tags=pairs)
     return Done(f"backup {about.id} is ordered")
+
+
+def _stay_out(context: Context, about: Manifest) -> None:
+    """Parameters may be this run's own by now."""
+    made = _there(context, identity(_api(context, "sts")).account)
+    others = [str(resource) for resource in made if resource.kind != "ssm parameter"]
+    if problems := [*vacancy.problem(context.config, others)]:
+        raise PreflightError(_refused(about.id), problems)
 
 
 def pending(context: Context) -> str:

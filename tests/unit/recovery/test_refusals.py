@@ -256,6 +256,18 @@ def test_a_restore_that_was_begun_goes_on_and_no_other_begins(emptied: World) ->
     assert f"a restore of backup {begun} is under way" in refusal(emptied)
 
 
+def test_what_another_run_has_made_meanwhile_is_not_restored_over(emptied: World) -> None:
+    emptied.context.results.put(check(emptied))
+    tags = [{"Key": key, "Value": value} for key, value in emptied.context.config.tags.items()]
+    client("ec2").create_vpc(
+        CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}]
+    )
+    client("ssm").put_parameter(Name="/eco2/dev/database/archive", Value="x", Type="String", Tags=tags)
+    with pytest.raises(PreflightError, match=r"is not empty: ec2 VPC [^,]*$"):
+        restore.order(emptied.context)
+    assert restore.pending(emptied.context) == ""
+
+
 def test_another_commit_is_told_or_refused(emptied: World) -> None:
     moved = replace(emptied.context.target, revision=lambda: "d" * 40)
     context = replace(emptied.context, target=moved)
