@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 LATEST = 100_000_000_000  # Unix seconds, the year 5138: what is later is no time that anybody wrote
 
 
@@ -21,9 +21,10 @@ def record(kind: type[T], data: object) -> T:
     if unknown:
         raise ValueError(f"unknown fields: {', '.join(sorted(map(str, unknown)))}")
     try:
-        return _adapter(kind).validate_python(data)
+        made: T = _adapter(kind).validate_python(data)
     except ValueError as error:
         raise ValueError(_wrong(error)) from None
+    return made
 
 
 def _wrong(error: Any) -> str:
@@ -31,6 +32,7 @@ def _wrong(error: Any) -> str:
     return f"not as it should be: {', '.join(filter(None, places)) or 'the whole'}"
 
 
-@lru_cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]

@@ -101,7 +101,7 @@ def _tree(given: tuple[str, str], folder: Path) -> None:
 
 
 def _trees() -> st.SearchStrategy[tuple[str, str]]:
-    generators = [
+    generators: list[dict[str, Any]] = [
         {
             "list": {"elements": [{"name": "one"}, {"name": "two"}]},
             "selector": {"matchLabels": {"name": "one"}},
@@ -126,8 +126,12 @@ def _trees() -> st.SearchStrategy[tuple[str, str]]:
             for one in generators
         ),
     ]
-    project = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "platform"}}
-    project["spec"] = {"sourceRepos": ["*"], "destinations": [{"namespace": "*", "server": "*"}]}  # type: ignore[assignment]
+    project: dict[str, Any] = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "platform"},
+        "spec": {"sourceRepos": ["*"], "destinations": [{"namespace": "*", "server": "*"}]},
+    }
     examples = [
         list(documents(one))
         for rule in procedure.RULES

@@ -17,7 +17,7 @@ from bootstrap.terraform.survivor import notes_in
 from tests.fuzz.targets import HOLDER, MARKER, PICTURES, RECORD, feed_picture, feed_run_lock
 
 HUGE = int("9" * 401)
-ODD = (None, [], {}, "x", "\ud800", -1, HUGE, 1e300, True, [None], {"a": None}, [[]])
+ODD: tuple[Any, ...] = (None, [], {}, "x", "\ud800", -1, HUGE, 1e300, True, [None], {"a": None}, [[]])
 
 
 def changed(data: Any, path: tuple[Any, ...], value: Any) -> str:

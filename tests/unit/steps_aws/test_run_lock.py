@@ -16,7 +16,7 @@ from moto import mock_aws
 from bootstrap.aws import run_lock
 from bootstrap.aws.api import Api
 from bootstrap.aws.run_lock import Holder, RunLocked, Seen, Where, Written
-from bootstrap.core import machine
+from bootstrap.core import limits, machine
 from bootstrap.core.errors import BootstrapError, LockedError
 from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.run.events import Notice, StepProgress
@@ -159,7 +159,7 @@ def written(**changes: Any) -> bytes:
     [
         b'{"format": 2}',
         b"[" * 50_000,
-        b" " * run_lock.LONGEST + written(),
+        b" " * limits.RECORD_BYTES + written(),
         written(pid="4711"),
         written(who=None),
         written(heartbeat="now"),
