@@ -18,14 +18,15 @@ from environment import REQUIREMENTS, ROOT, requirements
 UV = Path(sys.executable).with_name("uv")
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes")
 PLAIN = ("--no-annotate", "--no-emit-index-url", "--custom-compile-command", "make lock")
+AGREED = ("--constraint", str(requirements("dev")))
 
 # The largest set first: the others take its versions.
 SETS = {
     "dev": ("pyproject.toml", "--extra", "local", "--extra", "dev"),
-    "local": ("pyproject.toml", "--extra", "local", "--constraint", str(requirements("dev"))),
-    "aws": ("pyproject.toml", "--constraint", str(requirements("dev"))),
-    "build": ("--group", "build"),
-    "lock": ("--group", "lock"),
+    "local": ("pyproject.toml", "--extra", "local", *AGREED),
+    "aws": ("pyproject.toml", *AGREED),
+    "build": ("--group", "build", *AGREED),
+    "lock": ("--group", "lock", *AGREED),
 }
 
 

@@ -16,8 +16,15 @@ locals {
     KMS_KEY            = var.kms_key_alias
     API_ADDRESS        = var.api_address
     KUBERNETES_MINOR   = var.kubernetes_version
+    KUBERNETES_KEY     = "DE15B14486CD377B9E876E1A234654DA9A296436" # signs the packages of pkgs.k8s.io, all versions
     CALICO_VERSION     = var.calico_version
   }
+
+  # Lines of files/checksums for this version, as sha256sum reads them.
+  calico_checksums = [
+    for line in split("\n", file("${path.module}/files/checksums")) : replace(line, "calico/${var.calico_version}/", "")
+    if strcontains(line, "  calico/${var.calico_version}/")
+  ]
 
   kubeadm = templatefile("${path.module}/templates/${var.role}.yaml.tftpl", {
     cluster_name = var.cluster_name
@@ -41,6 +48,7 @@ locals {
   }
 
   control_plane_files = {
+    "/etc/bootstrap/calico.sha256" = { mode = "0644", content = "${join("\n", local.calico_checksums)}\n" }
     "/etc/bootstrap/calico.yaml" = {
       mode = "0644", content = templatefile("${path.module}/templates/calico.yaml.tftpl", { pod_cidr = var.pod_cidr })
     }

@@ -79,12 +79,12 @@ class UserData:
         return {document["kind"]: document for document in documents}
 
 
-def render(folder: Path, machines: Mapping[str, Any] = MACHINES) -> dict[str, UserData]:
+def render(folder: Path, machines: Mapping[str, Any] = MACHINES, main: str = MAIN) -> dict[str, UserData]:
     shutil.copytree(STACK / "modules" / "user-data", folder / "user-data")
-    (folder / "main.tf").write_text(MAIN, encoding="utf-8")
+    (folder / "main.tf").write_text(main, encoding="utf-8")
     (folder / "terraform.tfvars.json").write_text(json.dumps({"machines": machines}), encoding="utf-8")
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
-    for command in (["init", "-input=false"], ["apply", "-auto-approve", "-input=false"]):
+    for command in (["init", "-input=false"], ["apply", "-auto-approve", "-input=false", "-no-color"]):
         subprocess.run([terraform(), *command], cwd=folder, env=environment, check=True, capture_output=True)
     state = json.loads((folder / "terraform.tfstate").read_text(encoding="utf-8"))
     return {name: UserData(text) for name, text in state["outputs"]["text"]["value"].items()}

@@ -170,6 +170,29 @@ def test_what_went_wrong_last_stays_told_while_it_is_tried_again(
     assert told(worker)["message"] == ""
 
 
+def test_packages_signed_with_another_key_are_not_installed(site: Site, cp: Machine, worker: Machine) -> None:
+    assert cp.boot()
+    site.fault("api-auth", "forged", "Release.key")
+    assert not worker.boot()
+    assert "fingerprint" in told(worker)["message"]
+    assert not list(worker.disk.at("/etc/apt/sources.list.d").iterdir())
+    assert not worker.disk.at("/etc/apt/keyrings/kubernetes.asc").exists()
+    assert not worker.disk.at("/usr/bin/kubeadm").exists()
+    site.fault("api-auth", "forged")
+    assert worker.service(), worker.log
+
+
+@pytest.mark.parametrize("file", ["operator-crds.yaml", "tigera-operator.yaml"])
+def test_a_network_that_is_not_the_pinned_one_is_not_applied(site: Site, cp: Machine, file: str) -> None:
+    site.fault("cp", "forged", file)
+    assert not cp.boot()
+    assert f"{file}: FAILED" in told(cp)["message"]
+    assert not [call for call in cp.calls("kubectl") if " apply " in call]
+    site.fault("cp", "forged")
+    assert cp.served(), cp.log
+    assert [call for call in cp.calls("kubectl") if f"-f {cp.disk.at('/var/lib/bootstrap')}/{file}" in call]
+
+
 def test_an_installation_that_broke_off_is_gone_on_with(site: Site, cp: Machine, worker: Machine) -> None:
     """kubeadm is there and kubectl is not: that one program is there proves nothing."""
     assert cp.boot()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.terraform.rendered import MACHINES, UserData, render
+from tests.unit.terraform.rendered import MACHINES, MAIN, UserData, render
 
 HOLE = re.compile(r"\$\{(\w+)\}")
 
@@ -30,6 +30,29 @@ def test_there_is_room_for_long_labels(machine: UserData) -> None:
     """The module refuses to render 16000 bytes and more; these labels are short ones."""
     assert len(machine.text.encode()) < 15_000
     assert not re.search(r"^ *# ", "".join(machine.files.values()), re.MULTILINE)
+
+
+def test_both_files_of_calico_are_pinned(machines: dict[str, UserData]) -> None:
+    checksums = machines["control-plane"].files["/etc/bootstrap/calico.sha256"]
+    lines = [line.split("  ") for line in checksums.splitlines()]
+    assert sorted(name for _, name in lines) == ["operator-crds.yaml", "tigera-operator.yaml"]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest, _ in lines)
+    script = machines["control-plane"].files["/usr/local/sbin/bootstrap-role"]
+    assert script.index("sha256sum --check --strict") < script.index("kubectl apply")
+
+
+def test_calico_without_checksums_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        render(tmp_path, main=MAIN.replace("v3.32.1", "v3.0.1"))
+    assert "The files of Calico v3.0.1 have no checksums" in caught.value.stderr.decode()
+
+
+def test_nothing_that_is_fetched_goes_straight_into_a_program(machine: UserData) -> None:
+    """What a machine fetches becomes a file that is compared with something pinned, and only then is used."""
+    for path, content in machine.files.items():
+        if path.startswith("/usr/local/sbin/"):
+            assert not re.search(r"curl [^\n]*\|", content), path
+            assert not re.search(r"kubectl [^\n]*-f \S*(https?:|manifests/)", content), path
 
 
 def test_programs_are_executable_and_valid(machine: UserData, tmp_path: Path) -> None:

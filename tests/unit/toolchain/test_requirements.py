@@ -63,6 +63,13 @@ def test_what_the_project_asks_for_is_pinned_to_a_version_it_allows(name: str) -
         assert asked.specifier.contains(versions[canonicalize_name(asked.name)]), asked
 
 
+def test_no_set_replaces_what_another_installed() -> None:
+    for name in ASKED:
+        assert all(
+            version == pinned("dev").get(package, version) for package, version in pinned(name).items()
+        )
+
+
 def test_a_larger_set_contains_the_smaller_one() -> None:
     assert pinned("aws").items() <= pinned("local").items() <= pinned("dev").items()
 

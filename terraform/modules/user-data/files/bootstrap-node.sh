@@ -3,7 +3,8 @@
 set -Eeuo pipefail
 
 PHASE=starting
-FAILURE=/etc/bootstrap/failure # what went wrong last; none once this is a node
+# What went wrong last; none once this is a node.
+FAILURE=/etc/bootstrap/failure
 
 metadata() {
   local token
@@ -27,21 +28,35 @@ failed() {
   mark failed
 }
 
+# apt believes whoever holds this key, so it is used only if it is the known one, and nothing lies beside it.
+fetch_key() {
+  local new=/etc/apt/keyrings/kubernetes.new found
+  curl -fsSL -o "$new" "$1"
+  found=$(gpg --show-keys --with-colons "$new" | sed -n '/^pub:/{n;s/^fpr:*\([0-9A-F]*\):.*/\1/p}')
+  if [ "$found" != "$KUBERNETES_KEY" ]; then
+    echo "$1 has the fingerprint ${found:-of no key}, not $KUBERNETES_KEY: it is not trusted"
+    return 1
+  fi
+  mv "$new" /etc/apt/keyrings/kubernetes.asc
+}
+
 install_packages() {
   [ -f /etc/bootstrap/packages-done ] && return
   local repository="https://pkgs.k8s.io/core:/stable:/v$KUBERNETES_MINOR/deb"
   export DEBIAN_FRONTEND=noninteractive
-  echo 'DPkg::Lock::Timeout "300";' >/etc/apt/apt.conf.d/90-bootstrap # a new machine installs updates by itself
-  dpkg --configure -a || true                                         # after an installation that broke off
+  # A new machine installs updates by itself, and an earlier installation of ours may have broken off.
+  echo 'DPkg::Lock::Timeout "300";' >/etc/apt/apt.conf.d/90-bootstrap
+  dpkg --configure -a || true
   apt-get update
   apt-get install -y ca-certificates containerd curl gettext-base gnupg jq python3-boto3
   mark installing
-  curl -fsSL "$repository/Release.key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
-  echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $repository/ /" >/etc/apt/sources.list.d/kubernetes.list
+  fetch_key "$repository/Release.key"
+  echo "deb [signed-by=/etc/apt/keyrings/kubernetes.asc] $repository/ /" >/etc/apt/sources.list.d/kubernetes.list
   apt-get update
   apt-get install -y kubelet kubeadm kubectl
   apt-mark hold kubelet kubeadm kubectl
-  systemctl enable kubelet # kubeadm only starts it: it has to come back after a reboot, too
+  # kubeadm only starts it: it has to come back after a reboot, too.
+  systemctl enable kubelet
   touch /etc/bootstrap/packages-done
 }
 

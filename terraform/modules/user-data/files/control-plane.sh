@@ -42,8 +42,12 @@ initialise() {
 # Without a network no node becomes Ready. The GitOps repository owns it from its wave 5 on: never touched again here.
 install_network() {
   [ -f "$STATE/network" ] || [ -f "$STATE/restored" ] && return
-  local manifests="https://raw.githubusercontent.com/projectcalico/calico/$CALICO_VERSION/manifests"
-  kubectl apply --server-side --force-conflicts -f "$manifests/operator-crds.yaml" -f "$manifests/tigera-operator.yaml"
+  local manifests="https://raw.githubusercontent.com/projectcalico/calico/$CALICO_VERSION/manifests" file
+  for file in operator-crds.yaml tigera-operator.yaml; do
+    curl -fsSL --retry 5 -o "$STATE/$file" "$manifests/$file"
+  done
+  (cd "$STATE" && sha256sum --check --strict --quiet /etc/bootstrap/calico.sha256)
+  kubectl apply --server-side --force-conflicts -f "$STATE/operator-crds.yaml" -f "$STATE/tigera-operator.yaml"
   kubectl wait --for=condition=Established --timeout=60s crd/installations.operator.tigera.io
   kubectl apply --server-side -f /etc/bootstrap/calico.yaml
   touch "$STATE/network"
