@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 
 import yaml
 
+from bootstrap.gitops import checksums
 from bootstrap.gitops.checkout import Checkout, join, said
 from bootstrap.gitops.closure import NAMES, Closure, Remote, kustomization, line_of, trace
 from bootstrap.gitops.context import RenderContext
-from bootstrap.gitops.fetch import Fetched
+from bootstrap.gitops.fetch import STAND_IN, Fetched
 from bootstrap.gitops.model import Location
 from bootstrap.gitops.patterns import substitute
 from bootstrap.gitops.problems import Unknown, Wrong
@@ -61,7 +62,7 @@ class Kustomize:
             raise Unknown(why, "set it in kustomization.yaml")
         components = components_of(self._checkout, folder, options)
         closure = trace(self._checkout, folder, components)
-        fetched = {remote: self._fetcher.file(remote.url) for remote in closure.remotes}
+        fetched = {remote: self._fetch(remote) for remote in closure.remotes}
         edits = [*_edits(options, source.variables()), *(["add", "component", one] for one in components)]
         key = self._key(
             *("kustomize", folder, self._checkout.digests(closure.files), edits),
@@ -75,6 +76,13 @@ class Kustomize:
         if keep:
             self._store.put(key, [rendered.dump() for rendered in objects])
         return objects
+
+    def _fetch(self, remote: Remote) -> Fetched:
+        """Raises Wrong when it is not what its checksum says."""
+        found = self._fetcher.file(remote.url)
+        if found.origin != STAND_IN:
+            checksums.verify(self._checkout.text(remote.file), remote.url, found.content)
+        return found
 
     def _build(
         self,

@@ -13,6 +13,7 @@ _ARGOCD_FILE = re.compile(
     r"/argoproj/argo-cd/(?P<version>[^/]+)/manifests/(?P<path>install\.yaml|crds/[^/]+\.yaml)$"
 )
 _ESO_BUNDLE = re.compile(r"/external-secrets/external-secrets/(?P<version>[^/]+)/deploy/crds/bundle\.yaml$")
+_COMMITS = {"f6b47d56d1a5e86eaa3176b40bd00a86598b417e": "v0.19.2"}  # of the tag, which manifests/crds names
 _ESO_CHART = "external-secrets"
 _CRDS = "templates/crds/"  # generated upstream at release time
 _BRACES = re.compile(r"\{\{|\}\}")
@@ -28,7 +29,7 @@ class ToolchainFiles:
         """The file at a pinned URL of the upstream repository."""
         if (found := _ARGOCD_FILE.search(url)) and found["version"] == self._argocd_version:
             return self._read(f"argocd/{found['path']}")
-        if (found := _ESO_BUNDLE.search(url)) and found["version"].removeprefix("v") == self._eso_version:
+        if (found := _ESO_BUNDLE.search(url)) and _version(found["version"]) == self._eso_version:
             return self._read("external-secrets/crds.yaml")
         return None
 
@@ -64,6 +65,11 @@ class ToolchainFiles:
             return (self._folder / path).read_bytes()
         except OSError:
             return None
+
+
+def _version(ref: str) -> str:
+    """Of a tag, or of a commit that is known to be one."""
+    return _COMMITS.get(ref, ref).removeprefix("v")
 
 
 def _on_demand(bundle: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.local.upstream import toolchain_files
 from bootstrap.local.upstream.charts import Charts
 from bootstrap.local.upstream.definitions import Crd, Definitions
 from bootstrap.local.upstream.demand import ChartDemand
@@ -152,6 +153,8 @@ def test_files_of_the_toolchain_are_the_real_ones_for_their_version(tmp_path: Pa
     assert b"CustomResource" in body(files.answer(get(crds)))
     bundle = f"{RAW}/external-secrets/external-secrets/v0.19.2/deploy/crds/bundle.yaml"
     assert b"braces" in body(files.answer(get(bundle)))
+    (commit,) = toolchain_files._COMMITS
+    assert b"braces" in body(files.answer(get(bundle.replace("v0.19.2", commit))))
     assert files.answer(get(ARGO.replace("v3.6.1", "v3.3.0"))).status == 404
     assert {one.origin for one in read(tmp_path / "served.jsonl")} == {"cache"}
 
