@@ -53,6 +53,9 @@ lock: environment-dev  ## pin every package with its hashes (FLAGS=--upgrade: to
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/requirements/lock.txt
 	$(RUN) .ci/lock.py $(FLAGS)
 
+sbom: environment-dev  ## write bootstrap.cdx.json, the software bill of materials (CycloneDX)
+	$(RUN) .ci/sbom.py >bootstrap.cdx.json
+
 toolchain: environment  ## build or find the programs of the local platform
 	@$(RUN) -m bootstrap.local.toolchain
 
