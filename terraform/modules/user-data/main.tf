@@ -64,10 +64,10 @@ locals {
   cloud_config = {
     hostname          = var.node_name
     preserve_hostname = false
-    # Lines that only comment stay here: EC2 takes 16 KB.
+    # Comments stay here: EC2 takes 16 KB. So no text in the files may hold a blank, a # and a blank.
     write_files = [
       for path, file in local.files :
-      { path = path, permissions = file.mode, content = replace(file.content, "/(?m)^ *# .*\n/", "") }
+      { path = path, permissions = file.mode, content = replace(replace(file.content, "/(?m)^ *# .*\n/", ""), "/(?m) +# .*$/", "") }
     ]
     runcmd = [
       ["systemctl", "daemon-reload"],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.terraform.rendered import MACHINES, MAIN, UserData, render
+from tests.unit.terraform.rendered import MACHINES, MAIN, STACK, UserData, render
 
 HOLE = re.compile(r"\$\{(\w+)\}")
 
@@ -29,7 +29,15 @@ def test_it_is_cloud_config_within_the_limit_of_ec2(machine: UserData) -> None:
 def test_there_is_room_for_long_labels(machine: UserData) -> None:
     """The module refuses to render 16000 bytes and more; these labels are short ones."""
     assert len(machine.text.encode()) < 15_000
-    assert not re.search(r"^ *# ", "".join(machine.files.values()), re.MULTILINE)
+    assert not re.search(r"(^| )# ", "".join(machine.files.values()), re.MULTILINE)
+
+
+def test_only_comments_are_left_out() -> None:
+    for file in (STACK / "modules" / "user-data" / "files").iterdir():
+        for code, _, comment in (line.partition(" # ") for line in file.read_text().splitlines()):
+            assert not comment or all(code.count(quote) % 2 == 0 for quote in "\"'`"), (
+                f"{file.name}: {comment}"
+            )
 
 
 def test_both_files_of_calico_are_pinned(machines: dict[str, UserData]) -> None:
