@@ -134,6 +134,16 @@ def test_a_night_installs_from_hashes_only(file: Path) -> None:
     assert [shlex.split(run, comments=True) for run in made] == [["python", ".ci/environment.py", "aws"]]
 
 
+@night
+def test_everything_is_checked_before_the_job_signs_in(file: Path) -> None:
+    listed = steps(file)
+    (sign_in,) = (number for number, step in enumerate(listed) if "aws-credentials@" in step.get("uses", ""))
+    checks = [step.get("run", "") for step in listed[:sign_in]]
+    assert any("environment.py" in run for run in checks)
+    if any("setup-terraform@" in step.get("uses", "") for step in listed):
+        assert any("sha256sum --check --strict" in run for run in checks)
+
+
 @workflow
 def test_nothing_from_outside_is_put_into_a_script(file: Path) -> None:
     """`${{ inputs.x }}` in a script would be run; as a variable of the environment it is only text."""
