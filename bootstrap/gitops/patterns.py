@@ -5,46 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from bootstrap.core import globs
+
+_CROSSING, _IN_FOLDER = globs.Dialect(), globs.Dialect(separator="/")
 _VARIABLE = re.compile(r"\$\$|\$(\w+)|\$\{(\w+)\}")
 
 
-def glob(pattern: str, *, stars_cross: bool = True) -> re.Pattern[str]:
+def glob(pattern: str, *, stars_cross: bool = True) -> globs.Glob:
     """A shell pattern with `{a,b}`. With `stars_cross`, `*` matches slashes, too, as in `directory.include`,
-    and in Git's own path patterns; without, as in the folders of a Git generator. Raises re.error."""
-    any_one = "." if stars_cross else "[^/]"
-    text, depth, position = "", 0, 0
-    while position < len(pattern):
-        char = pattern[position]
-        position += 1
-        if char == "*":
-            text += f"{any_one}*"
-        elif char == "?":
-            text += any_one
-        elif char == "\\" and position < len(pattern):
-            text += re.escape(pattern[position])
-            position += 1
-        elif char == "[" and (end := pattern.find("]", position + 1)) > 0:
-            inner = pattern[position:end].replace("\\", r"\\")
-            text += f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]"
-            position = end + 1
-        elif char == "{":
-            text, depth = f"{text}(?:", depth + 1
-        elif char == "}" and depth:
-            text, depth = f"{text})", depth - 1
-        elif char == "," and depth:
-            text += "|"
-        else:
-            text += re.escape(char)
-    return re.compile(text, re.DOTALL)
+    and in Git's own path patterns; without, as in the folders of a Git generator. Raises ValueError."""
+    return globs.glob(pattern, _CROSSING if stars_cross else _IN_FOLDER)
 
 
-def doublestar(pattern: str) -> re.Pattern[str]:
+def doublestar(pattern: str) -> globs.FolderGlob:
     """A path pattern whose `*` stays in one folder, and whose `**` stands for any number of folders, none
-    too. Raises re.error."""
-    *folders, last = pattern.split("/")
-    parts = ["(?:[^/]+/)*" if one == "**" else f"{glob(one, stars_cross=False).pattern}/" for one in folders]
-    end = ".*" if last == "**" else glob(last, stars_cross=False).pattern
-    return re.compile("".join(parts) + end)
+    too. Raises ValueError."""
+    return globs.folder_glob(pattern, _IN_FOLDER)
 
 
 def files_first(path: str) -> tuple[tuple[bool, str], ...]:

@@ -233,7 +233,7 @@ def sources(app: App, checkout: Checkout) -> Iterator[ApplicationSource]:
 def _line(where: Location, source: Mapping[str, Any], checkout: Checkout) -> Location:
     """Of the `chart` or `path` that names the source, in the Application's own document."""
     key = "chart" if source.get("chart") else "path"
-    wanted = re.compile(rf"""[\s{{,-]*{key}:\s*["']?{re.escape(str(source.get(key)))}(?![\w./-])""")
+    wanted = re.compile(rf"""{key}:\s*["']?{re.escape(str(source.get(key)))}(?![\w./-])""")
     try:
         lines = checkout.text(where.file).splitlines()
     except OSError:

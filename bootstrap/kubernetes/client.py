@@ -95,7 +95,7 @@ class Cluster:
             document = self._transport.send(Request("GET", f"/openapi/v3{found.root}"))
         except NotFound:
             return False
-        return re.search(rb'"kind":\s*"%s"' % kind.name.encode(), document.body) is not None
+        return re.search(rb'"kind":\s*"%s"' % re.escape(kind.name.encode()), document.body) is not None
 
     # -- reading -------------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
+from bootstrap.core import globs
 from bootstrap.gitops.model import App, AppSet, Location, Manifest, Tree
 from bootstrap.kubernetes.objects import (
     APP_PROJECT,
@@ -173,27 +173,13 @@ def line_with(files: Mapping[str, str], where: Location, pattern: str) -> Locati
 def matches(pattern: str, text: str, separator: str = "") -> bool:
     """Whether a glob of Argo CD (gobwas/glob) matches the whole text: `*` stops at the separator, `**` does
     not, `?`, `[a-z]`, `[!a]` and `{a,b}` as usual. A lone `*` matches everything."""
-    return pattern == "*" or _compiled(pattern, separator).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str, separator: str) -> re.Pattern[str]:
-    inside = f"[^{re.escape(separator)}]" if separator else "."
-    tokens = {"**": ".*", "*": f"{inside}*", "?": inside, "{": "(?:", "}": ")"}
-    depth, text = 0, ""
-    for piece in re.findall(r"\*\*|\[[^\]]*\]|\\.|.", pattern, re.DOTALL):
-        if piece == "," and depth:
-            text += "|"
-        elif piece.startswith("[") and len(piece) > 2:
-            denied = piece[1] == "!"
-            inner = re.sub(r"([^a-zA-Z0-9-])", r"\\\1", piece[1 + denied : -1])
-            text += f"[{'^' * denied}{inner}]"
-        elif piece in tokens:
-            depth += (piece == "{") - (piece == "}")
-            text += tokens[piece]
-        else:
-            text += re.escape(piece[1:] if len(piece) == 2 and piece[0] == "\\" else piece)
+    if pattern == "*":
+        return True
     try:
-        return re.compile(text, re.DOTALL)
-    except re.error:
-        return re.compile(r"(?!)")  # Argo CD, too, lets a broken pattern match nothing
+        return globs.glob(pattern, _dialect(separator)).fullmatch(text)
+    except ValueError:
+        return False  # Argo CD, too, lets a broken pattern match nothing
+
+
+def _dialect(separator: str) -> globs.Dialect:
+    return globs.Dialect(separator, double=True, carets=False, loose=False)
