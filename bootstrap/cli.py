@@ -28,10 +28,12 @@ from bootstrap.commands.options import (
     SchemaOptions,
     UpOptions,
 )
+from bootstrap.core.interrupts import ends_soon
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+GRACE = 1.5  # seconds from Ctrl-C for a command that only reads to clear up
 
 EXIT_CODES = """\b
 Exit codes:
@@ -387,10 +389,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ must not end a run
-    code = call(sys.argv[1:] if arguments is None else arguments)
+    with ends_soon(_end_at_once, GRACE):
+        code = call(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         _close(stream)
     sys.exit(code)
+
+
+def _end_at_once() -> None:
+    """In a signal handler, with threads and programs at work: nothing may be waited for."""
+    os.write(2, b"\nstopped at once\n")
+    os._exit(INTERRUPTED)
 
 
 def _close(stream: TextIO | None) -> None:

@@ -21,6 +21,8 @@ from bootstrap.aws.identity import identity
 from bootstrap.aws.inventory import Connect, Owner
 from bootstrap.config.model import KEEP, Environment, Teardown
 from bootstrap.core import duration
+from bootstrap.core.foreign import parse_json
+from bootstrap.core.limits import RECORD_BYTES
 
 FORMAT = 1
 NAME = "bootstrap/environment"  # below the environment's prefix
@@ -111,7 +113,7 @@ def encode(record: Record) -> str:
 def decode(text: str) -> Record | None:
     """None for what no version of ours wrote."""
     try:
-        data: Mapping[str, Any] = json.loads(text)
+        data: Mapping[str, Any] = parse_json(text, RECORD_BYTES)
         known = {key: _checked(key, data[key]) for key in Record.__dataclass_fields__ if key in data}
         return Record(**known)
     except (ValueError, TypeError, KeyError, AttributeError):

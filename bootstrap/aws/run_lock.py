@@ -20,7 +20,10 @@ from typing import Any
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.core.errors import LockedError, TemporaryError
+from bootstrap.core.foreign import parse_json
+from bootstrap.core.limits import RECORD_BYTES
 from bootstrap.core.machine import Place
+from bootstrap.core.records import LATEST, record
 
 FORMAT = 1
 _ROUNDS = 5  # others may take or release it between our look and our write
@@ -202,10 +205,11 @@ def tidy(where: Where, keep: Written | None) -> None:
 
 def _seen(where: Where, answer: dict[str, Any], now: float) -> Seen:
     try:
-        data = json.loads(answer["Body"].read())
-        place = Place(**data.pop("place"))
+        data = parse_json(answer["Body"].read(RECORD_BYTES + 1), RECORD_BYTES)
         data.pop("format")
-        holder = Holder(place=place, **data)
+        holder = record(Holder, data)
+        if not all(0 <= at <= LATEST for at in (holder.started, holder.heartbeat, holder.expires)):
+            raise ValueError("a time that is none")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LockedError(
             f"the run lock s3://{where.bucket}/{where.key} cannot be read",

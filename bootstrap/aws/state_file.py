@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
+from bootstrap.core.errors import PermanentError
+from bootstrap.core.foreign import parse_json
 
 
 def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
@@ -20,10 +20,14 @@ def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
 
 
 def ids(state: bytes) -> frozenset[str]:
-    """Of a state in format 4. Pure."""
-    return frozenset(
-        str(instance["attributes"]["id"])
-        for resource in json.loads(state).get("resources", ())
-        for instance in resource.get("instances", ())
-        if (instance.get("attributes") or {}).get("id")
-    )
+    """Of a state in format 4. Pure. Raises PermanentError for what is none."""
+    try:
+        return frozenset(
+            str(instance["attributes"]["id"])
+            for resource in parse_json(state).get("resources", ())
+            for instance in resource.get("instances", ())
+            if (instance.get("attributes") or {}).get("id")
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        what, cure = "Terraform's state cannot be read", "restore an earlier version of the object in S3"
+        raise PermanentError(what, str(error), cure) from error

@@ -7,7 +7,8 @@ asked.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.errors import PermanentError, StuckError, TemporaryError, UsageError
+from bootstrap.core.foreign import read_json
 from bootstrap.diagnosis.causes import judge, stuck
 from bootstrap.diagnosis.model import Verdict
 from bootstrap.diagnosis.picture import Picture, decode, encode
@@ -38,11 +40,11 @@ def run(options: DiagnoseOptions) -> int:
     if options.save_picture:
         text = json.dumps(encode(picture), ensure_ascii=False, indent=1, sort_keys=True)
         options.save_picture.write_text(text + "\n", encoding="utf-8")
-    verdicts = judge(picture, config)
-    if options.output == "json":
-        click.echo(json.dumps(as_data(config, picture, verdicts), ensure_ascii=False))
-    else:
-        click.echo("\n".join(as_text(config, picture, verdicts)))
+    with _believed(options.picture):
+        verdicts = judge(picture, config)
+        told = _json if options.output == "json" else _text
+        words = told(config, picture, verdicts)
+    click.echo(words)
     return StuckError.exit_code if stuck(verdicts) else 0
 
 
@@ -97,10 +99,34 @@ def _down(target: Target) -> str:
     return f"; {', '.join(late)}" if late else ""
 
 
+def _json(config: Environment, picture: Picture, verdicts: Sequence[Verdict]) -> str:
+    return json.dumps(as_data(config, picture, verdicts), ensure_ascii=False)
+
+
+def _text(config: Environment, picture: Picture, verdicts: Sequence[Verdict]) -> str:
+    return "\n".join(as_text(config, picture, verdicts))
+
+
 def _saved(path: Path) -> Picture:
     """Raises UsageError for a file that is no picture."""
+    with _believed(path):
+        try:
+            return decode(read_json(path))
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read", error.strerror or str(error)) from error
+
+
+@contextmanager
+def _believed(path: Path | None) -> Iterator[None]:
+    """What no API server answers breaks what reads it: where a file said it, that is no picture.
+
+    Raises UsageError. Without a file, the API server has checked every field, and what breaks is a defect.
+    """
     try:
-        return decode(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if path is None:
+            raise
+        why = f"it holds what no cluster says: {type(error).__name__}: {error}"
         cure = "make one: bootstrap diagnose --save-picture FILE"
-        raise UsageError(f"{path} is no picture of a cluster", str(error), cure) from error
+        raise UsageError(f"{path} is no picture of a cluster", why, cure) from error

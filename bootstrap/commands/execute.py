@@ -15,7 +15,9 @@ from typing import TextIO
 from rich.console import Console
 
 from bootstrap.commands.options import Options
+from bootstrap.config.files import read_value
 from bootstrap.config.model import Environment
+from bootstrap.config.seeds import FileTooLarge
 from bootstrap.config.withheld import withheld
 from bootstrap.core.clock import Clock, SystemClock
 from bootstrap.core.errors import Interrupted, PreflightError, Problem
@@ -207,8 +209,9 @@ def known_secrets(config: Environment, environ: Mapping[str, str]) -> Iterator[s
     for seed in config.seeds:
         if seed.from_env and seed.from_env in environ:
             yield environ[seed.from_env]
-        if seed.from_file and seed.from_file.is_file():
-            yield seed.from_file.read_text(encoding="utf-8", errors="replace")
+        if seed.from_file:
+            with suppress(OSError, ValueError, FileTooLarge):
+                yield read_value(seed.from_file)
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         # Placeholders such as "test" are no secrets, and occur in every other message.
         if len(environ.get(name, "")) >= 16:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from bootstrap.config.places import Finding
 from bootstrap.config.problems import FILE, ConfigProblem
 from bootstrap.config.read import Reading
 from bootstrap.config.seeds import FileTooLarge, Sources, source_problems
+from bootstrap.core.foreign import TooLarge, read_bytes
 from bootstrap.core.worktree import work_tree
 
 _absent = partial(Finding, kind=FILE)
@@ -70,8 +70,7 @@ def _applications(root: Path, settings: Gitops) -> Path | None:
 
 def read_value(path: Path) -> str:
     """The text of a seed's file. Raises OSError, UnicodeError, and FileTooLarge without reading it all."""
-    with path.open("rb") as file:
-        raw = file.read(LARGEST_FILE + 1)
-        if len(raw) > LARGEST_FILE:
-            raise FileTooLarge(max(len(raw), os.fstat(file.fileno()).st_size), LARGEST_FILE)
-    return raw.decode("utf-8")
+    try:
+        return read_bytes(path, LARGEST_FILE).decode("utf-8")
+    except TooLarge as error:
+        raise FileTooLarge(error.size, LARGEST_FILE) from error

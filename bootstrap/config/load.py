@@ -25,8 +25,10 @@ from bootstrap.config.problems import ConfigProblem
 from bootstrap.config.read import Reading, read_environment, read_top
 from bootstrap.config.tree import Branch, parse
 from bootstrap.core.errors import ConfigError, Problem
+from bootstrap.core.foreign import TooLarge, read_bytes
+from bootstrap.core.limits import CONFIGURATION_BYTES
 
-LARGEST = 1 << 20  # bytes of a configuration file
+LARGEST = CONFIGURATION_BYTES
 
 
 def load(path: Path, environment: str, *, values: bool = True, made: bool = True) -> Environment:
@@ -118,10 +120,7 @@ def _tree(path: Path, file: str) -> Branch:
 def _text(path: Path, file: str) -> str:
     cure = "name a YAML file that you may read: --config FILE"
     try:
-        with path.open("rb") as opened:
-            raw = opened.read(LARGEST + 1)
-        if len(raw) > LARGEST:
-            raise _error(file, [ConfigProblem(file, f"is larger than {LARGEST >> 20} MiB", cure)])
+        raw = read_bytes(path, LARGEST)
         return raw.decode("utf-8")
     except FileNotFoundError:
         cure = "name it with --config FILE, or go to the folder it lies in"
@@ -129,6 +128,8 @@ def _text(path: Path, file: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         problem = ConfigProblem(f"{file}:{line}", "cannot be read: it is not UTF-8 text", "save it as UTF-8")
+    except TooLarge:
+        problem = ConfigProblem(file, f"is larger than {LARGEST >> 20} MiB", cure)
     except OSError as error:
         problem = ConfigProblem(file, f"cannot be read: {error.strerror}", cure)
     raise _error(file, [problem]) from None

@@ -15,9 +15,10 @@ import yaml
 from yaml.reader import ReaderError
 
 from bootstrap.config.problems import ConfigProblem
+from bootstrap.core.limits import CONFIGURATION_LEVELS, CONFIGURATION_VALUES
 
-DEEPEST = 40  # levels; only an alias that contains itself, or an attack, goes deeper
-MOST_VALUES = 100_000  # with aliases spelled out
+DEEPEST = CONFIGURATION_LEVELS
+MOST_VALUES = CONFIGURATION_VALUES
 
 # Control characters but tab and line feed, and halves of characters, which UTF-8 cannot carry.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

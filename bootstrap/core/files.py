@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from bootstrap.core import foreign
 
 
 def write_private(file: Path, content: str | bytes, *, durable: bool = False) -> None:
@@ -41,6 +42,6 @@ def write_private_if_changed(file: Path, content: str | bytes) -> bool:
 def read_json(file: Path) -> Any:
     """The parsed content, or None when the file is missing or broken."""
     try:
-        return json.loads(file.read_text())
+        return foreign.read_json(file)
     except (OSError, ValueError):
         return None

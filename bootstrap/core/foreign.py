@@ -93,4 +93,3 @@ def _require_levels(value: Any) -> None:
 def _require_characters(value: Any) -> None:
     """An escape may stand for half of a character (a surrogate), which no file and no terminal takes."""
     json.dumps(value, ensure_ascii=False).encode()
-

@@ -1,7 +1,7 @@
-"""Globs as Argo CD and Git read them, matched in a time that grows with the text, not with its powers. Pure.
+"""Globs as Argo CD and Git read them, matched in a time that grows with the text alone. Pure.
 
-A pattern becomes a small automaton that reads the text once, never a regular expression: of those, a few stars
-are enough to try every way of dividing a text.
+A pattern becomes a small automaton that reads the text once, never a regular expression: there, a few stars
+are enough to have every way of dividing a text tried.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ SCRIPT_BYTES = MIB
 CHART_BYTES = 64 * MIB
 CHART_FILES = 10_000
 PATTERN_CHARACTERS = 1_000
+TEXT_CHARACTERS = 32 * KIB
+LINE_CHARACTERS = 64 * KIB
+PASSWORD_CHARACTERS = 1_000
 GENERATED = 5_000
 INTERRUPT_SECONDS = 2.0
 
@@ -42,7 +45,9 @@ _FINDING = "the file is a finding (or not checked), the rest is read"
 _USAGE = "exit code 2, with the file"
 
 TABLE = (
-    Limit("a YAML stream: manifests, values, what helm and kustomize print", f"{YAML_BYTES >> 20} MiB", _FINDING),
+    Limit(
+        "a YAML stream: manifests, values, what helm and kustomize print", f"{YAML_BYTES >> 20} MiB", _FINDING
+    ),
     Limit("nesting of YAML", f"{YAML_LEVELS} levels, aliases followed", _FINDING),
     Limit("values of a YAML document", f"{YAML_VALUES:,}, aliases and merges spelled out", _FINDING),
     Limit("the configuration file", f"{CONFIGURATION_BYTES >> 20} MiB", _USAGE),
@@ -59,9 +64,19 @@ TABLE = (
         f"{RECORD_BYTES >> 10} KiB",
         "it counts as one that nobody of ours wrote",
     ),
-    Limit("a Terraform file or a script that is searched for facts", f"{SCRIPT_BYTES >> 20} MiB", "not searched"),
-    Limit("a chart's archive, unpacked", f"{CHART_BYTES >> 20} MiB, {CHART_FILES:,} files", "the chart is a finding"),
+    Limit(
+        "a Terraform file or a script that is searched for facts", f"{SCRIPT_BYTES >> 20} MiB", "not searched"
+    ),
+    Limit(
+        "a chart's archive, unpacked",
+        f"{CHART_BYTES >> 20} MiB, {CHART_FILES:,} files",
+        "the chart is a finding",
+    ),
     Limit("a pattern (glob)", f"{PATTERN_CHARACTERS:,} characters", "not checked"),
     Limit("Applications, or parameters, of an ApplicationSet", f"{GENERATED:,}", "not checked"),
-    Limit("time from Ctrl-C to the end of a command that reads", f"{INTERRUPT_SECONDS:g} s", "a second one ends at once"),
+    Limit(
+        "time from Ctrl-C to the end of a command that reads",
+        f"{INTERRUPT_SECONDS:g} s",
+        "a second one ends at once",
+    ),
 )

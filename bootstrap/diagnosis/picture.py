@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from bootstrap.core.records import LATEST, record
 from bootstrap.diagnosis.strip import strip
 from bootstrap.kubernetes.argo import HELM_HOOK, HOOK, View, seconds, tracked_app
 from bootstrap.kubernetes.objects import (
@@ -211,18 +212,25 @@ def encode(picture: Picture) -> dict[str, Any]:
 
 
 def decode(data: Mapping[str, Any]) -> Picture:
-    """From the JSON form. Raises ValueError when it is of another format."""
+    """From the JSON form. Raises ValueError for another format, and for a member that is none."""
     if data.get("version") != FORMAT:
         raise ValueError(f"a picture of format {data.get('version')}, not {FORMAT}")
     return Picture(
-        now=float(data["now"]),
+        now=_moment(data["now"]),
         root=str(data["root"]),
-        members=tuple(Pending(**member) for member in data["members"]),
+        members=tuple(record(Pending, member) for member in data["members"]),
         objects=stripped(data["objects"]),
         patience=float(data.get("patience", 150.0)),
-        served=frozenset(data.get("served") or ()),
-        unread=tuple(data.get("unread") or ()),
+        served=frozenset(map(str, data.get("served") or ())),
+        unread=tuple(map(str, data.get("unread") or ())),
     )
+
+
+def _moment(value: Any) -> float:
+    """Raises ValueError for a number that is no time."""
+    if not 0 <= (moment := float(value)) <= LATEST:
+        raise ValueError(f"{value} is no time in Unix seconds")
+    return moment
 
 
 def stripped(items: Iterable[Json]) -> tuple[Json, ...]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bootstrap.core.limits import TEXT_CHARACTERS
 from bootstrap.core.redact import MASK
 from bootstrap.kubernetes import objects
 from bootstrap.kubernetes.argo import HELM_HOOK, HOOK, TRACKING, WAVE
@@ -39,7 +40,10 @@ _SETTING = re.compile(r"(--(?:set(?:-string|-json|-literal|-file)?|password|toke
 
 
 def scrub(text: str) -> str:
-    """The text without credentials in URLs, refused values and the arguments of quoted command lines."""
+    """The text without credentials in URLs, refused values and the arguments of quoted command lines; its
+    end, where it is longer than any message of Kubernetes."""
+    if len(text) > TEXT_CHARACTERS:
+        text = f"{text[:TEXT_CHARACTERS]} …"
     if "://" in text:
         text = _USER.sub(f"://{MASK}@", text)
     if "Invalid value" in text:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.config.model import Environment
+from bootstrap.core.foreign import read_json
 from bootstrap.drill.model import DrillResult, Regression
 from bootstrap.run.events import SmokeChecked
 
@@ -51,6 +52,6 @@ def decode(data: Mapping[str, Any]) -> DrillResult:
 
 def _read(file: Path) -> DrillResult | None:
     try:
-        return decode(json.loads(file.read_text(encoding="utf-8")))
+        return decode(read_json(file))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

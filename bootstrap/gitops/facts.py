@@ -11,15 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.config.model import Environment
+from bootstrap.core.foreign import read_bytes
+from bootstrap.core.limits import SCRIPT_BYTES
 from bootstrap.gitops.model import Seeded
 
-_MODULE = re.compile(r'^module "[\w-]+" \{.*?^\}', re.MULTILINE | re.DOTALL)
-_CALLED = re.compile(r'^module "([\w-]+)" \{.*?^\s+source\s*=\s*"([^"]+)"', re.MULTILINE | re.DOTALL)
-_FACT = re.compile(r'^\s*"([a-z0-9][\w.-]*(?:/[\w.-]+)+)"\s*=(?!=)', re.MULTILINE)
-_FOR_EACH = re.compile(r'for (\w+)(?:, \w+)? in module\.([\w-]+)\.([\w-]+) : "([^"]+)" =>')
-_PARAMETER = re.compile(r'resource "aws_ssm_parameter" "[\w-]+" \{(.*?)^\}', re.MULTILINE | re.DOTALL)
-_NAME = re.compile(r'^\s+name\s*=\s*"\$\{(?:var|local)\.[\w.]*prefix\}/([^"]+)"', re.MULTILINE)
+# Each looks at a line, or at the body of one block: nothing here reads a text more than once.
+_MODULE = re.compile(r'module "([\w-]+)" \{')
+_SOURCE = re.compile(r'^[ \t]+source[ \t]*=[ \t]*"([^"\n]+)"', re.MULTILINE)
+_FACT = re.compile(r'^[ \t]*"([a-z0-9][\w.-]*(?:/[\w.-]+)+)"[ \t]*=(?!=)', re.MULTILINE)
+_FOR_EACH = re.compile(r'for (\w+)(?:, \w+)? in module\.([\w-]+)\.([\w-]+) : "([^"\n]+)" =>')
+_PARAMETER = re.compile(r'resource "aws_ssm_parameter" "[\w-]+" \{')
+_NAME = re.compile(r'^[ \t]+name[ \t]*=[ \t]*"\$\{(?:var|local)\.[\w.]*prefix\}/([^"\n]+)"', re.MULTILINE)
 _PUT = re.compile(r'\$\{?SSM_PREFIX\}?/([\w./-]+)"')
+_MADE_BY = re.compile(r"\bin (\w+)\.(\w+) :")
+_MAP = re.compile(r"\s*for_each\s*=\s*local\.(\w+)")
+_KEY = re.compile(r'^    "?([\w-]+)"?[ \t]*=', re.MULTILINE)
 
 
 def seeded(config: Environment) -> Seeded:
@@ -36,19 +42,18 @@ def seeded(config: Environment) -> Seeded:
 def published(stack: Path) -> frozenset[str]:
     """Names below the prefix that a root module and the modules it calls publish."""
     text = _text(stack)
-    called = [(name, source) for name, source in _CALLED.findall(text) if source.startswith(".")]
-    folders = {name: (stack / source).resolve() for name, source in called}
+    folders = {name: (stack / source).resolve() for name, source in _called(text)}
     found: set[str] = set()
-    for block in _MODULE.findall(text):
-        found.update(_FACT.findall(block))
-        for variable, module, output, pattern in _FOR_EACH.findall(block):
+    for body in _bodies(text, _MODULE):
+        found.update(_FACT.findall(body))
+        for variable, module, output, pattern in _FOR_EACH.findall(body):
             keys = _keys(_text(folders[module]), output) if module in folders else ()
             found.update(pattern.replace(f"${{{variable}}}", key) for key in keys)
     for folder in _below(stack, set()):
-        for body in _PARAMETER.findall(_text(folder)):
+        for body in _bodies(_text(folder), _PARAMETER):
             found.update(name for name in _NAME.findall(body) if "$" not in name)
         for file in sorted(folder.rglob("*.sh")):
-            found.update(name for name in _PUT.findall(file.read_text(errors="replace")) if "$" not in name)
+            found.update(name for name in _PUT.findall(_content(file)) if "$" not in name)
     return frozenset(found)
 
 
@@ -58,22 +63,56 @@ def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
         return
     seen.add(folder)
     yield folder
-    for _, source in _CALLED.findall(_text(folder)):
-        if source.startswith("."):
-            yield from _below(folder / source, seen)
+    for _, source in _called(_text(folder)):
+        yield from _below(folder / source, seen)
+
+
+def _called(text: str) -> Iterator[tuple[str, str]]:
+    """The modules in folders that a text calls, with these."""
+    for head, body in _blocks(text):
+        module, source = _MODULE.match(head), _SOURCE.search(body)
+        if module and source and source[1].startswith("."):
+            yield module[1], source[1]
 
 
 def _keys(text: str, output: str) -> list[str]:
     """The keys of an output `{ for name, x in <type>.<resource> : … }` whose `for_each` is a local map."""
-    value = re.search(rf'output "{output}" \{{.*?in (\w+)\.(\w+) :', text, re.DOTALL)
-    if value is None:
+    made = _first(_MADE_BY, text, f'output "{output}" {{')
+    each = made and _first(_MAP, text, f'resource "{made[1]}" "{made[2]}" {{')
+    if not each:
         return []
-    each = re.search(rf'resource "{value[1]}" "{value[2]}" \{{\s*for_each\s*=\s*local\.(\w+)', text)
-    if each is None:
-        return []
-    body = re.search(rf"^  {each[1]} = \{{$(.*?)^  \}}", text, re.MULTILINE | re.DOTALL)
-    return re.findall(r'^    "?([\w-]+)"?\s*=', body[1], re.MULTILINE) if body else []
+    _, _, rest = text.partition(f"\n  {each[1]} = {{\n")
+    return _KEY.findall(rest.partition("\n  }")[0])
+
+
+def _first(pattern: re.Pattern[str], text: str, head: str) -> re.Match[str] | None:
+    return next(filter(None, map(pattern.search, _bodies(text, re.compile(re.escape(head))))), None)
+
+
+def _bodies(text: str, head: re.Pattern[str]) -> Iterator[str]:
+    return (body for first, body in _blocks(text) if head.match(first))
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Each block that begins and ends at the margin: its first line, and what is inside."""
+    head, body = "", list[str]()
+    for line in text.splitlines():
+        if head and line.startswith("}"):
+            yield head, "\n".join(body)
+            head = ""
+        elif head:
+            body.append(line)
+        elif line[:1].isalpha() and line.rstrip().endswith("{"):
+            head, body = line, []
 
 
 def _text(folder: Path) -> str:
-    return "\n".join(file.read_text(errors="replace") for file in sorted(folder.glob("*.tf")))
+    return "\n".join(_content(file) for file in sorted(folder.glob("*.tf")))
+
+
+def _content(file: Path) -> str:
+    """Nothing of what is too large, or no file that can be read."""
+    try:
+        return read_bytes(file, SCRIPT_BYTES).decode(errors="replace")
+    except OSError:
+        return ""

@@ -8,10 +8,12 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import yaml
 
+from bootstrap.core.limits import GENERATED
 from bootstrap.gitops.checkout import Checkout, said
 from bootstrap.gitops.patterns import glob
 from bootstrap.gitops.problems import Unknown, Wrong
@@ -22,6 +24,7 @@ from bootstrap.kubernetes.objects import Json, annotations_of, labels_of
 from bootstrap.kubernetes.selectors import OPERATORS, matches
 
 Params = dict[str, Any]
+T = TypeVar("T")
 
 _CLUSTER_SECRET = "argocd.argoproj.io/secret-type"  # noqa: S105 - a label
 _LIVE = {
@@ -65,7 +68,7 @@ class Generators:
             "matrix": lambda one: self._matrix(one, given),
             "merge": self._merge,
         }[kind]
-        found = make(settings)
+        found = bounded(make(settings))
         selector = generator.get("selector")
         return [one for one in found if selects(selector, flat(one))] if selector else found
 
@@ -184,17 +187,26 @@ class Generators:
         inner = settings.get("generators") or []
         if len(inner) != 2:
             raise Wrong("a matrix has two generators", "nest another matrix for a third")
-        return [
+        return bounded(
             combined(one, other, go=self.go)
             for one in self.params(inner[0], given)
             for other in self.params(inner[1], {**(given or {}), **one})
-        ]
+        )
 
     def _merge(self, settings: Mapping[str, Any]) -> list[Params]:
         inner, keys = settings.get("generators") or [], settings.get("mergeKeys") or []
         if len(inner) < 2 or not keys:
             raise Wrong("a merge has mergeKeys and at least two generators", "add them")
         return merge([self.params(one) for one in inner], [str(key) for key in keys], go=self.go)
+
+
+def bounded(elements: Iterable[T]) -> list[T]:
+    """Raises Unknown for more than are looked at."""
+    found = list(islice(elements, GENERATED + 1))
+    if len(found) > GENERATED:
+        why = f"its generators give more than {GENERATED:,} elements"
+        raise Unknown(why, "split the set, to have it checked")
+    return found
 
 
 def combined(one: Params, other: Params, *, go: bool) -> Params:

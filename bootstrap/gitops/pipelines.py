@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bootstrap.core.foreign import read_bytes
+from bootstrap.core.limits import SCRIPT_BYTES
+
 _PLACES = (
     ".github/workflows/*.yml",
     ".github/workflows/*.yaml",
@@ -20,4 +23,14 @@ _PLACES = (
 def read(root: Path) -> Mapping[str, str]:
     """Their texts by path from the repository's root."""
     found = sorted({path for place in _PLACES for path in root.glob(place) if path.is_file()})
-    return {path.relative_to(root).as_posix(): path.read_text(errors="replace") for path in found}
+    return {path.relative_to(root).as_posix(): text for path in found if (text := _text(root, path))}
+
+
+def _text(root: Path, path: Path) -> str:
+    """Nothing of what is too large, cannot be read or leads out of the repository."""
+    if not path.resolve().is_relative_to(root.resolve()):
+        return ""
+    try:
+        return read_bytes(path, SCRIPT_BYTES).decode(errors="replace")
+    except OSError:
+        return ""

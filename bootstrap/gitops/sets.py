@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bootstrap.gitops.checkout import Checkout, said
-from bootstrap.gitops.generators import Generators, Params
+from bootstrap.gitops.generators import Generators, Params, bounded
 from bootstrap.gitops.problems import Unknown, Wrong, understood
 from bootstrap.gitops.render import merged, require_sound
 from bootstrap.gitops.source import RenderedObject
@@ -45,12 +45,12 @@ class Generator:
         wanted = spec(item)
         go, options = bool(wanted.get("goTemplate")), tuple(wanted.get("goTemplateOptions") or ())
         generators = Generators(self.checkout, self.templates, self.require_ours, secrets, go, options)
-        jobs = [
+        jobs = bounded(
             (template, params)
             for generator in wanted.get("generators") or ()
             for template in (_template(generator, wanted.get("template") or {}),)
             for params in generators.params(generator)
-        ]
+        )
         patch = wanted.get("templatePatch")
         # Both at once: starting helm is what takes time.
         everything = [*jobs, *((patch, params) for _, params in jobs if patch)]

@@ -25,10 +25,9 @@ def set_wave(text: str, kind: str, called: str, old: int, new: int) -> str:
     list, behind an anchor, or when its number comes from somewhere else.
     """
     try:
-        found = [
-            node for node, item in zip(_nodes(text), documents(text), strict=True) if _is(item, kind, called)
-        ]
-        before = [item for item in documents(text) if _is(item, kind, called)]
+        items = list(documents(text))  # first of all, as it is bounded
+        found = [node for node, item in zip(_nodes(text), items, strict=True) if _is(item, kind, called)]
+        before = [item for item in items if _is(item, kind, called)]
     except (yaml.YAMLError, ValueError) as error:
         raise CannotEdit("the file is not plain YAML") from error
     if len(found) != 1:

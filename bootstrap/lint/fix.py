@@ -17,6 +17,7 @@ import yaml
 from bootstrap.core.errors import LintError
 from bootstrap.gitops.model import App, AppSet, Location, Tree
 from bootstrap.kubernetes.argo import WAVE
+from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import Json, annotations_of, metadata, name
 from bootstrap.lint.children import Child, Children, WaveAnnotation
 from bootstrap.lint.edit import CannotEdit, Splice, apply, line_of, scalars, set_wave, splice
@@ -360,7 +361,7 @@ class _Fixer:
 
 def environments_of(text: str, path: str) -> set[str]:
     """The environments of a configuration whose Applications lie in that folder, inherited or not."""
-    given = yaml.safe_load(text).get("environments") or {}
+    given = next(documents(text)).get("environments") or {}
     return {name for name in given if _normal(_path_of(given, name)) == _normal(path)}
 
 

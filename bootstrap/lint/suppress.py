@@ -18,7 +18,7 @@ from bootstrap.gitops.model import Location
 from bootstrap.lint.model import Finding, Suppressed
 from bootstrap.lint.rules.rule import Rule
 
-_COMMENT = re.compile(r"#\s*bootstrap-lint:\s*(?P<words>.*?)\s*$")
+_COMMENT = re.compile(r"#\s*bootstrap-lint:\s*(?P<words>.*)$")
 _ORDER = re.compile(
     r"(?P<scope>ignore|ignore-file)\s+(?P<rules>[a-z-]+(?:\s*,\s*[a-z-]+)*)\s*(?:--\s*(?P<reason>.*))?"
 )
@@ -86,7 +86,7 @@ def _comments(file: str, text: str, known: Collection[str]) -> Iterator[Comment 
         found = _COMMENT.search(line)
         if found is None:
             continue
-        where, said = Location(file, number), found["words"]
+        where, said = Location(file, number), found["words"].rstrip()
         order = _ORDER.fullmatch(said)
         whole = order is not None and order["scope"] == "ignore-file"
         if order is None or (whole and not _in_head(lines, number)):

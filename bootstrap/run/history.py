@@ -5,7 +5,6 @@ Earlier runs are a help, never a need: whatever is missing, damaged or of anothe
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from bootstrap.core.foreign import read_json
+from bootstrap.core.limits import JSON_BYTES
+
 RUNS = 10  # the newest successful runs that count: older ones tell of another platform
 LOOKS = 100  # folders that are looked into at most
-LARGEST = 64 * 1024 * 1024  # bytes; a larger report is none of ours
 WAITED = 0.1  # seconds; what took less was done before the run came to it, and tells nothing
 
 
@@ -97,10 +98,8 @@ def _runs(folder: Path) -> Iterator[_Run]:
 
 def _report(path: Path) -> Mapping[str, Any]:
     try:
-        if path.stat().st_size > LARGEST:
-            return {}
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        report = read_json(path, JSON_BYTES)
+    except (OSError, ValueError):
         return {}
     return report if isinstance(report, dict) else {}
 

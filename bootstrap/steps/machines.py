@@ -6,7 +6,6 @@ earlier instance of the same name is not believed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 from bootstrap.aws import ssm
 from bootstrap.aws.api import Api
 from bootstrap.core.errors import BootstrapError
+from bootstrap.core.foreign import parse_json
+from bootstrap.core.limits import RECORD_BYTES
 from bootstrap.run.context import Context
 from bootstrap.steps.terraform import Outputs
 
@@ -51,7 +52,7 @@ class Marker:
 def parse(text: str, instance: str) -> Marker | None:
     """None for what another instance wrote, or nobody knows who. Pure."""
     try:
-        data = json.loads(text)
+        data = parse_json(text, RECORD_BYTES)
     except ValueError:
         return None
     if not instance or not isinstance(data, dict) or data.get("instance") != instance:

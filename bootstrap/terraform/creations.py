@@ -5,10 +5,11 @@ The format: https://developer.hashicorp.com/terraform/internals/json-format
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from bootstrap.core.foreign import parse_json
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Creations:
 
 
 def creations(shown: str) -> Creations:
-    """Read the output of `terraform show -json PLAN`."""
-    plan = json.loads(shown)
+    """Read the output of `terraform show -json PLAN`. Raises ValueError for what is no JSON."""
+    plan = parse_json(shown)
     changes = [item for item in plan.get("resource_changes", ()) if item["mode"] == "managed"]
     root = plan.get("prior_state", {}).get("values", {}).get("root_module", {})
     return Creations(

@@ -5,11 +5,12 @@ The format: https://developer.hashicorp.com/terraform/internals/machine-readable
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from bootstrap.core.foreign import parse_json
 
 # Changes that touch nothing: reading a data source, leaving things as they are.
 _HARMLESS = frozenset({"read", "noop", "no-op"})
@@ -99,7 +100,7 @@ Message = Hidden | Planned | Started | Still | Finished | Failed | Summary | Dia
 def parse(line: str) -> Message | None:
     """The message of one line; None for what nobody asked about, misleading `resource_drift` included."""
     try:
-        data = json.loads(line)
+        data = parse_json(line)
     except ValueError:
         data = None
     if not isinstance(data, dict):

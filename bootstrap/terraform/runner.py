@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
 from bootstrap.core.clock import Clock
 from bootstrap.core.errors import BootstrapError, Interrupted, ToolError
+from bootstrap.core.foreign import parse_json
 from bootstrap.terraform.creations import Creations, creations
 from bootstrap.terraform.explain import explain
 from bootstrap.terraform.messages import Diagnostic, Hidden, Message, Plain, Planned, Summary, parse
@@ -29,6 +30,8 @@ from bootstrap.terraform.refusals import Refusals
 from bootstrap.terraform.workspace import ERRORED_STATE, IMPORTS
 
 CURE_TOOL = "install Terraform 1.10 or later, then run: bootstrap doctor"
+T = TypeVar("T")
+
 _PLAN = "bootstrap.tfplan"
 _SHORT = 300.0  # seconds for commands that only read or write the state
 
@@ -85,7 +88,7 @@ class Terraform:
 
     def creations(self) -> Creations:
         """What the kept plan is going to make."""
-        return creations(self._capture("show", _PLAN, json=IsFlagged))
+        return self._told(creations, "show", _PLAN)
 
     def imports(self, addresses: Mapping[str, str]) -> None:
         """Have the plans from now on take these over, and no others: the id in AWS, by address."""
@@ -126,8 +129,16 @@ class Terraform:
 
     def outputs(self) -> dict[str, Any]:
         """All outputs, sensitive ones too: they stay in memory."""
-        text = self._capture("output", json=IsFlagged)
-        return {name: output["value"] for name, output in json.loads(text).items()}
+        told: dict[str, Any] = self._told(parse_json, "output")
+        return {name: output["value"] for name, output in told.items()}
+
+    def _told(self, read: Callable[[str], T], *words: str) -> T:
+        """What a command of Terraform says as JSON. Raises ToolError."""
+        text = self._capture(*words, json=IsFlagged)
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ToolError(f"what `terraform {words[0]}` said cannot be read", str(error)) from error
 
     def rescue_state(self) -> bool:
         """Upload a state that an earlier run could not; whether there was one.

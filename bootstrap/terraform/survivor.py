@@ -18,6 +18,9 @@ import psutil
 
 from bootstrap.core.errors import DeadlineError, LockedError
 from bootstrap.core.files import write_private
+from bootstrap.core.foreign import read_json
+from bootstrap.core.limits import RECORD_BYTES
+from bootstrap.core.records import record
 from bootstrap.core.wait import Observation, until
 from bootstrap.run.context import Context
 from bootstrap.terraform.explain import Lock
@@ -53,8 +56,8 @@ def note(path: Path, pid: int) -> None:
 def notes_in(path: Path) -> tuple[Note, ...]:
     """What is noted there, the latest last; nothing when it cannot be read."""
     try:
-        return tuple(Note(each["pid"], each["started"]) for each in json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, KeyError):
+        return tuple(record(Note, each) for each in read_json(path, RECORD_BYTES))
+    except (OSError, ValueError, TypeError):
         return ()
 
 

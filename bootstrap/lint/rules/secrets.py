@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
+from bootstrap.core.limits import LINE_CHARACTERS, PASSWORD_CHARACTERS, YAML_LEVELS
 from bootstrap.gitops.model import Location, Manifest, Tree
+from bootstrap.kubernetes.documents import nodes
 from bootstrap.kubernetes.objects import SECRET, Json
 from bootstrap.lint.graph import Graph
 from bootstrap.lint.model import Finding
@@ -44,9 +46,9 @@ _FORMATS: Mapping[str, re.Pattern[str]] = {
     "a Slack webhook": re.compile(r"https://hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}"),
     "a Google API key": re.compile(r"\bAIza[A-Za-z0-9_-]{35}\b"),
     "a Stripe key": re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
-    "a signed token (JWT)": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    "a signed token (JWT)": re.compile(r"\beyJ[\w-]{10,1000}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
     "a password in an address": re.compile(
-        r"\b[a-z][a-z0-9+.-]*://[^/\s:@\"'{}$<>]+:(?![$<{*]|x{3})[^/\s:@\"'{}$<>]{3,}@"
+        r"\b[a-z][a-z0-9+.-]{0,30}://[^/\s:@\"'{}$<>]+:(?![$<{*]|x{3})[^/\s:@\"'{}$<>]{3,}@"
     ),
 }
 _PASSWORD = re.compile(
@@ -118,7 +120,7 @@ def credentials(file: str, text: str) -> Iterator[tuple[Location, str]]:
         return
     for number, line in enumerate(text.splitlines(), 1):
         for what, pattern in _FORMATS.items():
-            if pattern.search(line):
+            if pattern.search(line, 0, LINE_CHARACTERS):
                 found.setdefault(number, what)
     if not re.search(r"^sops:", text, re.MULTILINE):
         for number, key in _passwords(text):
@@ -130,7 +132,7 @@ def credentials(file: str, text: str) -> Iterator[tuple[Location, str]]:
 def _passwords(text: str, first: int = 0) -> Iterator[tuple[int, str]]:
     """Lines with a literal value under a key that is called like a password."""
     try:
-        for node in yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for node in nodes(text):
             if not _is_schema(node):
                 yield from _walk(node, first, set())
     except yaml.YAMLError:
@@ -143,14 +145,14 @@ def _is_schema(node: Any) -> bool:
     return any(key.value == "kind" and value.value == "CustomResourceDefinition" for key, value in pairs)
 
 
-def _walk(node: Any, first: int, seen: set[int]) -> Iterator[tuple[int, str]]:
+def _walk(node: Any, first: int, seen: set[int], level: int = 1) -> Iterator[tuple[int, str]]:
     """`seen`: an alias is the node that its anchor is, and may lie inside it."""
-    if id(node) in seen:
+    if id(node) in seen or level > YAML_LEVELS:
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for inner in node.value:
-            yield from _walk(inner, first, seen)
+            yield from _walk(inner, first, seen, level + 1)
     if not isinstance(node, yaml.MappingNode):
         return
     # A key may be a mapping itself: so YAML reads `{{ .Values.name }}`.
@@ -166,12 +168,14 @@ def _walk(node: Any, first: int, seen: set[int]) -> Iterator[tuple[int, str]]:
             elif key == "values" and value.style in {"|", ">"}:  # Helm values as text
                 yield from _passwords(str(value.value), first + value.start_mark.line + 1)
         else:
-            yield from _walk(value, first, seen)
+            yield from _walk(value, first, seen, level + 1)
 
 
 def _literal(key: str, value: Any) -> bool:
+    """Neither a key nor a password is that long; the patterns take the square of the time."""
     return bool(
-        _PASSWORD.fullmatch(key)
+        max(len(key), len(value.value)) <= PASSWORD_CHARACTERS
+        and _PASSWORD.fullmatch(key)
         and value.tag == "tag:yaml.org,2002:str"
         and not _PLACEHOLDER.fullmatch(value.value)
         and not _refers(value.value)

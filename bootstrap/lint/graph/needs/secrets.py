@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from bootstrap.core.globs import Dialect, glob
 from bootstrap.gitops.model import Manifest, Seeded
 from bootstrap.kubernetes.objects import EXTERNAL_SECRET, SECRET, SECRET_STORE, Json, Key, Kind, dig, spec
 from bootstrap.kubernetes.selectors import matches
@@ -14,6 +15,9 @@ from bootstrap.lint.graph.index import Index, str_of, values
 from bootstrap.lint.graph.model import Need, Topic
 from bootstrap.lint.graph.needs.pods import key_of, secret
 from bootstrap.lint.graph.producers import CLUSTER_EXTERNAL_SECRET, ESO
+
+_PLAIN = re.compile(r"\^?(?:[a-z0-9-]|\.[*+]|\((?:\?:)?[a-z0-9-]+(?:\|[a-z0-9-]+)*\)){0,250}\$?")
+_AS_GLOB = str.maketrans("(|)", "{,}")
 
 NAMESPACED_STORE = Kind(ESO, "SecretStore")
 
@@ -71,9 +75,20 @@ def _allowed(index: Index, store: Manifest, where: str) -> bool:
     return any(
         where in (one.get("namespaces") or ())
         or ("namespaceSelector" in one and matches(one["namespaceSelector"], labels))
-        or any(re.search(str(pattern), where) for pattern in one.get("namespaceRegexes") or ())
+        or any(_may_match(str(pattern), where) for pattern in one.get("namespaceRegexes") or ())
         for one in conditions
     )
+
+
+def _may_match(expression: str, where: str) -> bool:
+    """Whether a regular expression of the store finds something in a namespace's name. Only what a glob can
+    say, too, is read: `^team-.*$`, `(a|b)-prod`. Whatever else may well match."""
+    if not _PLAIN.fullmatch(expression):
+        return True
+    head, tail = "" if expression.startswith("^") else "*", "" if expression.endswith("$") else "*"
+    inner = expression.removeprefix("^").removesuffix("$").replace("(?:", "(")
+    inner = inner.replace(".*", "*").replace(".+", "?*").translate(_AS_GLOB)
+    return glob(f"{head}{inner}{tail}", Dialect()).fullmatch(where)
 
 
 def _parameters(seeded: Seeded, item: Manifest, content: Json, store: Manifest) -> Iterator[Need]:
