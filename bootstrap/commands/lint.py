@@ -99,8 +99,9 @@ def _print(lines: Iterable[Text]) -> None:
 
 
 def _write(path: Path, content: str) -> None:
+    """The name of a file in Git need not be UTF-8: what is none becomes `?`, as in a terminal."""
     try:
-        path.write_text(content, encoding="utf-8")
+        path.write_text(content, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{path} cannot be written", error.strerror or str(error)) from error
 

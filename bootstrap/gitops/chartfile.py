@@ -43,9 +43,7 @@ class ChartArchive:
             chart: Any = next(documents(self.files.get("Chart.yaml", b"")), {})
             return str(chart.get("version") or "")
         except (yaml.YAMLError, AttributeError) as error:
-            raise Wrong(
-                "the Chart.yaml of the chart's archive is broken", "package the chart anew"
-            ) from error
+            raise Wrong("the archive's Chart.yaml is broken", "package the chart anew") from error
 
     @property
     def asks_for_kinds(self) -> bool:

@@ -24,7 +24,7 @@ _PARAMETER = re.compile(r'resource "aws_ssm_parameter" "[\w-]+" \{')
 _NAME = re.compile(r'^[ \t]+name[ \t]*=[ \t]*"\$\{(?:var|local)\.[\w.]*prefix\}/([^"\n]+)"', re.MULTILINE)
 _PUT = re.compile(r'\$\{?SSM_PREFIX\}?/([\w./-]+)"')
 _MADE_BY = re.compile(r"\bin (\w+)\.(\w+) :")
-_MAP = re.compile(r"\s*for_each\s*=\s*local\.(\w+)")
+_MAP = re.compile(r"\bfor_each\s*=\s*local\.(\w+)")
 _KEY = re.compile(r'^    "?([\w-]+)"?[ \t]*=', re.MULTILINE)
 
 

@@ -5,6 +5,7 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
@@ -81,7 +82,9 @@ def _results(report: Report) -> Iterator[dict[str, Any]]:
             "message": {"text": message(finding)},
             "locations": [_location(finding.where, finding.subject)],
             "partialFingerprints": {
-                FINGERPRINT: sha256(f"{identity}\0{twins[identity]}".encode()).hexdigest()
+                FINGERPRINT: sha256(
+                    f"{identity}\0{twins[identity]}".encode(errors="surrogateescape")
+                ).hexdigest()
             },
             "suppressions": suppressions,
         }
@@ -104,7 +107,7 @@ def cure(text: str) -> str:
 
 def _location(where: Location, subject: str = "") -> dict[str, Any]:
     place = {
-        "artifactLocation": {"uri": quote(where.file), "uriBaseId": "%SRCROOT%"},
+        "artifactLocation": {"uri": quote(os.fsencode(where.file)), "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": max(where.line, 1)},
     }
     return {
