@@ -6,8 +6,9 @@ a secret does not belong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -57,39 +58,50 @@ class Reading:
 
 def read_top(tree: Branch) -> Reading:
     """The project, and the environments as they are written."""
-    return _read(tree, {"project": (Name, ...), "environments": (dict[Name, Any], ...)}, None, "")
+    return _read(tree, _top_model, None, "")
 
 
 def read_environment(tree: Branch, home: Path, optional: Iterable[str] = ()) -> Reading:
     """An environment. Its relative paths start from `home`; the `optional` keys may be missing."""
+    return _read(tree, partial(_environment_model, frozenset(optional)), home, "Environment")
+
+
+@cache
+def _top_model(*, loose: bool) -> type[BaseModel]:
+    return _model({"project": (Name, ...), "environments": (dict[Name, Any], ...)}, loose=loose)
+
+
+@cache
+def _environment_model(optional: frozenset[str], *, loose: bool) -> type[BaseModel]:
     hints = get_type_hints(Environment, include_extras=True)
     keys = {
         field.name: (hints[field.name], ... if _required(field) and field.name not in optional else None)
         for field in fields(Environment)
         if field.name not in schema.GIVEN
     }
-    return _read(tree, keys, home, "Environment")
+    return _model(keys, loose=loose)
 
 
 def _required(field: Any) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _read(tree: Branch, keys: Mapping[str, Any], home: Path | None, definition: str) -> Reading:
+def _read(tree: Branch, model: Callable[..., type[BaseModel]], home: Path | None, definition: str) -> Reading:
+    """`model` makes that of the keys; a `loose` one lets every key be missing."""
     try:
-        return Reading(_values(_model(keys), tree, home), tree)
+        return Reading(_values(model(loose=False), tree, home), tree)
     except ValidationError as error:
         errors = error.errors(include_url=False)
     findings = tuple(_finding(error, tree, definition) for error in errors)
     bad = {_element(finding.place) for finding in findings}
     rest = _without(tree, bad)
-    loose = _model({name: (hint, None) for name, (hint, _) in keys.items()})
     partial = frozenset(str(place[0]) for place in bad if len(place) > 1)
-    return Reading(_values(loose, rest, home), rest, findings, partial)
+    return Reading(_values(model(loose=True), rest, home), rest, findings, partial)
 
 
-def _model(keys: Mapping[str, Any]) -> type[BaseModel]:
-    return create_model("Keys", __config__=schema.STRICT, **keys)
+def _model(keys: Mapping[str, Any], *, loose: bool) -> type[BaseModel]:
+    known: Any = {name: (hint, None if loose else default) for name, (hint, default) in keys.items()}
+    return create_model("Keys", __config__=schema.STRICT, **known)
 
 
 def _values(model: type[BaseModel], tree: Branch, home: Path | None) -> dict[str, Any]:
