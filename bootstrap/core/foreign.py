@@ -23,13 +23,13 @@ class TooLarge(OSError):
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The content of a regular file. Raises OSError; for a pipe or a device, which may never end, too; and
-    TooLarge, without reading it all."""
+    """The content of a file. Raises OSError, also for a pipe, which may never end, and TooLarge, without reading
+    all of it. Never waits."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if stat.S_ISFIFO(about.st_mode):
+            raise OSError(errno.EINVAL, "a pipe, not a file", str(path))
         content = file.read(limit + 1)
     if len(content) > limit:
         raise TooLarge(path, max(len(content), about.st_size), limit)

@@ -14,6 +14,7 @@ from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.helm import Helm
 from bootstrap.gitops.kustomize import Kustomize
 from bootstrap.gitops.problems import Unknown, Wrong, understood
+from bootstrap.gitops.shapes import misshapen
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.kubernetes.argo import essential, same_repository
 from bootstrap.kubernetes.objects import APPLICATION, APPLICATION_SET, Kind
@@ -135,9 +136,13 @@ def require_sound(rendered: RenderedObject) -> None:
         parts["spec"] = wanted
         if isinstance(wanted, Mapping) and Kind.of(item).unversioned == APPLICATION:
             parts["spec.destination"] = wanted.get("destination") or {}
+            parts["spec.source"] = wanted.get("source") or {}
+            parts |= {f"spec.sources[{at}]": one for at, one in enumerate(wanted.get("sources") or ())}
     for path, part in parts.items():
         if not isinstance(part, Mapping):
             raise Wrong(f"{path} of {called} is no mapping", "correct it", rendered.where)
+    if wrong := misshapen(item):
+        raise Wrong(f"{wrong[0]} of {called} is no {wrong[1]}", "correct it", rendered.where)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

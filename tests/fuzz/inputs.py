@@ -18,18 +18,61 @@ ODD_VALUES: tuple[Any, ...] = (
     *({"metadata": None}, {"matchLabels": 3}, "999999999999d", "99999999999999999999", "1.2.3", "0x1F"),
 )
 PIECES = (
-    *("", "\n", "  ", "\t", "[", "]", "{", "}", ":", ": ", "- ", "? ", "&a ", "*a", "<<: *a", "!!int ", "!!bool x"),
-    *('!!timestamp x', '!!binary "é"', "!!set {a}", "!x y", '"', "'", "|", ">", "%TAG ! x", "---", "...", "#"),
+    *(
+        "",
+        "\n",
+        "  ",
+        "\t",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        ": ",
+        "- ",
+        "? ",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "!!int ",
+        "!!bool x",
+    ),
+    *(
+        "!!timestamp x",
+        '!!binary "é"',
+        "!!set {a}",
+        "!x y",
+        '"',
+        "'",
+        "|",
+        ">",
+        "%TAG ! x",
+        "---",
+        "...",
+        "#",
+    ),
     *("\0", "\ud800", "\u2028", "\x85", "\ufeff", DIGITS, ".inf", ".nan", "0x_", "1_0", "12:30", "~", "null"),
     *("[" * 200, "{a: " * 120, "- " * 120, "? " * 120, "~nosuchuser/x", "/dev/zero", "x" * 300, "999999999d"),
-    *("&b [*b]", "{<<: [*a, *a]}", "? [a]\n: b", "e" * 5000, "extends: dev", "'", "$(x)", "../../..", "1e999"),
+    *(
+        "&b [*b]",
+        "{<<: [*a, *a]}",
+        "? [a]\n: b",
+        "e" * 5000,
+        "extends: dev",
+        "'",
+        "$(x)",
+        "../../..",
+        "1e999",
+    ),
 )
 
 
 def texts(seeds: Sequence[str]) -> st.SearchStrategy[str]:
     """A good text with some pieces cut out and others put in."""
     edits = st.lists(
-        st.tuples(st.integers(0, 1 << 16), st.integers(0, 12), st.sampled_from(PIECES)), min_size=1, max_size=4
+        st.tuples(st.integers(0, 1 << 16), st.integers(0, 12), st.sampled_from(PIECES)),
+        min_size=1,
+        max_size=4,
     )
     return st.builds(_edited, st.sampled_from(seeds), edits)
 
@@ -44,7 +87,9 @@ def _edited(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
 def values(seeds: Sequence[Any]) -> st.SearchStrategy[Any]:
     """Good data with some of its values, at any depth, replaced, left out or renamed."""
     edits = st.lists(
-        st.tuples(st.integers(0, 1 << 16), st.sampled_from(range(len(ODD_VALUES) + 2))), min_size=1, max_size=3
+        st.tuples(st.integers(0, 1 << 16), st.sampled_from(range(len(ODD_VALUES) + 2))),
+        min_size=1,
+        max_size=3,
     )
     return st.builds(_changed, st.sampled_from(seeds), edits)
 
@@ -67,7 +112,9 @@ def _changed(seed: Any, edits: Sequence[tuple[int, int]]) -> Any:
 
 def _holders(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every place of the data: what holds it, and its key there."""
-    keys: Any = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    keys: Any = (
+        list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
     for key in keys:
         yield value, key
         yield from _holders(value[key])

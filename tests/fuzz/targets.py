@@ -102,15 +102,24 @@ def _tree(given: tuple[str, str], folder: Path) -> None:
 
 def _trees() -> st.SearchStrategy[tuple[str, str]]:
     generators = [
-        {"list": {"elements": [{"name": "one"}, {"name": "two"}]}, "selector": {"matchLabels": {"name": "one"}}},
+        {
+            "list": {"elements": [{"name": "one"}, {"name": "two"}]},
+            "selector": {"matchLabels": {"name": "one"}},
+        },
         {"git": {"repoURL": lint_tree.REPO, "revision": "main", "directories": [{"path": "d*"}]}},
         {"git": {"repoURL": lint_tree.REPO, "revision": "main", "files": [{"path": "d/**"}]}},
-        {"matrix": {"generators": [{"list": {"elements": [{"a": "x"}]}}, {"list": {"elements": [{"b": "y"}]}}]}},
+        {
+            "matrix": {
+                "generators": [{"list": {"elements": [{"a": "x"}]}}, {"list": {"elements": [{"b": "y"}]}}]
+            }
+        },
         {"merge": {"mergeKeys": ["n"], "generators": [{"list": {"elements": [{"n": "x"}]}}] * 2}},
         {"clusters": {"selector": {"matchLabels": {"a": "b"}}}},
     ]
     made = [
-        lint_tree.application("a", {"path": "d", "directory": {"include": "*.yaml", "exclude": "x*"}}, wave=1),
+        lint_tree.application(
+            "a", {"path": "d", "directory": {"include": "*.yaml", "exclude": "x*"}}, wave=1
+        ),
         lint_tree.application_set("s", generators[:1], lint_tree.template("{{name}}", "d")),
         *(
             lint_tree.application_set("t", [one], lint_tree.template("x", "d"), goTemplate=False)
@@ -120,7 +129,10 @@ def _trees() -> st.SearchStrategy[tuple[str, str]]:
     project = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "platform"}}
     project["spec"] = {"sourceRepos": ["*"], "destinations": [{"namespace": "*", "server": "*"}]}  # type: ignore[assignment]
     examples = [
-        list(documents(one)) for rule in procedure.RULES for one in (rule.text.failing, rule.text.passing) if one
+        list(documents(one))
+        for rule in procedure.RULES
+        for one in (rule.text.failing, rule.text.passing)
+        if one
     ]
     objects = [one for example in examples for one in example]
     streams = [[made[0], project, one] for one in made[1:]]
@@ -146,7 +158,9 @@ def _run_lock(given: str, _: Path) -> None:
     seen = run_lock.read(run_lock.Where(api, "bucket", "key"), NOW)
     assert seen is not None
     run_lock.proof_of_death(seen, HOLDER.place, started)
-    run_lock.proof_of_death(replace(seen, holder=replace(seen.holder, place=HOLDER.place)), HOLDER.place, started)
+    run_lock.proof_of_death(
+        replace(seen, holder=replace(seen.holder, place=HOLDER.place)), HOLDER.place, started
+    )
     run_lock._refused(seen, "bootstrap up")
 
 
@@ -170,17 +184,37 @@ def _state(given: str, _: Path) -> None:
 RECORD = {
     "version": 1,
     **{"project": "eco2", "environment": "dev", "prefix": "/eco2/dev", "domain": "dev.example.com"},
-    **{"archive": "b/k", "created_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:00:00Z", "seeds": ["a/b"], "keep": ["backups"]},
+    **{
+        "archive": "b/k",
+        "created_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-01T00:00:00Z",
+        "seeds": ["a/b"],
+        "keep": ["backups"],
+    },
 }
 BACKUP = manifest.Manifest(
-    *("20260101T000000Z", "eco2", "dev", "123456789012", "eu-central-1", "2026-01-01T00:00:00Z", "1.0", "1.37.2"),
+    *(
+        "20260101T000000Z",
+        "eco2",
+        "dev",
+        "123456789012",
+        "eu-central-1",
+        "2026-01-01T00:00:00Z",
+        "1.0",
+        "1.37.2",
+    ),
     *("c" * 40, manifest.EtcdStatus(100, 7, 90), {"kind": "file", "data_key": "YWJj"}),
     *((manifest.Part("etcd.db", "0" * 64, 4096),), {"db/password": manifest.SeedMark(3, "f" * 64)}),
 )
 STATE = {"version": 4, "resources": [{"type": "aws_vpc", "instances": [{"attributes": {"id": "vpc-1"}}]}]}
 PLAN = {
     "resource_changes": [
-        {"mode": "managed", "address": "a.b", "type": "a", "change": {"actions": ["create"], "after": {"x": 1}}}
+        {
+            "mode": "managed",
+            "address": "a.b",
+            "type": "a",
+            "change": {"actions": ["create"], "after": {"x": 1}},
+        }
     ],
     "prior_state": {"values": {"root_module": {"resources": [{"mode": "managed", "type": "a"}]}}},
 }
