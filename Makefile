@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; exit; }; done; echo python3)
 
-.PHONY: help up down status plan doctor test unit platform lint format docs toolchain bench kills environment environment-dev
+.PHONY: help up down status plan doctor test unit platform lint format docs toolchain bench kills fuzz environment environment-dev
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1:/p' Makefile
@@ -45,6 +45,7 @@ format: environment-dev  ## put the code into the house's format
 
 docs: environment-dev  ## write the pages that are made from the code
 	$(RUN) .ci/rules_page.py
+	$(RUN) .ci/limits_page.py
 	$(RUN) .ci/architecture.py
 	$(RUN) -m bootstrap schema >bootstrap/config/schema.json
 	$(RUN) -m bootstrap schema --output markdown >docs/configuration.md
@@ -57,6 +58,9 @@ bench: environment-dev toolchain  ## print the figures, each beside its bar
 
 kills: environment-dev toolchain  ## kill -9 over up and down, hundreds of times (FLAGS="--up 20 --down 10" for fewer)
 	@$(RUN) -m tests.kills.run $(FLAGS)
+
+fuzz: environment-dev  ## feed 200,000 odd inputs to every reader (FLAGS="--inputs 5000 --only picture" for fewer)
+	@nice $(RUN) -m tests.fuzz.run $(FLAGS)
 
 environment:
 	@"$(PYTHON)" .ci/environment.py local

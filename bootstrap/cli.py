@@ -29,11 +29,11 @@ from bootstrap.commands.options import (
     UpOptions,
 )
 from bootstrap.core.interrupts import ends_soon
+from bootstrap.core.limits import GRACE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
-GRACE = 1.5  # seconds from Ctrl-C for a command that only reads to clear up
 
 EXIT_CODES = """\b
 Exit codes:

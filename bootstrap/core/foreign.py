@@ -9,9 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bootstrap.core.limits import JSON_BYTES, JSON_LEVELS
-
-_DIGITS = 400  # of a number; Python's own limit is 4300, and a float ends at 309
+from bootstrap.core.limits import JSON_BYTES, JSON_DIGITS, JSON_LEVELS
 
 
 class TooLarge(OSError):
@@ -23,8 +21,8 @@ class TooLarge(OSError):
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """The content of a file. Raises OSError, also for a pipe, which may never end, and TooLarge, without reading
-    all of it. Never waits."""
+    """The content of a file. Raises OSError, for a pipe, too, which may never end, and TooLarge, without
+    reading all of it. Never waits."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(descriptor)
@@ -64,7 +62,7 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _whole(text: str) -> int:
-    if len(text) > _DIGITS:
+    if len(text) > JSON_DIGITS:
         raise ValueError(f"a number of {len(text)} digits")
     return int(text)
 

@@ -1,7 +1,7 @@
-"""How much of anything foreign is read: what others wrote, be it a tree, a file, a record or an answer.
+"""How much is read of anything that others wrote, be it a tree, a file, a record or an answer.
 
 Past a limit a reader says so, as a finding or with exit code 2; it never goes on with a part. The limits lie
-far above what occurs: the largest custom resource definitions are 2 MiB, and 30 levels deep.
+far above what occurs: the largest custom resource definitions have 2 MiB and 30 levels.
 docs/limits.md is made from `TABLE`.
 """
 
@@ -20,6 +20,7 @@ CONFIGURATION_LEVELS = 40
 CONFIGURATION_VALUES = 100_000
 JSON_BYTES = 64 * MIB
 JSON_LEVELS = 100
+JSON_DIGITS = 400  # Python's own limit is 4300, and a float ends at 309
 RECORD_BYTES = 64 * KIB
 SCRIPT_BYTES = MIB
 CHART_BYTES = 64 * MIB
@@ -29,7 +30,7 @@ TEXT_CHARACTERS = 32 * KIB
 LINE_CHARACTERS = 64 * KIB
 PASSWORD_CHARACTERS = 1_000
 GENERATED = 5_000
-INTERRUPT_SECONDS = 2.0
+GRACE = 1.5  # seconds from Ctrl-C for a command that only reads to clear up
 
 
 @dataclass(frozen=True)
@@ -41,42 +42,46 @@ class Limit:
     past: str
 
 
-_FINDING = "the file is a finding (or not checked), the rest is read"
-_USAGE = "exit code 2, with the file"
+_FINDING = "a finding, or not checked"
+_REFUSED = "exit code 2"
+_NAMED = "the command ends and names it"
 
 TABLE = (
+    Limit("YAML: manifests, values, what helm and kustomize print", f"{YAML_BYTES >> 20} MiB", _FINDING),
+    Limit("nesting of YAML, aliases followed", f"{YAML_LEVELS} levels", _FINDING),
+    Limit("values of a YAML document, aliases and merges spelled out", f"{YAML_VALUES:,}", _FINDING),
+    Limit("`%TAG` directives of a YAML stream", f"{YAML_DIRECTIVES}", _FINDING),
+    Limit("the configuration file", f"{CONFIGURATION_BYTES >> 20} MiB", _REFUSED),
+    Limit("nesting of the configuration", f"{CONFIGURATION_LEVELS} levels", _REFUSED),
+    Limit("values of the configuration, aliases spelled out", f"{CONFIGURATION_VALUES:,}", _REFUSED),
+    Limit("JSON: Terraform's plan and state, saved pictures, reports", f"{JSON_BYTES >> 20} MiB", _NAMED),
+    Limit("nesting of JSON", f"{JSON_LEVELS} levels", _NAMED),
+    Limit("digits of a number in JSON", f"{JSON_DIGITS}", _NAMED),
     Limit(
-        "a YAML stream: manifests, values, what helm and kustomize print", f"{YAML_BYTES >> 20} MiB", _FINDING
-    ),
-    Limit("nesting of YAML", f"{YAML_LEVELS} levels, aliases followed", _FINDING),
-    Limit("values of a YAML document", f"{YAML_VALUES:,}, aliases and merges spelled out", _FINDING),
-    Limit("the configuration file", f"{CONFIGURATION_BYTES >> 20} MiB", _USAGE),
-    Limit("nesting of the configuration", f"{CONFIGURATION_LEVELS} levels", _USAGE),
-    Limit("values of the configuration", f"{CONFIGURATION_VALUES:,}, aliases spelled out", _USAGE),
-    Limit(
-        "JSON: plans of Terraform, state, saved pictures, manifests of backups",
-        f"{JSON_BYTES >> 20} MiB",
-        "the command ends and names it; nothing was touched",
-    ),
-    Limit("nesting of JSON", f"{JSON_LEVELS} levels", "as above"),
-    Limit(
-        "records: run lock, environment, what machines say of themselves",
+        "records: run lock, environment, what a machine says of itself",
         f"{RECORD_BYTES >> 10} KiB",
-        "it counts as one that nobody of ours wrote",
+        "it counts as none that bootstrap wrote",
     ),
     Limit(
-        "a Terraform file or a script that is searched for facts", f"{SCRIPT_BYTES >> 20} MiB", "not searched"
+        "a message of Kubernetes in a picture",
+        f"{TEXT_CHARACTERS >> 10} Ki characters",
+        "its end is left out",
     ),
     Limit(
-        "a chart's archive, unpacked",
-        f"{CHART_BYTES >> 20} MiB, {CHART_FILES:,} files",
-        "the chart is a finding",
+        "a Terraform file, script or pipeline, searched for facts",
+        f"{SCRIPT_BYTES >> 20} MiB",
+        "not searched",
     ),
-    Limit("a pattern (glob)", f"{PATTERN_CHARACTERS:,} characters", "not checked"),
-    Limit("Applications, or parameters, of an ApplicationSet", f"{GENERATED:,}", "not checked"),
     Limit(
-        "time from Ctrl-C to the end of a command that reads",
-        f"{INTERRUPT_SECONDS:g} s",
-        "a second one ends at once",
+        "a line of Git, searched for credentials", f"{LINE_CHARACTERS >> 10} Ki characters", "not searched on"
+    ),
+    Limit("a key or a value that may be a password", f"{PASSWORD_CHARACTERS:,} characters", "it is none"),
+    Limit("an archive of a chart, unpacked", f"{CHART_BYTES >> 20} MiB, {CHART_FILES:,} files", _FINDING),
+    Limit("a pattern (glob) of Argo CD", f"{PATTERN_CHARACTERS:,} characters", _FINDING),
+    Limit("elements of the generators of an ApplicationSet", f"{GENERATED:,}", "not checked"),
+    Limit(
+        "clearing up after Ctrl-C, of a command that only reads",
+        f"{GRACE} s",
+        "the process ends, exit code 130",
     ),
 )

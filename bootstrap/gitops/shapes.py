@@ -19,25 +19,28 @@ _TEXT = "word"
 
 _NAMES = {
     _MAPPING: """
-        spec template jobTemplate selector roleRef securityContext valueFrom secretKeyRef configMapKeyRef secretRef
-        configMapRef scaleTargetRef persistentVolumeClaim affinity nodeAffinity podAffinity podAntiAffinity backend
-        clientConfig namespaceSelector objectSelector podSelector nodeSelector defaultBackend emptyDir hostPath csi
-        projected http httpGet tcpSocket exec livenessProbe readinessProbe startupProbe updateStrategy claimRef
+        spec template jobTemplate selector roleRef securityContext valueFrom secretKeyRef
+        configMapKeyRef secretRef configMapRef scaleTargetRef persistentVolumeClaim affinity
+        nodeAffinity podAffinity podAntiAffinity backend clientConfig namespaceSelector
+        objectSelector podSelector nodeSelector defaultBackend emptyDir hostPath csi projected http
+        httpGet tcpSocket exec livenessProbe readinessProbe startupProbe updateStrategy claimRef
         labels annotations matchLabels aggregationRule metadata rollingUpdate serviceAccountToken
     """,
     _MAPPINGS: """
-        containers initContainers ephemeralContainers volumes env envFrom ports volumeMounts volumeDevices subjects
-        rules webhooks tolerations imagePullSecrets ownerReferences volumeClaimTemplates matchExpressions
-        nodeSelectorTerms ingress egress from to sources metrics versions paths tls secrets clusterRoleSelectors
-        topologySpreadConstraints hostAliases
+        containers initContainers ephemeralContainers volumes env envFrom ports volumeMounts
+        volumeDevices subjects rules webhooks tolerations imagePullSecrets ownerReferences
+        volumeClaimTemplates matchExpressions nodeSelectorTerms ingress egress from to sources
+        metrics versions paths tls secrets clusterRoleSelectors topologySpreadConstraints
+        hostAliases
     """,
     _TEXTS: """
-        verbs apiGroups apiVersions resourceNames nonResourceURLs command args accessModes finalizers policyTypes
-        values operations mountOptions hosts
+        verbs apiGroups apiVersions resourceNames nonResourceURLs command args accessModes
+        finalizers policyTypes values operations mountOptions hosts
     """,
     _TEXT: """
-        name namespace kind apiVersion apiGroup serviceAccountName priorityClassName storageClassName claimName
-        secretName ingressClassName key operator mountPath serviceName nodeName provisioner generateName
+        name namespace kind apiVersion apiGroup serviceAccountName priorityClassName
+        storageClassName claimName secretName ingressClassName key operator mountPath serviceName
+        nodeName provisioner generateName
     """,
 }
 _FIELDS = {name: wanted for wanted, names in _NAMES.items() for name in names.split()}

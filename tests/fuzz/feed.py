@@ -28,7 +28,7 @@ class Hang(BaseException):
 
 @dataclass
 class Tally:
-    """How the inputs of a target ended; of each kind of defect, by its last place in the product, one input."""
+    """How the inputs of a target ended; of each kind of defect, by its last place in the product, one."""
 
     ends: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Tally:
 
 
 def outcome(target: Target, given_: Any, folder: Path) -> tuple[str, str]:
-    """How it ended, and for a defect what it was and where. Exit code 1 is a defect, however it comes about."""
+    """How it ended, and for a defect what it was and where. Exit code 1 is one, however it comes about."""
     try:
         target.feed(given_, folder)
     except Hang:

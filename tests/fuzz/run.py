@@ -1,8 +1,8 @@
 """`python -m tests.fuzz.run [--inputs 200000] [--seed N] [--only TARGET]`: odd inputs for every reader.
 
 Tells for each target how many inputs were read well, refused (exit code 2, or a finding), ended as a defect
-(exit code 1) or never, and what the defects were. Ends with 1 when there were any. An input that ended badly is
-kept in the folder `--keep`, to be made a test.
+(exit code 1) or never, and what the defects were. Ends with 1 when there were any. An input that ended
+badly is kept in the folder `--keep`, to be made a test.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
         numbers = "".join(f"{number:>{width}}" for number, width in zip(ends, (9, 9, 9, 7), strict=True))
         _say(f"{target.name:14}{sum(ends):>9}{numbers}{time.monotonic() - begun:>9.0f}")
         for where, count in tally.counts.most_common():
-            _say(f"  {count:>7} × {where}: {_keep(options.keep, target, where, tally.examples[where])}")
+            _say(f"  {count:>7} of {where}: {_keep(options.keep, target, where, tally.examples[where])}")
         bad += tally.ends[DEFECT] + tally.ends[HANG]
     return int(bad > 0)
 

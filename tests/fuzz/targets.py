@@ -265,8 +265,13 @@ environments:
       private_subnets: [10.0.10.0/24, 10.0.11.0/24, 10.0.12.0/24]
     kubernetes_version: 1.37
     nodes:
-      - {{name: cp, role: control-plane, instance_type: t3.large, volume_gb: 30, labels: {{role: control-plane}}}}
-      - {{name: web, role: worker, instance_type: t3.small, volume_gb: 20, labels: {{}}, taints: [{{key: domain, value: web}}]}}
+      - {{name: cp, role: control-plane, instance_type: t3.large, volume_gb: 30, labels: {{role: cp}}}}
+      - name: web
+        role: worker
+        instance_type: t3.small
+        volume_gb: 20
+        labels: {{}}
+        taints: [{{key: domain, value: web}}]
     terraform: {{folder: {ROOT}/terraform, variables: {{expires_at: null}}}}
     gitops:
       checkout: {ROOT}
@@ -282,18 +287,25 @@ environments:
 """
 MANIFESTS = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "manifests").rglob("*.yaml"))[:40]]
 
+SAVED = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(PICTURES.iterdir())]
+ABOUT_BACKUP = json.loads(manifest.encode(BACKUP))
+CHARTS = inputs.archives([gzip.compress(CHART, 1)]) | inputs.archives([CHART]).map(
+    partial(gzip.compress, compresslevel=1)
+)
+PATTERNS = st.tuples(st.text("ab/*?{},[]!-\\^", max_size=60), st.text("ab/c-", max_size=200))
+
 TARGETS = (
     Target("configuration", _configuration, inputs.texts([CONFIGURATION]), 20),
-    Target("picture", _picture, inputs.jsons([json.loads(one.read_text()) for one in sorted(PICTURES.iterdir())]), 15),
+    Target("picture", _picture, inputs.jsons(SAVED), 15),
     Target("tree", _tree, _trees(), 4),
     Target("YAML", _documents, inputs.texts(MANIFESTS), 20, (yaml.YAMLError,)),
     Target("JSON", lambda given, _: parse_json(given), inputs.jsons([STATE, PLAN, RECORD]), 5, (ValueError,)),
     Target("run lock", _run_lock, inputs.jsons([{"format": 1, **asdict(HOLDER)}]), 6),
     Target("environment", _environment, inputs.jsons([RECORD]), 6),
     Target("machine", lambda given, _: machines.parse(given, "i-1"), inputs.jsons([MARKER]), 4),
-    Target("backup", lambda given, _: manifest.decode(given), inputs.jsons([json.loads(manifest.encode(BACKUP))]), 6),
+    Target("backup", lambda given, _: manifest.decode(given), inputs.jsons([ABOUT_BACKUP]), 6),
     Target("state", _state, inputs.jsons([STATE]), 3),
     Target("notes", _notes, inputs.jsons([[{"pid": 4711, "started": 1.5}]]), 3),
-    Target("chart", _chart, inputs.archives([gzip.compress(CHART, 1)]) | inputs.archives([CHART]).map(partial(gzip.compress, compresslevel=1)), 4, (Wrong,)),
-    Target("glob", _glob, st.tuples(st.text("ab/*?{},[]!-\\^", max_size=60), st.text("ab/c-", max_size=200)), 4, (ValueError,)),
-)  # fmt: skip
+    Target("chart", _chart, CHARTS, 4, (Wrong,)),
+    Target("glob", _glob, PATTERNS, 4, (ValueError,)),
+)

@@ -1,4 +1,4 @@
-"""The fuzzer's short form: the same few hundred odd inputs each time, and none may end as a defect (exit 1)."""
+"""The fuzzer's short form: the same odd inputs each time, and none may end as a defect (exit code 1)."""
 
 from __future__ import annotations
 
