@@ -72,7 +72,7 @@ def _configuration(given: str, folder: Path) -> None:
     load(file, "dev")
 
 
-def _picture(given: str, folder: Path) -> None:
+def feed_picture(given: str, folder: Path) -> None:
     file = folder / "picture.json"
     file.write_bytes(given.encode(errors="surrogatepass"))
     config = lint_tree.configuration(folder)
@@ -152,7 +152,7 @@ def _as_stream(listed: str) -> str:
 # -- records ---------------------------------------------------------------------------------------------
 
 
-def _run_lock(given: str, _: Path) -> None:
+def feed_run_lock(given: str, _: Path) -> None:
     body = io.BytesIO(given.encode(errors="surrogatepass"))
     api: Any = SimpleNamespace(call=lambda *_, **__: {"Body": body, "ETag": "e"})
     seen = run_lock.read(run_lock.Where(api, "bucket", "key"), NOW)
@@ -296,11 +296,11 @@ PATTERNS = st.tuples(st.text("ab/*?{},[]!-\\^", max_size=60), st.text("ab/c-", m
 
 TARGETS = (
     Target("configuration", _configuration, inputs.texts([CONFIGURATION]), 20),
-    Target("picture", _picture, inputs.jsons(SAVED), 15),
+    Target("picture", feed_picture, inputs.jsons(SAVED), 15),
     Target("tree", _tree, _trees(), 4),
     Target("YAML", _documents, inputs.texts(MANIFESTS), 20, (yaml.YAMLError,)),
     Target("JSON", lambda given, _: parse_json(given), inputs.jsons([STATE, PLAN, RECORD]), 5, (ValueError,)),
-    Target("run lock", _run_lock, inputs.jsons([{"format": 1, **asdict(HOLDER)}]), 6),
+    Target("run lock", feed_run_lock, inputs.jsons([{"format": 1, **asdict(HOLDER)}]), 6),
     Target("environment", _environment, inputs.jsons([RECORD]), 6),
     Target("machine", lambda given, _: machines.parse(given, "i-1"), inputs.jsons([MARKER]), 4),
     Target("backup", lambda given, _: manifest.decode(given), inputs.jsons([ABOUT_BACKUP]), 6),
