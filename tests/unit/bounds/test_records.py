@@ -12,6 +12,7 @@ import pytest
 
 from bootstrap.aws import environments, state_file
 from bootstrap.core.errors import LockedError, PermanentError, UsageError
+from bootstrap.core.machine import started
 from bootstrap.steps import machines
 from bootstrap.terraform.survivor import notes_in
 from tests.fuzz.targets import HOLDER, MARKER, PICTURES, RECORD, feed_picture, feed_run_lock
@@ -63,14 +64,16 @@ def test_a_picture_is_still_read(tmp_path: Path) -> None:
     feed_picture(json.dumps(SAVED), tmp_path)
 
 
+def test_a_process_that_cannot_be() -> None:
+    assert [started(pid) for pid in (-1, HUGE, 1 << 40)] == [None, None, None]
+
+
 LOCK = {"format": 1, **asdict(HOLDER)}
 
 
 @pytest.mark.parametrize("value", [value for value in ODD if value is not True])
 @pytest.mark.parametrize("key", ["place", "pid", "started", "heartbeat", "expires"])
 def test_a_run_lock_that_is_typed_wrongly(key: str, value: Any, tmp_path: Path) -> None:
-    if key == "pid" and value == -1:
-        return
     with pytest.raises(LockedError):
         feed_run_lock(changed(LOCK, (key,), value), tmp_path)
 
