@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -21,9 +22,10 @@ def record(kind: type[T], data: object) -> T:
     if unknown:
         raise ValueError(f"unknown fields: {', '.join(sorted(map(str, unknown)))}")
     try:
-        return _adapter(kind).validate_python(data)
+        made: T = _adapter(kind).validate_python(data)
     except ValueError as error:
         raise ValueError(_wrong(error)) from None
+    return made
 
 
 def _wrong(error: Any) -> str:
@@ -32,5 +34,5 @@ def _wrong(error: Any) -> str:
 
 
 @lru_cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

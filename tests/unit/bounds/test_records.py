@@ -18,7 +18,7 @@ from bootstrap.terraform.survivor import notes_in
 from tests.fuzz.targets import HOLDER, MARKER, PICTURES, RECORD, feed_picture, feed_run_lock
 
 HUGE = int("9" * 401)
-ODD = (None, [], {}, "x", "\ud800", -1, HUGE, 1e300, True, [None], {"a": None}, [[]])
+ODD: tuple[Any, ...] = (None, [], {}, "x", "\ud800", -1, HUGE, 1e300, True, [None], {"a": None}, [[]])
 
 
 def changed(data: Any, path: tuple[Any, ...], value: Any) -> str:
@@ -30,20 +30,21 @@ def changed(data: Any, path: tuple[Any, ...], value: Any) -> str:
     return json.dumps(made)
 
 
+def each(path: tuple[Any, ...], *values: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    return [(path, value) for value in values]
+
+
 SAVED = json.loads((PICTURES / "crash-loop.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        *((("now",), value) for value in (None, "x", -1, HUGE, 1e300, [])),
-        *(
-            (("members",), value)
-            for value in (None, 1, {"a": 1}, [1], [{"name": 1}], [{"name": "a", "wave": []}])
-        ),
-        *((("objects",), value) for value in (None, 1, True)),
-        *((("objects", 0, "metadata"), value) for value in ("x", [1], 7)),
-        *((("objects", 0, "metadata", "name"), HUGE),),
+        *each(("now",), None, "x", -1, HUGE, 1e300, []),
+        *each(("members",), None, 1, {"a": 1}, [1], [{"name": 1}], [{"name": "a", "wave": []}]),
+        *each(("objects",), None, 1, True),
+        *each(("objects", 0, "metadata"), "x", [1], 7),
+        *each(("objects", 0, "metadata", "name"), HUGE),
         *((("served",), 3), (("unread",), 3), (("version",), 2), (("version",), None)),
     ],
 )
