@@ -386,6 +386,9 @@ def call(arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the program."""
+    from bootstrap.core.interrupts import ends_soon  # noqa: PLC0415 - keeps `--help` quick
+    from bootstrap.core.limits import GRACE  # noqa: PLC0415
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ must not end a run

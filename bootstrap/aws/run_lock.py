@@ -208,8 +208,9 @@ def _seen(where: Where, answer: dict[str, Any], now: float) -> Seen:
         data = parse_json(answer["Body"].read(RECORD_BYTES + 1), RECORD_BYTES)
         data.pop("format")
         holder = record(Holder, data)
-        if not all(0 <= at <= LATEST for at in (holder.started, holder.heartbeat, holder.expires)):
-            raise ValueError("a time that is none")
+        times = (holder.started, holder.heartbeat, holder.expires)
+        if holder.pid <= 0 or not all(0 <= at <= LATEST for at in times):
+            raise ValueError("a process or a time that cannot be")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LockedError(
             f"the run lock s3://{where.bucket}/{where.key} cannot be read",

@@ -6,12 +6,13 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.core.errors import PermanentError
 from bootstrap.core.foreign import parse_json
+from bootstrap.core.limits import JSON_BYTES
 
 
 def known_ids(s3: Api, bucket: str, key: str) -> frozenset[str]:
     """The ids of all resources in the state; none when there is no state yet."""
     try:
-        body = s3.call("get_object", Bucket=bucket, Key=key)["Body"].read()
+        body = s3.call("get_object", Bucket=bucket, Key=key)["Body"].read(JSON_BYTES + 1)
     except AwsError as error:
         if error.missing:
             return frozenset()

@@ -42,7 +42,7 @@ def started(pid: int) -> str | None:
             # The name stands in parentheses and may hold anything: proc(5), field 22 is the 20th after it.
             return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
         return str(psutil.Process(pid).create_time())
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # no process, or a number that no process has
         return None
 
 

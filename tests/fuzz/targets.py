@@ -32,6 +32,7 @@ from bootstrap.gitops.chartfile import ChartArchive
 from bootstrap.gitops.problems import Wrong
 from bootstrap.gitops.reader import Reader
 from bootstrap.kubernetes.documents import documents
+from bootstrap.kubernetes.objects import Json
 from bootstrap.lint import rules
 from bootstrap.lint import run as procedure
 from bootstrap.lint.report import as_json, junit, sarif, text
@@ -101,7 +102,7 @@ def _tree(given: tuple[str, str], folder: Path) -> None:
 
 
 def _trees() -> st.SearchStrategy[tuple[str, str]]:
-    generators: list[dict[str, Any]] = [
+    generators: list[Json] = [
         {
             "list": {"elements": [{"name": "one"}, {"name": "two"}]},
             "selector": {"matchLabels": {"name": "one"}},
@@ -126,12 +127,12 @@ def _trees() -> st.SearchStrategy[tuple[str, str]]:
             for one in generators
         ),
     ]
-    project: dict[str, Any] = {
+    project: Json = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
         "metadata": {"name": "platform"},
-        "spec": {"sourceRepos": ["*"], "destinations": [{"namespace": "*", "server": "*"}]},
     }
+    project["spec"] = {"sourceRepos": ["*"], "destinations": [{"namespace": "*", "server": "*"}]}
     examples = [
         list(documents(one))
         for rule in procedure.RULES

@@ -12,6 +12,7 @@ HANGS = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
 from bootstrap import cli
+from bootstrap.core import limits
 
 def work():
     print("at work", flush=True)
@@ -21,7 +22,7 @@ def hang(arguments):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
 
-cli.GRACE = float(sys.argv[1])
+limits.GRACE = float(sys.argv[1])
 cli.call = hang
 cli.main([])
 """

@@ -12,6 +12,7 @@ import pytest
 
 from bootstrap.aws import environments, state_file
 from bootstrap.core.errors import LockedError, PermanentError, UsageError
+from bootstrap.core.machine import started
 from bootstrap.steps import machines
 from bootstrap.terraform.survivor import notes_in
 from tests.fuzz.targets import HOLDER, MARKER, PICTURES, RECORD, feed_picture, feed_run_lock
@@ -29,20 +30,21 @@ def changed(data: Any, path: tuple[Any, ...], value: Any) -> str:
     return json.dumps(made)
 
 
+def each(path: tuple[Any, ...], *values: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    return [(path, value) for value in values]
+
+
 SAVED = json.loads((PICTURES / "crash-loop.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        *((("now",), value) for value in (None, "x", -1, HUGE, 1e300, [])),
-        *(
-            (("members",), value)
-            for value in (None, 1, {"a": 1}, [1], [{"name": 1}], [{"name": "a", "wave": []}])
-        ),
-        *((("objects",), value) for value in (None, 1, True)),
-        *((("objects", 0, "metadata"), value) for value in ("x", [1], 7)),
-        *((("objects", 0, "metadata", "name"), HUGE),),
+        *each(("now",), None, "x", -1, HUGE, 1e300, []),
+        *each(("members",), None, 1, {"a": 1}, [1], [{"name": 1}], [{"name": "a", "wave": []}]),
+        *each(("objects",), None, 1, True),
+        *each(("objects", 0, "metadata"), "x", [1], 7),
+        *each(("objects", 0, "metadata", "name"), HUGE),
         *((("served",), 3), (("unread",), 3), (("version",), 2), (("version",), None)),
     ],
 )
@@ -63,14 +65,16 @@ def test_a_picture_is_still_read(tmp_path: Path) -> None:
     feed_picture(json.dumps(SAVED), tmp_path)
 
 
+def test_a_process_that_cannot_be() -> None:
+    assert [started(pid) for pid in (-1, HUGE, 1 << 40)] == [None, None, None]
+
+
 LOCK = {"format": 1, **asdict(HOLDER)}
 
 
 @pytest.mark.parametrize("value", [value for value in ODD if value is not True])
 @pytest.mark.parametrize("key", ["place", "pid", "started", "heartbeat", "expires"])
 def test_a_run_lock_that_is_typed_wrongly(key: str, value: Any, tmp_path: Path) -> None:
-    if key == "pid" and value == -1:
-        return
     with pytest.raises(LockedError):
         feed_run_lock(changed(LOCK, (key,), value), tmp_path)
 
