@@ -28,8 +28,6 @@ from bootstrap.commands.options import (
     SchemaOptions,
     UpOptions,
 )
-from bootstrap.core.interrupts import ends_soon
-from bootstrap.core.limits import GRACE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
