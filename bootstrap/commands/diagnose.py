@@ -12,10 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
-
 from bootstrap import targets
 from bootstrap.commands.options import DiagnoseOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.clock import SystemClock
@@ -40,9 +39,9 @@ def run(options: DiagnoseOptions) -> int:
         options.save_picture.write_text(text + "\n", encoding="utf-8")
     verdicts = judge(picture, config)
     if options.output == "json":
-        click.echo(json.dumps(as_data(config, picture, verdicts), ensure_ascii=False))
+        say(json.dumps(as_data(config, picture, verdicts), ensure_ascii=False))
     else:
-        click.echo("\n".join(as_text(config, picture, verdicts)))
+        say("\n".join(as_text(config, picture, verdicts)))
     return StuckError.exit_code if stuck(verdicts) else 0
 
 

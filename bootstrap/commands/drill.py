@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-
-import click
 
 from bootstrap import plan, targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import RunResult, perform
 from bootstrap.commands.options import DrillOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted
@@ -66,9 +64,9 @@ def _tell(options: DrillOptions, result: DrillResult, file: Path) -> None:
     if options.output == "json":
         return  # both runs have told everything, event by event; the result is in its file
     for line in _lines(result, file):
-        print(line, file=sys.stderr)  # noqa: T201 - the drill's last words
+        say(line, err=True)
     if result.rto is not None:
-        click.echo(f"RTO {result.rto:.1f} s")
+        say(f"RTO {result.rto:.1f} s")
 
 
 def _lines(result: DrillResult, file: Path) -> Iterator[str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
-
-import click
 
 from bootstrap import plan, targets
 from bootstrap.aws import environments
@@ -16,6 +13,7 @@ from bootstrap.aws.api import Api
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import ReapOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.text import duration
@@ -35,7 +33,7 @@ def run(options: ReapOptions) -> int:
         return 0
     if options.output == "text":
         for line in _lines(found, over, now):
-            print(line, file=sys.stderr)  # noqa: T201 - what the question is about
+            say(line, err=True)
     if not over:
         return 0
     confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")
@@ -50,10 +48,10 @@ def _show(
 ) -> None:
     if options.output == "json":
         listed = [{**asdict(record), "expired": record in over} for record in found]
-        click.echo(json.dumps({"version": FORMAT, "environments": listed}))
+        say(json.dumps({"version": FORMAT, "environments": listed}))
     else:
         for line in _lines(found, over, now):
-            click.echo(line)
+            say(line)
 
 
 def _lines(
