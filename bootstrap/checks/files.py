@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from bootstrap.checks.model import Check, Probe
-from bootstrap.checks.tools import answer
+from bootstrap.core.git import Git
 
 
 def writable(name: str, folder: Path) -> Probe:
@@ -53,9 +53,10 @@ def git_work_tree(name: str, folder: Path) -> Probe:
             )
         if shutil.which("git") is None:
             return Check(name, False, f"{folder} cannot be looked at without git", "install Git")
-        if not answer(["git", "-C", str(folder), "rev-parse", "--show-toplevel"]):
+        git = Git.work_tree(folder.absolute())
+        if not git.find("rev-parse", "--show-toplevel"):
             return Check(name, False, f"{folder} is not in a Git repository", f"git -C '{folder}' init")
-        commit = answer(["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]).strip()
+        commit = git.find("rev-parse", "--short", "HEAD").strip()
         if not commit:
             cure = f"git -C '{folder}' add -A && git -C '{folder}' commit -m 'First commit'"
             return Check(name, False, f"the repository of {folder} has no commit", cure)

@@ -23,7 +23,7 @@ def program(name: str, command: str, arguments: Sequence[str], wanted: Range, cu
         place = shutil.which(command)
         if place is None:
             return Check(name, False, f"{command} is not there", cure)
-        return judge_program(name, place, answer([place, *arguments]), wanted, cure)
+        return judge_program(name, place, answer([Path(place).absolute(), *arguments]), wanted, cure)
 
     return Probe(name, look)
 
@@ -49,6 +49,7 @@ def answer(argv: Sequence[str | Path], environment: Mapping[str, str] = os.envir
     try:
         done = subprocess.run(
             argv,
+            cwd=os.sep,  # where nobody's files lie: terraform, for one, looks at those beside it
             env={**environment, "CHECKPOINT_DISABLE": "1"},  # Terraform would ask for news of itself
             stdin=subprocess.DEVNULL,
             capture_output=True,

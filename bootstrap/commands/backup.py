@@ -8,13 +8,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import click
-
 from bootstrap import plan, targets
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import BackupOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError, PreflightError, Problem
@@ -41,12 +40,12 @@ def _list(options: BackupOptions, config: Environment, target: Target) -> int:
     found = list(_manifests(config, target))
     if options.output == "json":
         listed = [asdict(each) if isinstance(each, Manifest) else {"damaged": each} for each in found]
-        click.echo(json.dumps({"version": FORMAT, "backups": listed}))
+        say(json.dumps({"version": FORMAT, "backups": listed}))
         return 0
     for each in found:
-        click.echo(each if isinstance(each, str) else _line(each))
+        say(each if isinstance(each, str) else _line(each))
     if not found:
-        click.echo(f"there is no backup of {config.name}")
+        say(f"there is no backup of {config.name}")
     return 0
 
 

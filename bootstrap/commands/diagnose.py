@@ -13,10 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
-
 from bootstrap import targets
 from bootstrap.commands.options import DiagnoseOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.clock import SystemClock
@@ -44,7 +43,7 @@ def run(options: DiagnoseOptions) -> int:
         verdicts = judge(picture, config)
         told = _json if options.output == "json" else _text
         words = told(config, picture, verdicts)
-    click.echo(words)
+    say(words)
     return StuckError.exit_code if stuck(verdicts) else 0
 
 

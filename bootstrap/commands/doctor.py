@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import click
-
 from bootstrap import targets
 from bootstrap.checks import doctor
 from bootstrap.checks.model import Check
 from bootstrap.commands.options import Options
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.core.errors import PreflightError
 from bootstrap.core.text import plural, table
@@ -26,7 +25,7 @@ def run(options: Options) -> int:
     checks = doctor.run_checks(config, target.shown.probes, client)
     ok = all(check.ok for check in checks)
     data = {"version": FORMAT, "ok": ok, "checks": [asdict(check) for check in checks]}
-    click.echo(json.dumps(data) if options.output == "json" else render(checks))
+    say(json.dumps(data) if options.output == "json" else render(checks))
     return 0 if ok else PreflightError.exit_code
 
 

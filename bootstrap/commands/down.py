@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 from bootstrap import plan, targets
@@ -13,6 +12,7 @@ from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import Options
 from bootstrap.commands.ownership import going
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError
@@ -26,7 +26,7 @@ def run(options: Options) -> int:
     target, phases = targets.open_run(config)
     if options.output == "text":
         for line in _going(config, target):
-            print(line, file=sys.stderr)  # noqa: T201 - what the question is about
+            say(line, err=True)
     confirm(options, f"This removes everything of '{config.name}' on {target.name}, its data included.")
     return execute(plan.build_down(config, phases, exists=target.exists()), config, target, options, ())
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-
-import click
 
 from bootstrap import plan, targets
 from bootstrap.aws.errors import AwsError
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import RunResult, perform
 from bootstrap.commands.options import DrillOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import Interrupted, TemporaryError
@@ -83,9 +81,9 @@ def _tell(options: DrillOptions, result: DrillResult, file: Path) -> None:
     if options.output == "json":
         return  # both runs have told everything, event by event; the result is in its file
     for line in _lines(result, file):
-        print(line, file=sys.stderr)  # noqa: T201 - the drill's last words
+        say(line, err=True)
     if result.rto is not None:
-        click.echo(f"RTO {result.rto:.1f} s")
+        say(f"RTO {result.rto:.1f} s")
 
 
 def _lines(result: DrillResult, file: Path) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import TextIO
 from rich.console import Console
 
 from bootstrap.commands.options import Options
+from bootstrap.commands.say import say
 from bootstrap.config.files import read_value
 from bootstrap.config.model import Environment
 from bootstrap.config.seeds import FileTooLarge
@@ -195,7 +196,7 @@ def _tell(run: _Run, following: Sequence[str]) -> None:
     if _can_draw(console):
         show_final(console, view)
     for line in (*summary(view, page, following), *troubles):
-        print(line, file=sys.stderr)  # noqa: T201 - the one place where a run's last words are said
+        say(line, err=True)
 
 
 def _short(path: Path) -> Path:

@@ -16,9 +16,11 @@ from rich.text import Text
 from bootstrap import targets
 from bootstrap.commands.ask import confirm
 from bootstrap.commands.options import LintOptions
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import LintError, UsageError
+from bootstrap.core.redact import harmless
 from bootstrap.core.text import plural
 from bootstrap.gitops.model import Tree
 from bootstrap.gitops.reader import Reader
@@ -77,7 +79,7 @@ def _tell(report: Report, options: LintOptions) -> None:
     """The chosen form to its file, where one is named, and then words to stdout; else to stdout alone."""
     form = FORMS.get(options.output)
     if form and not options.output_file:
-        click.echo(form(report), nl=False)
+        say(form(report), nl=False)
         return
     console = Console()
     lines = text.render(
@@ -85,7 +87,7 @@ def _tell(report: Report, options: LintOptions) -> None:
     )
     if options.output_file:
         words = "".join(f"{line.plain}\n" for line in text.render(report, verbose=options.verbose))
-        _write(options.output_file, form(report) if form else words)
+        _write(options.output_file, harmless(form(report) if form else words))
     _print(lines)
 
 
@@ -94,6 +96,7 @@ def _print(lines: Iterable[Text]) -> None:
     console = Console()
     with console.capture() as styled:
         for line in lines:
+            line.plain = harmless(line.plain)
             console.print(line, soft_wrap=True, highlight=False)
     click.echo(styled.get(), nl=False, color=console.is_terminal)
 
@@ -117,11 +120,11 @@ def _fix(options: LintOptions, linted: Linted) -> bool:
     tree = _exact(linted.tree, root)
     planned = fix.plan(tree, _orders, _settings(config, options.config, root))
     if not planned.moves:
-        click.echo("every wave number is in a valid order: nothing to renumber", err=True)
+        say("every wave number is in a valid order: nothing to renumber", err=True)
         return False
-    click.echo(files.diff(planned.changes), nl=False, err=options.output != "text")
+    say(files.diff(planned.changes), nl=False, err=options.output != "text")
     for line in planned.by_hand:
-        click.echo(f"to do by hand: {line}", err=True)
+        say(f"to do by hand: {line}", err=True)
     if options.dry_run:
         return False
     moved = plural(len(planned.moves), "Application")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-
-import click
 
 from bootstrap import plan, targets
 from bootstrap.aws import environments
@@ -17,6 +14,7 @@ from bootstrap.commands.ask import confirm
 from bootstrap.commands.execute import execute
 from bootstrap.commands.options import ReapOptions
 from bootstrap.commands.ownership import going
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.text import duration
@@ -38,7 +36,7 @@ def run(options: ReapOptions) -> int:
         return 0
     if options.output == "text":
         for line in (*_lines(found, over, now), *_going(connect, over)):
-            print(line, file=sys.stderr)  # noqa: T201 - what the question is about
+            say(line, err=True)
     if not over:
         return 0
     confirm(options, f"This removes {', '.join(record.title for record in over)}, all data included.")
@@ -59,10 +57,10 @@ def _show(
 ) -> None:
     if options.output == "json":
         listed = [{**asdict(record), "expired": record in over} for record in found]
-        click.echo(json.dumps({"version": FORMAT, "environments": listed}))
+        say(json.dumps({"version": FORMAT, "environments": listed}))
     else:
         for line in _lines(found, over, now):
-            click.echo(line)
+            say(line)
 
 
 def _lines(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import click
-
 from bootstrap import targets
 from bootstrap.commands.options import Options
+from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.status.collect import collect
 from bootstrap.status.render import encode, render
@@ -16,5 +15,5 @@ from bootstrap.status.render import encode, render
 def run(options: Options) -> int:
     config = load(options.config, options.environment, values=False)
     found = collect(config, targets.open_target(config))
-    click.echo(json.dumps(encode(found)) if options.output == "json" else render(found))
+    say(json.dumps(encode(found)) if options.output == "json" else render(found))
     return 0

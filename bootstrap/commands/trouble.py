@@ -6,16 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-import click
-
+from bootstrap.commands.say import say
 from bootstrap.core.errors import BootstrapError, ProblemsError
 
 
 def tell(error: BootstrapError, output: str) -> None:
     if output == "json":
-        click.echo(json.dumps(encode(error), ensure_ascii=False))
+        say(json.dumps(encode(error), ensure_ascii=False))
     else:
-        click.echo(render(error), err=True)
+        say(render(error), err=True)
 
 
 def encode(error: BootstrapError) -> dict[str, Any]:

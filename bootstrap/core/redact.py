@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,13 @@ MASK = "•••"
 
 # Shorter values ("1", "yes") are no secrets, and blacking them out would make every message unreadable.
 SHORTEST = 4
+
+# What a terminal obeys, or what makes a text look like another one: controls but for line ends and tabs, and
+# the marks that turn the direction of writing.
+_OBEYED = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)"
+)
+_LOGIN = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]*@|(?:(?<=http://)|(?<=https://))[^/\s@]+@")
 
 D = TypeVar("D")
 
@@ -38,11 +46,11 @@ class Secrets:
             self._forms = tuple(sorted(forms.union(self._forms), key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
-        """The text with every registered value replaced by `MASK`."""
+        """The text with every registered value replaced by `MASK`, and harmless to a terminal."""
         for form in self._forms:
             if form in text:  # much faster than one large pattern, and thousands of seeds are allowed
                 text = text.replace(form, MASK)
-        return text
+        return harmless(text)
 
     def redact_all(self, data: D) -> D:
         """The same data with every text in it redacted, through dataclasses, tuples and mappings."""
@@ -75,3 +83,9 @@ def _forms(value: str) -> Iterator[str]:
         yield shlex.quote(text)
     for text in (value, stripped):
         yield base64.b64encode(text.encode()).decode()
+
+
+def harmless(text: str) -> str:
+    """The text without what a terminal would obey, each of which becomes one character, and without the
+    credentials of URLs."""
+    return _LOGIN.sub("•••@", _OBEYED.sub("\ufffd", text))

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import posixpath
-import subprocess
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,26 +14,25 @@ from typing import Any
 
 import yaml
 
+from bootstrap.core.git import Git
 from bootstrap.gitops import schemas
 from bootstrap.gitops.problems import Wrong
 from bootstrap.kubernetes.documents import located
 
 # Never published to the cluster: Git's own, and a run's state.
 _HIDDEN = frozenset({".git", ".bootstrap"})
-_SECONDS = 30.0
 YAML = (".yaml", ".yml")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def is_at(folder: Path, commit: str) -> bool:
-    """Whether the files of a Git work tree are those of that commit, nothing changed and nothing added."""
-    same = _git(folder, "diff", "--quiet", commit, "--", ".")
-    added = _git(folder, "ls-files", "--others", "--exclude-standard")
-    return same.returncode == 0 and added.returncode == 0 and not added.stdout.strip()
-
-
-def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    argv = ["git", "-C", str(folder), *words]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    """Whether the files of a Git work tree are those of that commit, nothing changed and nothing added.
+    Raises ToolError."""
+    if not _COMMIT.fullmatch(commit):
+        return False
+    git = Git.work_tree(folder)
+    same = git.succeeds("diff", "--no-ext-diff", "--no-textconv", "--quiet", commit, "--", ".")
+    return same and not git("ls-files", "--others", "--exclude-standard")
 
 
 class Checkout:
@@ -49,10 +48,10 @@ class Checkout:
         """Raises OSError."""
         found = self._read.get(path)
         if found is None:
-            file = os.path.realpath(self.root / path)
-            if os.path.commonpath((file, self._real)) != self._real:
+            file = self.root / path
+            if self._leads_out(path) and file.exists():
                 raise PermissionError(errno.EACCES, "a link out of the repository", path)
-            found = self._read[path] = Path(file).read_bytes()
+            found = self._read[path] = file.read_bytes()
         return found
 
     def text(self, path: str) -> str:
@@ -91,23 +90,28 @@ class Checkout:
     def files(self, folder: str, *, follow: bool = False) -> tuple[str, ...]:
         """Each file below by name, in the order in which Argo CD walks; with `follow`, as helm does, those
         behind links to folders, too."""
+        return self._below(folder, ()) if follow else tuple(self._unlinked(folder))
+
+    def _unlinked(self, folder: str) -> Iterator[str]:
+        return (path for path in self._inside(folder) if not (self.root / path).is_dir())
+
+    def _inside(self, folder: str) -> list[str]:
         real = folder if folder in self._folders else self._behind(folder)
         head = f"{real}/" if real else ""
         inside = [path[len(head) :] for path in self._listing if path.startswith(head)]
-        found = [f"{folder}/{path}" if folder else path for path in inside]
-        if not follow:
-            return tuple(path for path in found if not (self.root / path).is_dir())
-        return tuple(one for path in found for one in self._followed(path))
+        return [f"{folder}/{path}" if folder else path for path in inside]
 
-    def _followed(self, path: str) -> tuple[str, ...]:
+    def _below(self, folder: str, through: tuple[str, ...]) -> tuple[str, ...]:
+        """`through` are the folders that links have led to: none is entered from within itself."""
+        return tuple(one for path in self._inside(folder) for one in self._followed(path, through))
+
+    def _followed(self, path: str, through: tuple[str, ...]) -> tuple[str, ...]:
         if not (self.root / path).is_dir():
             return (path,)
         behind = self._behind(path)
-        return (
-            self.files(path, follow=True)
-            if behind in self._folders and not path.startswith(f"{behind}/")
-            else ()
-        )
+        if behind not in self._folders or path.startswith(f"{behind}/") or behind in through:
+            return ()
+        return self._below(path, (*through, behind))
 
     def links_out(self) -> list[str]:
         """Links that are absolute or lead out of the repository."""
@@ -128,8 +132,19 @@ class Checkout:
         return tuple(sorted(_listing(self.root), key=lambda path: path.split("/")))
 
     @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self._listing) | self._folders
+
+    def _leads_out(self, path: str) -> bool:
+        """Whether it is, or a link leads to, what Git does not have: the machine's files, or ignored ones."""
+        return self._behind(path) not in self._known
+
+    @cached_property
     def _files(self) -> frozenset[str]:
-        return frozenset(path for path in self._listing if (self.root / path).is_file())
+        files = (path for path in self._listing if (self.root / path).is_file())
+        return frozenset(
+            path for path in files if not ((self.root / path).is_symlink() and self._leads_out(path))
+        )
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -173,15 +188,15 @@ def line_in(error: yaml.YAMLError) -> int:
     return int(mark.line) + 1 if mark else 1
 
 
-def _listing(root: Path) -> Iterator[str]:
-    """What Git knows or would add: an ignored file never reaches the cluster. Without Git, every file."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        output = subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS).stdout
+def _listing(root: Path) -> list[str]:
+    """What Git knows or would add: an ignored file never reaches the cluster. Without Git, every file. Raises
+    ToolError when git fails: then it is not known what is ignored."""
+    if (root / ".git").exists():
+        output = Git.work_tree(root).raw("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         paths: Iterable[str] = dict.fromkeys(os.fsdecode(one) for one in output.split(b"\0") if one)
-    except (OSError, subprocess.SubprocessError):
+    else:
         paths = _walk(root)
-    return (path for path in paths if not _HIDDEN & set(path.split("/")) and os.path.lexists(root / path))
+    return [path for path in paths if not _HIDDEN & set(path.split("/")) and os.path.lexists(root / path)]
 
 
 def _walk(root: Path) -> Iterator[str]:

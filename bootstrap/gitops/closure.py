@@ -14,7 +14,9 @@ from bootstrap.gitops.checkout import Checkout, join
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _RESOURCES = ("resources", "bases")
 _PLUGINS = ("generators", "transformers", "validators", "configurations")
-_REMOTE = re.compile(r"^(?:[a-z+]+://|git::|git@|[\w.-]+\.(?:com|org|io|net|dev)[/:])")
+REMOTE = re.compile(r"^(?:[a-z+]+://|git::|git@|[\w.-]+\.(?:com|org|io|net|dev)[/:])")
+# What kustomize loads from URLs, too.
+_LOADED = ("configMapGenerator", "secretGenerator", "crds", "openapi", "patches", "replacements")
 _LONGEST = 300  # characters of a path
 
 
@@ -29,7 +31,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Closure:
-    """`files` are paths from the root. `charts`: it inflates charts; `foreign`: it has remote components."""
+    """`files` are paths from the root. `charts`: it inflates charts; `foreign`: it has other remote parts."""
 
     files: tuple[str, ...]
     remotes: tuple[Remote, ...]
@@ -71,7 +73,7 @@ def _folder(checkout: Checkout, folder: str, found: _Found) -> None:
     found.folders.add(folder)
     file = kustomization(checkout, folder)
     if file is None:
-        found.files.update(dict.fromkeys(checkout.files(folder)))
+        found.files.update(dict.fromkeys(filter(checkout.is_file, checkout.files(folder))))
         return
     found.files[file] = None
     try:
@@ -88,11 +90,13 @@ def _folder(checkout: Checkout, folder: str, found: _Found) -> None:
 
 
 def _remotes(checkout: Checkout, folder: str, file: str, document: Mapping[str, Any], found: _Found) -> None:
-    for key in (*_RESOURCES, "components"):
+    if any(text.startswith(("http://", "https://")) for key in _LOADED for text in _texts(document.get(key))):
+        found.foreign = True
+    for key in (*_RESOURCES, *_PLUGINS, "components"):
         entries = document.get(key)
         for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, str) and _REMOTE.match(entry) and not _there(checkout, folder, entry):
-                if key == "components":
+            if isinstance(entry, str) and REMOTE.match(entry) and not _there(checkout, folder, entry):
+                if key not in _RESOURCES:
                     found.foreign = True
                 else:
                     found.remotes[file, entry] = Remote(entry, file, line_of(checkout.text(file), entry))

@@ -8,11 +8,13 @@ import re
 import ssl
 import tempfile
 import threading
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +24,7 @@ from bootstrap.core.errors import BootstrapError
 from bootstrap.core.rendering import Outside, Rendering
 from bootstrap.gitops.chartfile import ChartArchive
 from bootstrap.gitops.problems import Unknown
-from bootstrap.gitops.programs import Failed, Programs
+from bootstrap.gitops.programs import Failed, Programs, Way
 from bootstrap.gitops.store import Store, digest
 
 STAND_IN = "stand-in"
@@ -30,7 +32,12 @@ STAND_INS_LAST = 86400.0  # seconds; upstream may answer tomorrow
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _PINNED = re.compile(r"(?:^|[/=@_-])(?:v?\d+\.\d+(?:\.\d+)?[\w.+-]*|[0-9a-f]{40})(?=$|[/&?])")
 _FILE = re.compile(r"^https?://[^?#]+\.(?:ya?ml|json)(?:[?#]|$)")
+_CHARTS = frozenset({"http", "https", "oci"})  # of other schemes, plug-ins are run
+_ODD = re.compile(r"[\x00-\x1f\x7f]")
+_OPTION = re.compile(r"(?:^|=)-")  # git would take it for an option
 _SECONDS = 60.0
+_PIECE = 1 << 16
+LARGEST = 64 << 20  # bytes of a remote file
 _WRAPPED = re.compile(r"<urlopen error (?:\[Errno -?\d+\] )?(.*)>")
 
 
@@ -115,12 +122,14 @@ class Fetcher:
         return found
 
     def _pull(self, repository: str, name: str, version: str) -> Fetched:
+        url = _url(repository)
+        if urlsplit(url).scheme not in _CHARTS or _ODD.search(f"{url} {name} {version}"):
+            raise Unknown(f"charts are not fetched from {repository}", "use an https or oci URL")
         outside = self.way()
         with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
-            command = ["pull", *_named(repository, name), "--destination", folder]
-            command += ["--version", version] if version else []
+            command = ["pull", f"--destination={folder}", *([f"--version={version}"] if version else ())]
             try:
-                self._programs.helm(command, outside.environment)
+                self._programs.helm([*command, *_named(repository, name)], _way(outside, url))
             except Failed as error:
                 cure = "check repoURL, chart, targetRevision, the network and your credentials for it"
                 raise Unknown(
@@ -128,13 +137,15 @@ class Fetcher:
                 ) from error
             content = next(Path(folder).glob("*.tgz")).read_bytes()
         found = ChartArchive(content).version or version
-        return Fetched(content, found, _origin(outside, f"{_url(repository)}/{name}", found))
+        return Fetched(content, found, _origin(outside, f"{url}/{name}", found))
 
     def _download(self, url: str) -> Fetched:
+        if _ODD.search(url) or _OPTION.search(url):
+            raise Unknown(f"{url} is not fetched", "use an https URL with a plain path and ref")
         outside = self.way()
         try:
             content = get(url, outside.environment) if _FILE.search(url) else self._base(url, outside)
-        except (Failed, OSError) as error:
+        except (Failed, OSError, HTTPException) as error:
             cure = "check the URL, the network and your credentials for it"
             raise Unknown(f"{url} could not be fetched: {_plainly(error)}", cure) from error
         return Fetched(content, "", _origin(outside, url, ""))
@@ -144,7 +155,7 @@ class Fetcher:
         with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
             (Path(folder) / "kustomization.yaml").write_text(json.dumps({"resources": [url]}))
             try:
-                return self._programs.kustomize(["build", folder], outside.environment)
+                return self._programs.kustomize(["build", folder], _way(outside, url))
             except Failed as error:
                 raise Failed(str(error).replace(folder, "").strip().rpartition("\n")[2]) from error
 
@@ -165,15 +176,24 @@ def get(url: str, environment: Mapping[str, str]) -> bytes:
     }
     trusted = ssl.create_default_context(cafile=named.get("SSL_CERT_FILE") or None)
     opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=trusted))
+    deadline = time.monotonic() + _SECONDS
+    content = bytearray()
     with opener.open(url, timeout=_SECONDS) as answer:
-        content: bytes = answer.read()
-    return content
+        while piece := answer.read1(_PIECE):
+            content += piece
+            if len(content) > LARGEST or time.monotonic() > deadline:
+                raise OSError(f"it is larger than {LARGEST >> 20} MiB, or took more than {_SECONDS:.0f} s")
+    return bytes(content)
 
 
 def _named(repository: str, name: str) -> list[str]:
     if urlsplit(repository).scheme in {"http", "https"}:
-        return [name, "--repo", repository]
-    return [f"{_url(repository)}/{name}"]
+        return [f"--repo={repository}", "--", name]
+    return ["--", f"{_url(repository)}/{name}"]
+
+
+def _way(outside: Outside, url: str) -> Way:
+    return Way(outside.environment, urlsplit(url).hostname or "")
 
 
 def _url(repository: str) -> str:

@@ -143,6 +143,9 @@ class Generators:
             raise Wrong(
                 f"{path}, a file of its generator, is no YAML: {said(error)}", "correct it"
             ) from error
+        except OSError as error:
+            what = f"{path}, a file of its generator, cannot be read: {error.strerror}"
+            raise Wrong(what, "correct it") from error
         several = content if isinstance(content, list) else [content]
         if not all(isinstance(one, dict) for one in several):
             raise Wrong(f"{path}, a file of its generator, is no mapping", "correct it")

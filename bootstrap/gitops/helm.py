@@ -6,8 +6,10 @@ inline values before parameters.
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +35,8 @@ from bootstrap.kubernetes.documents import items, located
 from bootstrap.kubernetes.objects import Json, annotations_of, name
 
 _BLAMED = re.compile(r"[\w.-]+/((?:charts|templates)/[^\s:]+):(\d+)")
+_NAME = re.compile(r"[a-zA-Z0-9._][a-zA-Z0-9._-]*")  # of a chart, as Helm has it, and no option
+_MOST_CHARTS = 200  # of one Application, each time that one is named
 _SOURCE = re.compile(rb"^# Source: (.+)$")
 
 
@@ -142,23 +146,47 @@ class Helm:
 
 
 class _Tree:
-    """The files of a chart in a folder, with those of dependencies that lie in other folders."""
+    """The files of a chart in a folder, with those of dependencies that lie in other folders.
 
-    def __init__(self, checkout: Checkout, fetcher: Fetcher, folder: str) -> None:
+    `above` are the folders of the charts that depend on it, `count` counts all charts. Raises Wrong.
+    """
+
+    def __init__(
+        self,
+        checkout: Checkout,
+        fetcher: Fetcher,
+        folder: str,
+        above: tuple[str, ...] = (),
+        count: Iterator[int] | None = None,
+    ) -> None:
         self._checkout, self._fetcher, self._folder = checkout, fetcher, folder
         self.chart = f"{folder}/Chart.yaml".lstrip("/")
         self._dependencies = _dependencies(checkout, folder)
+        self._above, self._count = (*above, folder), count or itertools.count()
+        if next(self._count) > _MOST_CHARTS:
+            raise Wrong(f"{above[0]} depends on more than {_MOST_CHARTS} charts", f"correct {self.chart}")
+        self._below = {one: self._tree(one) for one in self._local() if not self._vendored(one)}
+
+    def _tree(self, one: Dependency) -> _Tree:
+        path = join(self._folder, one.repository.removeprefix("file://"))
+        if path is None or not self._checkout.is_folder(path):
+            raise Wrong(
+                f"there is no folder {one.repository} for dependency {one.name}", f"correct {self.chart}"
+            )
+        if path in self._above:
+            raise Wrong(
+                f"its chart depends on itself: {' → '.join((*self._above, path))}", f"correct {self.chart}"
+            )
+        return _Tree(self._checkout, self._fetcher, path, self._above, self._count)
 
     def files(self) -> list[str]:
-        found = list(self._checkout.files(self._folder, follow=True))
-        for dependency in self._local():
-            path = join(self._folder, dependency.repository.removeprefix("file://"))
-            found += self._checkout.files(path, follow=True) if path is not None else ()
-        return found
+        below = (path for tree in self._below.values() for path in tree.files())
+        return [*self._checkout.files(self._folder, follow=True), *below]
 
     def asks_for_kinds(self) -> bool:
         paths = [path for path in self.files() if "/templates/" in f"/{path}"]
-        return any(CAPABILITIES in self._checkout.content(path) for path in paths)
+        readable = filter(self._checkout.is_file, paths)
+        return any(CAPABILITIES in self._checkout.content(path) for path in readable)
 
     def missing(self) -> dict[Dependency, Fetched]:
         """What is fetched from outside, fetched. Raises Unknown, Wrong."""
@@ -174,24 +202,16 @@ class _Tree:
         return found
 
     def place(self, place: Path, fetched: Mapping[Dependency, Fetched]) -> Path:
-        """The chart's folder, complete: itself, or a copy with its dependencies."""
-        local = [one for one in self._local() if not self._vendored(one)]
-        if not fetched and not local:
-            return self._checkout.root / self._folder
-        chart = place / "chart"
+        """A copy of the chart's folder with its dependencies: helm sees nothing else of the repository."""
+        chart = place / "chart" / (posixpath.basename(self._folder) or "root")
         _copy(self._checkout, self._folder, chart)
-        (chart / "charts").mkdir(exist_ok=True)
-        for one in local:
-            path = join(self._folder, one.repository.removeprefix("file://"))
-            if path is None or not self._checkout.is_folder(path):
-                raise Wrong(
-                    f"there is no folder {one.repository} for dependency {one.name}", f"correct {self.chart}"
-                )
-            below = _Tree(self._checkout, self._fetcher, path)
-            inner = below.place(place / f"dependency-{one.name}", below.missing())
-            _copy_tree(inner, chart / "charts" / one.name)
-        for one, got in fetched.items():
-            (chart / "charts" / f"{one.name}-{got.version}.tgz").write_bytes(got.content)
+        for number, (one, below) in enumerate(self._below.items()):
+            inner = below.place(place / f"dependency-{number}", below.missing())
+            shutil.copytree(inner, chart / "charts" / one.name, dirs_exist_ok=True)
+        for number, got in enumerate(fetched.values()):
+            file = chart / "charts" / f"fetched-{number}.tgz"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(got.content)
         return chart
 
     def find(self, inside: str) -> str | None:
@@ -240,7 +260,11 @@ def _dependencies(checkout: Checkout, folder: str) -> list[Dependency]:
 
 
 def _dependency(one: Mapping[str, Any]) -> Dependency:
-    return Dependency(str(one.get("name")), str(one.get("repository") or ""), str(one.get("version") or ""))
+    """Raises Wrong for a name that Helm gives to no chart, such as a path."""
+    name = str(one.get("name"))
+    if not _NAME.fullmatch(name) or set(name) == {"."}:
+        raise Wrong(f"{name!r} is no name of a dependency", "correct Chart.yaml")
+    return Dependency(name, str(one.get("repository") or ""), str(one.get("version") or ""))
 
 
 class FolderFiles(Files):
@@ -348,7 +372,9 @@ def _line(template: str, item: Json) -> int:
     """The place of the object in its template: of its kind, in the document that names it, if one does."""
     lines = template.splitlines()
     kinds = [
-        number for number, text in enumerate(lines, 1) if re.match(rf"\s*kind:\s*{item['kind']}\s*$", text)
+        number
+        for number, text in enumerate(lines, 1)
+        if re.match(rf"\s*kind:\s*{re.escape(str(item['kind']))}\s*$", text)
     ]
     named = [number for number in kinds if name(item) in _document(lines, number)]
     found = (named or kinds or [1])[0]
@@ -363,15 +389,8 @@ def _document(lines: list[str], number: int) -> str:
 
 
 def _copy(checkout: Checkout, folder: str, target: Path) -> None:
-    for path in checkout.files(folder, follow=True):
+    """Without links that lead out of the repository."""
+    for path in filter(checkout.is_file, checkout.files(folder, follow=True)):
         file = target / path[len(folder) :].lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(checkout.content(path))
-
-
-def _copy_tree(folder: Path, target: Path) -> None:
-    for file in folder.rglob("*"):
-        if file.is_file():
-            place = target / file.relative_to(folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(file.read_bytes())

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+import yaml
+
 from bootstrap.config.model import Environment
 from bootstrap.gitops.checkout import Checkout
 from bootstrap.gitops.closure import kustomization
@@ -16,18 +18,29 @@ from bootstrap.gitops.problems import Unknown, Wrong
 from bootstrap.gitops.render import Renderer
 from bootstrap.gitops.source import RenderedObject
 from bootstrap.gitops.walk import manifest, stands_for_unknown
+from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.objects import APP_PROJECT, APPLICATION, APPLICATION_SET, CRD, Json, Kind
 
 _OWN = "Argo CD's own manifests"
-_OPTIONS = re.compile(r"^\s+kustomize\.buildOptions:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
+_OPTIONS = re.compile(r"^[ \t]+kustomize\.buildOptions:[ \t]*([^\r\n]*)", re.MULTILINE)
 
 
 def build_options(config: Environment, checkout: Checkout) -> str:
     """argocd-cm's `kustomize.buildOptions`, read from the text: rendering must not wait for Argo CD's own."""
     folder = _folder(config, checkout)
     paths = checkout.files(folder) if folder is not None else ()
-    texts = [checkout.text(path) for path in paths if path.endswith((".yaml", ".yml"))]
-    return next((found[1] for text in texts if (found := _OPTIONS.search(text))), "")
+    texts = [
+        checkout.text(path) for path in paths if path.endswith((".yaml", ".yml")) and checkout.is_file(path)
+    ]
+    return next((_value(found[1]) for text in texts if (found := _OPTIONS.search(text))), "")
+
+
+def _value(text: str) -> str:
+    """Of a key, as YAML has it; the text itself where it is none."""
+    try:
+        return str(next(documents(text), "") or "")
+    except yaml.YAMLError:
+        return text
 
 
 def render(config: Environment, renderer: Renderer, checkout: Checkout) -> list[RenderedObject]:

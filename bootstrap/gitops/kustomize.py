@@ -9,23 +9,26 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-import shlex
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
+from bootstrap.core.confine import CONFINED
 from bootstrap.gitops import checksums
+from bootstrap.gitops.build_options import BuildOptions, parse
 from bootstrap.gitops.checkout import Checkout, join, said
-from bootstrap.gitops.closure import NAMES, Closure, Remote, kustomization, line_of, trace
+from bootstrap.gitops.closure import NAMES, REMOTE, Closure, Remote, kustomization, line_of, trace
 from bootstrap.gitops.context import RenderContext
 from bootstrap.gitops.fetch import STAND_IN, Fetched
+from bootstrap.gitops.inflation import require_harmless
 from bootstrap.gitops.model import Location
 from bootstrap.gitops.patterns import substitute
 from bootstrap.gitops.problems import Unknown, Wrong
-from bootstrap.gitops.programs import Failed
+from bootstrap.gitops.programs import Failed, Way
 from bootstrap.gitops.source import ApplicationSource, RenderedObject
 from bootstrap.gitops.store import digest
 from bootstrap.kubernetes.documents import documents, manifests
@@ -45,25 +48,53 @@ _OPTIONS = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class _Job:
+    """One build. `asked` are the tree's build options."""
+
+    folder: str
+    closure: Closure
+    fetched: Mapping[Remote, Fetched]
+    edits: Sequence[list[str]]
+    patches: Iterable[Any]
+    asked: BuildOptions
+
+    @property
+    def inflates(self) -> bool:
+        return self.closure.charts and self.asked.inflate
+
+    @property
+    def remote(self) -> bool:
+        """Whether kustomize fetches something by itself."""
+        return self.closure.foreign or self.inflates
+
+
 class Kustomize:
     """`build_options` are argocd-cm's `kustomize.buildOptions`."""
 
     def __init__(self, context: RenderContext, build_options: str = "") -> None:
         self._checkout, self._programs = context.checkout, context.programs
         self._store, self._fetcher, self._key = context.store, context.fetcher, context.key
-        self._build_options = shlex.split(build_options)
+        self._build_options = build_options
 
     def build(self, source: ApplicationSource, folder: str) -> list[RenderedObject]:
         """Raises Unknown, Wrong, ToolError."""
-        options = source.options("kustomize")
+        asked, options = parse(self._build_options), source.options("kustomize")
         unknown = sorted(set(options) - _OPTIONS)
         if unknown:
             why = f"spec.source.kustomize.{unknown[0]} is not supported here"
             raise Unknown(why, "set it in kustomization.yaml")
         components = components_of(self._checkout, folder, options)
+        if remote := [one for one in components if REMOTE.match(one)]:
+            raise Unknown(
+                f"the component {remote[0]} is fetched from elsewhere", "name it in kustomization.yaml"
+            )
         closure = trace(self._checkout, folder, components)
         fetched = {remote: self._fetch(remote) for remote in closure.remotes}
-        edits = [*_edits(options, source.variables()), *(["add", "component", one] for one in components)]
+        edits = [
+            *_edits(options, source.variables()),
+            *(["add", "component", "--", one] for one in components),
+        ]
         key = self._key(
             *("kustomize", folder, self._checkout.digests(closure.files), edits),
             *(options.get("patches"), self._build_options, self._programs.identity, self._fetcher.key),
@@ -72,7 +103,8 @@ class Kustomize:
         keep = not (closure.charts or closure.foreign)
         if keep and (plain := self._store.get(key)) is not None:
             return [RenderedObject.load(one) for one in plain]
-        objects = self._build(folder, closure, fetched, edits, options.get("patches") or ())
+        job = _Job(folder, closure, fetched, edits, options.get("patches") or (), asked)
+        objects = self._build(job)
         if keep:
             self._store.put(key, [rendered.dump() for rendered in objects])
         return objects
@@ -84,48 +116,57 @@ class Kustomize:
             checksums.verify(self._checkout.text(remote.file), remote.url, found.content)
         return found
 
-    def _build(
-        self,
-        folder: str,
-        closure: Closure,
-        fetched: Mapping[Remote, Fetched],
-        edits: Iterable[list[str]],
-        patches: Iterable[Any],
-    ) -> list[RenderedObject]:
+    def _build(self, job: _Job) -> list[RenderedObject]:
+        folder, closure, fetched = job.folder, job.closure, job.fetched
+        self._require_harmless(job)
         with tempfile.TemporaryDirectory(dir=self._programs.home) as copy:
             place = Path(copy) / folder
             sources = self._copy(Path(copy), folder, closure, fetched)
-            remote = closure.foreign or (closure.charts and "--enable-helm" in self._build_options)
             try:
-                for edit in edits:
+                for edit in job.edits:
                     self._programs.kustomize(["edit", *edit], cwd=place)
-                noted = _prepare(place, patches)
-                way = self._fetcher.way().environment if remote else {}
-                output = self._programs.kustomize(["build", str(place), *self._flags()], way)
+                noted = _prepare(place, job.patches)
+                way = Way(self._fetcher.way().environment) if job.remote else None
+                command = ["build", str(place), *self._flags(job)]
+                output = self._programs.kustomize(command, way, inflates=job.inflates)
             except Failed as error:
                 words = str(error).replace(f"{copy}/", "").replace(copy, ".")
                 certain = "invalid Kustomization" in words or _all_real(fetched)
-                self._refuse(folder, words, closure, certain=certain and not remote)
+                self._refuse(job, words, certain=certain and not job.remote)
         try:
             items = manifests(self._checkout.light(output))
         except yaml.YAMLError as error:
             raise Wrong(f"kustomize's output for {folder} is no YAML: {said(error)}") from error
         return [self._piece(item, folder, sources, noted=noted) for item in items]
 
-    def _refuse(self, folder: str, words: str, closure: Closure, *, certain: bool) -> NoReturn:
+    def _require_harmless(self, job: _Job) -> None:
+        """What kustomize would hand to helm, or read anywhere. Raises Unknown, Wrong."""
+        if job.inflates:
+            if job.closure.foreign:
+                raise Unknown("it inflates charts that may be chosen elsewhere", "keep its parts in Git")
+            for path in job.closure.files:
+                require_harmless(self._checkout.content(path))
+
+    def _refuse(self, job: _Job, words: str, *, certain: bool) -> NoReturn:
+        folder, closure = job.folder, job.closure
         cure = f"try it by hand: kustomize build {folder or '.'}"
-        if _INFLATES.search(words):
+        if _INFLATES.search(words) and not job.asked.inflate:
             words = "its kustomization inflates Helm charts, which Argo CD's settings do not allow"
             raise Wrong(words, 'set kustomize.buildOptions: "--enable-helm" in ConfigMap argocd-cm')
         if plugin := _PLUGIN.search(words):
             raise Unknown(f"its kustomization calls the plugin {plugin[1]}, which is not run here", cure)
-        if certain:
+        if certain and not _INFLATES.search(words) and not (job.asked.anywhere and not self._anywhere(job)):
             raise Wrong(words, cure, _blamed(words, closure.files))
         raise Unknown(words, cure)
 
-    def _flags(self) -> list[str]:
-        helm = ["--helm-command", str(self._programs.tools.helm)]
-        return [*self._build_options, *(helm if "--enable-helm" in self._build_options else [])]
+    def _flags(self, job: _Job) -> list[str]:
+        helm = ["--helm-command", str(self._programs.tools.helm)] if job.inflates else []
+        return [*job.asked.flags(inflate=job.inflates, anywhere=self._anywhere(job)), *helm]
+
+    @staticmethod
+    def _anywhere(job: _Job) -> bool:
+        """Only where the kernel sees to it that nothing but the copy can be read."""
+        return CONFINED and not job.remote
 
     def _copy(
         self, copy: Path, folder: str, closure: Closure, fetched: Mapping[Remote, Fetched]
@@ -218,9 +259,11 @@ def _edits(options: Mapping[str, Any], variables: Mapping[str, str]) -> list[lis
     if suffix := options.get("nameSuffix"):
         edits.append(["set", "namesuffix", "--", str(suffix)])
     if images := options.get("images"):
-        edits.append(["set", "image", *(substitute(str(image), variables) for image in images)])
+        edits.append(["set", "image", "--", *(substitute(str(image), variables) for image in images)])
     if replicas := options.get("replicas"):
-        edits.append(["set", "replicas", *(f"{one.get('name')}={one.get('count')}" for one in replicas)])
+        edits.append(
+            ["set", "replicas", "--", *(f"{one.get('name')}={one.get('count')}" for one in replicas)]
+        )
     if labels := options.get("commonLabels"):
         flags = {
             "--force": "forceCommonLabels",
@@ -228,11 +271,11 @@ def _edits(options: Mapping[str, Any], variables: Mapping[str, str]) -> list[lis
             "--include-templates": "labelIncludeTemplates",
         }
         given = [flag for flag, option in flags.items() if options.get(option)]
-        edits.append(["add", "label", *given, *_pairs(labels, variables)])
+        edits.append(["add", "label", *given, "--", *_pairs(labels, variables)])
     if notes := options.get("commonAnnotations"):
         given = ["--force"] if options.get("forceCommonAnnotations") else []
         known = variables if options.get("commonAnnotationsEnvsubst") else None
-        edits.append(["add", "annotation", *given, *_pairs(notes, known)])
+        edits.append(["add", "annotation", *given, "--", *_pairs(notes, known)])
     if namespace := options.get("namespace"):
         edits.append(["set", "namespace", "--", str(namespace)])
     return edits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -81,7 +81,8 @@ class Reader:
             what = f"there is no folder {self.config.gitops.path} in {root}"
             problem = Problem(self.config.gitops.where or "gitops.path", what, "correct gitops.path")
             raise ConfigError("the Applications cannot be read", [problem])
-        with self._context(root) as context, ThreadPoolExecutor((os.cpu_count() or 2) + 2) as pool:
+        # The context ends first: where this is interrupted, programs end, and then those who wait for them.
+        with ThreadPoolExecutor((os.cpu_count() or 2) + 2) as pool, self._context(root) as context:
             return _read(self.config, context, pool)
 
     def render(self, app: App, kubernetes_version: str, api_versions: Sequence[str]) -> tuple[Manifest, ...]:
@@ -120,7 +121,7 @@ class Reader:
         with scratch("lint", self.config.home) as home:
             programs = Programs(self.tools, self.environment, home)
             store = Store(self.cache)
-            with Fetcher(programs, store, self.rendering) as fetcher:
+            with closing(programs.children), Fetcher(programs, store, self.rendering) as fetcher:
                 yield RenderContext(Checkout(root, whole=whole), programs, store, fetcher)
             store.prune()
 

@@ -31,6 +31,11 @@ _TYPED = re.compile(r"true|false|null|-?\d+|\{.*\}", re.DOTALL)  # what --set ta
 _SECRET = re.compile(r"pass|secret|token|key|credential|auth", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])\S{16,}")
 
+# Helm's own: pkg/chart/common/util, ValidName, and its limit.
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 53
+_SEVERAL = re.compile(r"=|(?<!\\),")
+
 
 @dataclass(frozen=True)
 class Release:
@@ -125,6 +130,7 @@ def release(source: ApplicationSource, files: Files, kubernetes_version: str) ->
         raise Unknown(f"spec.source.helm.{unknown[0]} is not supported here", "set it in the chart's values")
     if options.get("version") not in {None, "", "v3", "v4"}:
         raise Wrong(f"helm {options['version']} is none of Argo CD 3", "remove spec.source.helm.version")
+    name = release_name(str(options.get("releaseName") or source.app))
     variables = source.variables()
     contents = list(_value_files(options, files, variables))
     inline = options.get("valuesObject")
@@ -140,9 +146,11 @@ def release(source: ApplicationSource, files: Files, kubernetes_version: str) ->
         )
         for one in options.get("parameters") or ()
     ]
+    for parameter, _, _ in parameters:
+        _require_one(parameter)
     given = {"skipSchemaValidation": "--skip-schema-validation", "skipTests": "--skip-tests"}
     return Release(
-        name=str(options.get("releaseName") or source.app),
+        name=name,
         namespace=str(options.get("namespace") or source.namespace or "default"),
         kubernetes_version=str(options.get("kubeVersion") or kubernetes_version),
         api_versions=tuple(str(one) for one in options.get("apiVersions") or ()),
@@ -163,6 +171,22 @@ def release(source: ApplicationSource, files: Files, kubernetes_version: str) ->
             *_file_parameters(options, files, variables),
         ),
     )
+
+
+def release_name(given: str) -> str:
+    """As given. Raises Wrong unless Helm takes it for a name: what else there is, it runs as a template."""
+    if len(given) > _LONGEST_NAME or not _NAME.fullmatch(given):
+        why = f"helm takes {given[:80]!r} for no name of a release"
+        raise Wrong(why, f"set helm.releaseName: at most {_LONGEST_NAME} of a-z, 0-9, - and .")
+    return given
+
+
+def _require_one(parameter: str) -> None:
+    """Raises Unknown for a name that sets several values: helm would read files and URLs of its choice."""
+    if _SEVERAL.search(parameter):
+        raise Unknown(
+            f"the parameter {parameter!r} sets several values at once", "name one value a parameter"
+        )
 
 
 def _value_files(options: Mapping[str, Any], files: Files, variables: Mapping[str, str]) -> Iterator[bytes]:
@@ -194,6 +218,7 @@ def _file_parameters(
     for one in options.get("fileParameters") or ():
         try:
             place = _place(str(one.get("path")), variables)
+            _require_one(str(one.get("name")))
             yield str(one.get("name")), files.read(place.path, place.ref)
         except FileNotFoundError as error:
             raise Wrong(f"there is no file {one.get('path')}", "correct fileParameters, or add it") from error

@@ -1,7 +1,7 @@
 """The edge to the API server: requests in, bytes out. Foreign exceptions end here.
 
 `Transport` is what the rest uses and what tests replace. `connect` makes the real one from a kubeconfig
-file; the client library reads the file (certificates, tokens, exec plug-ins, proxies), its connection pool
+file; the client library understands it (certificates, tokens, proxies), its connection pool
 carries the bytes.
 """
 
@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
+import yaml
+
+from bootstrap.kubernetes.documents import documents
 from bootstrap.kubernetes.errors import Unreachable, Untrusted, from_status
 
+_FOREIGN = ("exec", "auth-provider", "tokenFile")
 CONNECT = 5.0  # seconds; an API server that takes longer to accept a connection is not there
 
 
@@ -64,13 +68,38 @@ class Transport(Protocol):
 
 def connect(kubeconfig: Path) -> Transport:
     """The transport for a kubeconfig file. Raises Untrusted when the file cannot be used."""
-    from kubernetes.config import ConfigException, new_client_from_config  # noqa: PLC0415 - 0.25 s to import
+    from kubernetes.config import (  # noqa: PLC0415 - 0.25 s to import
+        ConfigException,
+        new_client_from_config_dict,
+    )
 
+    what = f"cannot use the kubeconfig {kubeconfig}"
     try:
-        client = new_client_from_config(config_file=str(kubeconfig))  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
-        raise Untrusted(f"cannot use the kubeconfig {kubeconfig}", str(error), "bootstrap up") from error
+        content: Any = next(documents(kubeconfig.read_bytes()), {})
+        if way := _way_to_log_in(content):
+            raise Untrusted(what, f"a user of it has {way}, which we never write", f"rm {kubeconfig}")
+        client = new_client_from_config_dict(content)  # type: ignore[no-untyped-call]
+    except (
+        ConfigException,
+        yaml.YAMLError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:
+        raise Untrusted(what, str(error), "bootstrap up") from error
     return PoolTransport(client)
+
+
+def _way_to_log_in(kubeconfig: Any) -> str:
+    """The first that runs a program, or reads a file to send it: ours hold their credentials themselves."""
+    users = kubeconfig.get("users") if isinstance(kubeconfig, Mapping) else None
+    given = [one.get("user") for one in users or () if isinstance(one, Mapping)]
+    found = [
+        key for user in given if isinstance(user, Mapping) for key in _FOREIGN if user.get(key) is not None
+    ]
+    return found[0] if found else ""
 
 
 class PoolTransport:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,8 @@ from bootstrap.checks.credentials import credentials
 from bootstrap.checks.model import Range
 from bootstrap.checks.tools import program
 from bootstrap.config.model import Environment, Gitops
-from bootstrap.core.errors import PermanentError, TemporaryError, UsageError
+from bootstrap.core.errors import PermanentError, TemporaryError, ToolError, UsageError
+from bootstrap.core.git import ls_remote
 from bootstrap.core.rendering import Tools
 from bootstrap.recovery import remote
 from bootstrap.recovery.etcd import TakeSnapshot, Wait
@@ -92,18 +91,12 @@ def parse_refs(listing: str, revision: str) -> str | None:
 
 
 def _ls_remote(gitops: Gitops) -> str:
-    argv = ["git", "ls-remote", gitops.repo_url, gitops.revision, f"{gitops.revision}^{{}}"]
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    patterns = (gitops.revision, f"{gitops.revision}^{{}}")
     try:
-        done = subprocess.run(
-            argv, env=environment, capture_output=True, text=True, timeout=REMOTE_TIMEOUT, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        why = (getattr(error, "stderr", None) or str(error)).strip()
-        raise TemporaryError(
-            f"cannot ask {gitops.repo_url}", why, "check the URL and your Git credentials"
-        ) from error
-    return done.stdout
+        return ls_remote(gitops.repo_url, *patterns, checkout=gitops.checkout, seconds=REMOTE_TIMEOUT)
+    except ToolError as error:
+        cure = "check the URL and your Git credentials"
+        raise TemporaryError(f"cannot ask {gitops.repo_url}", error.why, cure) from error
 
 
 def _clients(config: Environment) -> Callable[[str], Any]:

@@ -14,6 +14,7 @@ from bootstrap.checks.model import Check, Probe
 from bootstrap.checks.ports import holder, judge_holder
 from bootstrap.config.model import REMOVE, Environment
 from bootstrap.core.errors import PermanentError
+from bootstrap.core.git import Git
 from bootstrap.core.rendering import Outside, Rendering, Tools
 from bootstrap.gitops.model import Tree
 from bootstrap.local.aws import account, override
@@ -181,13 +182,12 @@ class _Stay:
 
     def revision(self) -> str:
         """The commit that the cluster follows. Raises PermanentError before the first `up`."""
-        from bootstrap.local.upstream.git import Git  # noqa: PLC0415 - as above
         from bootstrap.local.upstream.publication import REPOSITORY  # noqa: PLC0415 - as above
 
         repository = self.platform.upstream.state / REPOSITORY
         if not repository.is_dir():
             raise PermanentError("the local platform has no GitOps repository yet", cure="bootstrap up")
-        return Git(repository)("rev-parse", f"refs/heads/{self.config.gitops.revision}")
+        return Git.bare(repository)("rev-parse", f"refs/heads/{self.config.gitops.revision}")
 
     def notices(self) -> tuple[str, ...]:
         rehearsed = tuple(

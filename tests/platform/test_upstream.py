@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from bootstrap.core.rendering import Tools
-from bootstrap.gitops.programs import Failed, Programs
+from bootstrap.gitops.programs import Failed, Programs, Way
 from bootstrap.kubernetes.documents import manifests
 from bootstrap.kubernetes.objects import Json
 from bootstrap.local.toolchain import Toolchain
@@ -89,11 +89,12 @@ class Running:
             file = programs.home / "values.json"
             file.write_text(json.dumps(values))
             options = ["--version", version, "--namespace", "spaces", "--include-crds", "--skip-tests"]
-            return manifests(programs.helm(["template", "demo", *where, *options, "--values", str(file)]))
+            command = ["template", "demo", *where, *options, "--values", str(file)]
+            return manifests(programs.helm(command, Way({})))
 
     def kustomization(self, folder: Path) -> list[Json]:
         with self.programs() as programs:
-            return manifests(programs.kustomize(["build", str(folder)]))
+            return manifests(programs.kustomize(["build", str(folder)], Way({})))
 
     @contextlib.contextmanager
     def programs(self) -> Iterator[Programs]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from bootstrap.core.git import READING
 from bootstrap.local.upstream.message import HttpRequest, HttpResponse, text
 
 log = logging.getLogger(__name__)
@@ -55,15 +55,14 @@ class GitService:
         return None
 
     def _environment(self, request: HttpRequest, inside: str, length: int) -> dict[str, str]:
-        """The variables of CGI (RFC 3875), without the caller's Git settings."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        """The variables of CGI (RFC 3875), without the caller's own."""
         given = {
             "CONTENT_TYPE": request.headers.get("content-type", ""),
             "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
             "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
         }
         return {
-            **kept,
+            **READING,
             **{name: value for name, value in given.items() if value},
             "GIT_PROJECT_ROOT": str(self._repository),
             "GIT_HTTP_EXPORT_ALL": "1",

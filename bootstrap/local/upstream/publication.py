@@ -21,11 +21,11 @@ import yaml
 
 from bootstrap.core.errors import ConfigError, Problem
 from bootstrap.core.files import write_private
+from bootstrap.core.git import Git
 from bootstrap.core.scratch import scratch
 from bootstrap.gitops.root import repository_root
 from bootstrap.kubernetes.documents import documents
 from bootstrap.local.upstream.demand import Demand, collect
-from bootstrap.local.upstream.git import Git
 from bootstrap.local.upstream.versions import inside
 
 REPOSITORY = "repository.git"
@@ -75,12 +75,12 @@ def publish(
             "the GitOps repository cannot be published", [Problem("gitops.repo_url", what, cure)]
         )
     root = repository_root(checkout)
-    source = Git(root)
+    source = Git.work_tree(root)
     repository = into / REPOSITORY
     objects = Path(source("rev-parse", "--path-format=absolute", "--git-path", "objects"))
     _initialise(source, repository, objects)
     tree = _write_tree(source, root, repository, hidden)
-    target = Git(repository, _AUTHOR)
+    target = Git.bare(repository).with_environment(_AUTHOR)
     commit, changed = _commit(source, target, _with_overlay(target, tree, overlay))
     demand = collect(_documents(target, tree), repo_url)
     _point(target, commit, revision, demand.revisions)
@@ -92,9 +92,9 @@ def current(into: Path) -> str | None:
     """The commit published last; None before the first one."""
     repository = into / REPOSITORY
     arguments = ("rev-parse", "--verify", "--quiet", "HEAD")
-    if not repository.is_dir() or not Git(repository).succeeds(*arguments):
+    if not repository.is_dir() or not Git.bare(repository).succeeds(*arguments):
         return None
-    return Git(repository)(*arguments)
+    return Git.bare(repository)(*arguments)
 
 
 def _initialise(source: Git, repository: Path, objects: Path) -> None:
@@ -108,10 +108,10 @@ def _initialise(source: Git, repository: Path, objects: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
         form = source("rev-parse", "--show-object-format")
-        Git(half)("init", "--quiet", "--bare", f"--object-format={form}", ".")
+        Git.bare(half)("init", "--quiet", "--bare", f"--object-format={form}", ".")
         settings = {"uploadpack.allowAnySHA1InWant": "true", "http.receivepack": "false", "gc.auto": "0"}
         for name, value in settings.items():
-            Git(half)("config", name, value)
+            Git.bare(half)("config", name, value)
         half.replace(repository)
     for lock in (*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")):
         lock.unlink(missing_ok=True)
@@ -125,7 +125,8 @@ def _write_tree(source: Git, root: Path, repository: Path, hidden: Iterable[Path
         users = Path(source("rev-parse", "--path-format=absolute", "--git-path", "index"))
         if users.exists():
             shutil.copyfile(users, index)
-        git = Git(root, {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(repository / "objects")})
+        ours = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(repository / "objects")}
+        git = source.with_environment(ours, (repository,))
         inside = [file.resolve() for file in hidden if file.resolve().is_relative_to(root)]
         secret = [file.relative_to(root).as_posix() for file in inside]
         # `git add` refuses to be told of a file that is ignored, and does not add it either.
@@ -142,7 +143,7 @@ def _with_overlay(target: Git, tree: str, overlay: Mapping[str, str]) -> str:
     if not overlay:
         return tree
     with scratch("index") as folder:
-        git = target.with_environment({"GIT_INDEX_FILE": str(folder / "index")})
+        git = target.with_environment({"GIT_INDEX_FILE": str(folder / "index")}, (folder,))
         git("read-tree", tree)
         entries = [
             f"100644 {git('hash-object', '-w', '--stdin', stdin=text.encode())}\t{path}\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.core.errors import ConfigError
-from bootstrap.local.upstream.git import Git
+from bootstrap.core.git import Git
 from bootstrap.local.upstream.publication import REPOSITORY, Publication, current, publish
 from tests.canaries import Canaries, leaks
 from tests.unit.upstream.fakes import git, work_tree
