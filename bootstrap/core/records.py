@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -21,8 +20,9 @@ def record(kind: type[T], data: object) -> T:
     unknown = data.keys() - kind.__dataclass_fields__ if isinstance(data, dict) else ()  # type: ignore[attr-defined]
     if unknown:
         raise ValueError(f"unknown fields: {', '.join(sorted(map(str, unknown)))}")
+    wanted: Any = kind  # for mypy, not every type is hashable
     try:
-        made: T = _adapter(kind).validate_python(data)
+        made: T = _adapter(wanted).validate_python(data)
     except ValueError as error:
         raise ValueError(_wrong(error)) from None
     return made
@@ -34,5 +34,5 @@ def _wrong(error: Any) -> str:
 
 
 @lru_cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
