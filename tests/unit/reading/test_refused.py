@@ -145,25 +145,27 @@ def member(name: str, size: int = 0) -> tarfile.TarInfo:
 
 def test_an_archive_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ChartArchive(archive(member("ch/a/b", 2), content=b"xy")).files == {"a/b": b"xy"}
-    monkeypatch.setattr(chartfile, "LARGEST", 1000)
+    monkeypatch.setattr(chartfile, "CHART_BYTES", 1000)
     with pytest.raises(Wrong, match="unpacks to more"):
         _ = ChartArchive(archive(member("ch/a", 5000), content=bytes(5000))).files
 
 
 def test_a_name_that_is_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chartfile, "LARGEST", 10_000)
+    monkeypatch.setattr(chartfile, "CHART_BYTES", 10_000)
     with pytest.raises(Wrong, match="unpacks to more"):
         _ = ChartArchive(archive(member("ch/" + "a" * 100_000))).files
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no archive", archive(member("a", 3), content=b"abc")[:-20], gzip.compress(b"x" * 600)]
+    "content",
+    [b"", b"no archive", archive(member("a", 3), content=b"abc")[:-20], gzip.compress(b"x" * 600)],
+    ids=range(4),
 )
 def test_an_archive_that_is_damaged(content: bytes) -> None:
     try:
         assert ChartArchive(content).files == {}
     except Wrong as error:
-        assert "damaged" in error.why
+        assert "broken" in error.why
 
 
 # -- what is fetched -------------------------------------------------------------------------------
