@@ -16,6 +16,7 @@ _MAPPING = "mapping"
 _MAPPINGS = "list of mappings"
 _TEXTS = "list of words"
 _TEXT = "word"
+_EITHER = "mapping or list of words"
 
 _NAMES = {
     _MAPPING: """
@@ -42,6 +43,7 @@ _NAMES = {
         storageClassName claimName secretName ingressClassName key operator mountPath serviceName
         nodeName provisioner generateName
     """,
+    _EITHER: "resources",  # of a container, and of a rule
 }
 _FIELDS = {name: wanted for wanted, names in _NAMES.items() for name in names.split()}
 _FREE = frozenset(
@@ -79,6 +81,8 @@ def _wrong(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
 def _is(wanted: str, value: Any) -> bool:
     if wanted == _MAPPING:
         return isinstance(value, Mapping)
+    if wanted == _EITHER:
+        return _is(_MAPPING, value) or _is(_TEXTS, value)
     if wanted == _TEXT:
         return isinstance(value, str)
     inner = Mapping if wanted == _MAPPINGS else str

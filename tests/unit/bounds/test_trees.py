@@ -94,6 +94,10 @@ def test_a_file_that_cannot_be_read_is_a_finding(text: str, tmp_path: Path) -> N
             {"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "rules": [{"verbs": [[]]}]},
             "rules[0].verbs",
         ),
+        (
+            {"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "rules": [{"resources": 7}]},
+            "rules[0].resources",
+        ),
         ({"kind": "Thing", "apiVersion": "example.com/v1", "spec": "x"}, "spec"),
         ({"kind": "Thing", "apiVersion": "example.com/v1", "spec": {"env": "prod", "name": 7}}, None),
         ({"kind": "ConfigMap", "apiVersion": "v1", "data": {"name": "a", "env": "b"}}, None),
