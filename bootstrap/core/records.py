@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -21,7 +22,8 @@ def record(kind: type[T], data: object) -> T:
     if unknown:
         raise ValueError(f"unknown fields: {', '.join(sorted(map(str, unknown)))}")
     try:
-        made: T = _adapter(kind).validate_python(data)
+        # As JSON, because a strict adapter takes no mapping for a dataclass elsewhere.
+        made: T = _adapter(kind).validate_json(json.dumps(data), strict=True)
     except ValueError as error:
         raise ValueError(_wrong(error)) from None
     return made

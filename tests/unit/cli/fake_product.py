@@ -56,7 +56,7 @@ def defect(context: Context) -> Done:
 
 
 def leak(context: Context) -> Done:
-    secret = os.environ["BOOTSTRAP_TEST_CANARY"]
+    secret = context.supplied["BOOTSTRAP_TEST_CANARY"]
     context.progress(f"connecting with {secret}")
     context.emit(ev.Notice(f"notice {secret}"))
     context.emit(ev.ResourceChanged(context.step, "create", f"x[{secret}]", 1.0))
