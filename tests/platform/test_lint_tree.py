@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -646,9 +647,9 @@ def count_runs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     runs: list[list[str]] = []
     really = Programs._run
 
-    def run(self: Programs, command: list[str], *rest: object) -> bytes:
-        runs.append(command)
-        return really(self, command, *rest)  # type: ignore[arg-type]
+    def run(self: Programs, programs: tuple[Path, ...], arguments: Sequence[str], *rest: Any) -> bytes:
+        runs.append([str(programs[0]), *arguments])
+        return really(self, programs, arguments, *rest)
 
     monkeypatch.setattr(Programs, "_run", run)
     return runs

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import platform
+import threading
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from importlib.metadata import version
@@ -25,6 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from bootstrap.core.errors import ToolError
 from bootstrap.core.files import write_private
+
+_REENTRANT = type(threading.RLock())
 
 State = dict[str, Any]  # moto module → account → region → backend
 
@@ -120,6 +123,8 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
         # KMS and ACM keep objects of `cryptography`, which cannot be pickled.
         if isinstance(value, get_args(PrivateKeyTypes)):
             return _private_key, (_der(value),)
+        if isinstance(value, _REENTRANT):
+            return threading.RLock, ()  # dill would bring it back locked, by nobody
         if isinstance(value, Generator):
             return iter, ((),)  # a listing of the tagging API that was not read to its end
         if isinstance(value, x509.Certificate):

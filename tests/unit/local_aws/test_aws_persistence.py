@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.core.base_backend import BackendDict
+from moto.ecr.models import ecr_backends
 
 from bootstrap.core.errors import ToolError
 from bootstrap.local.aws import persistence
+from tests.aws_context import ACCOUNT, REGION
 from tests.unit.local_aws.machines import ApplyPatch, place
 
 Aws = Callable[[str], Any]
@@ -141,3 +144,17 @@ def test_a_listing_that_is_under_way_does_not_keep_the_rest_from_being_kept(aws:
     assert page["PaginationToken"]
     restart(tmp_path / "aws.state")
     assert len(aws("kms").list_keys()["Keys"]) == 3
+
+
+def test_a_lock_comes_back_free(aws: Aws, tmp_path: Path) -> None:
+    """ECR's backend has one; dill brings it back held by nobody, and the next repository waits for ever."""
+    aws("ecr").describe_repositories()
+    restart(tmp_path / "aws.state")
+    backend = ecr_backends[ACCOUNT][REGION]
+    taken: list[bool] = []
+    thread = threading.Thread(
+        target=lambda: taken.append(backend.registry_scanning_configuration_update_lock.acquire(timeout=5))
+    )
+    thread.start()
+    thread.join()
+    assert taken == [True]
