@@ -76,6 +76,7 @@ TABLE = (
         "a line of Git, searched for credentials", f"{LINE_CHARACTERS >> 10} Ki characters", "not searched on"
     ),
     Limit("a key or a value that may be a password", f"{PASSWORD_CHARACTERS:,} characters", "it is none"),
+    Limit("any other file of a repository", f"{CHART_BYTES >> 20} MiB", _FINDING),
     Limit("an archive of a chart, unpacked", f"{CHART_BYTES >> 20} MiB, {CHART_FILES:,} files", _FINDING),
     Limit("a pattern (glob) of Argo CD", f"{PATTERN_CHARACTERS:,} characters", _FINDING),
     Limit("elements of the generators of an ApplicationSet", f"{GENERATED:,}", "not checked"),

@@ -14,7 +14,9 @@ from typing import Any
 
 import yaml
 
+from bootstrap.core.foreign import read_bytes
 from bootstrap.core.git import Git
+from bootstrap.core.limits import CHART_BYTES
 from bootstrap.gitops import schemas
 from bootstrap.gitops.problems import Wrong
 from bootstrap.kubernetes.documents import located
@@ -51,7 +53,7 @@ class Checkout:
             file = self.root / path
             if self._leads_out(path) and file.exists():
                 raise PermissionError(errno.EACCES, "a link out of the repository", path)
-            found = self._read[path] = file.read_bytes()
+            found = self._read[path] = read_bytes(file, CHART_BYTES)
         return found
 
     def text(self, path: str) -> str:

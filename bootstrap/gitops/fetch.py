@@ -18,11 +18,12 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, ProxyHandler, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from bootstrap.core.errors import BootstrapError
 from bootstrap.core.rendering import Outside, Rendering
 from bootstrap.gitops.chartfile import ChartArchive
+from bootstrap.gitops.destinations import refused
 from bootstrap.gitops.problems import Unknown
 from bootstrap.gitops.programs import Failed, Programs, Way
 from bootstrap.gitops.store import Store, digest
@@ -123,6 +124,7 @@ class Fetcher:
 
     def _pull(self, repository: str, name: str, version: str) -> Fetched:
         url = _url(repository)
+        self._require_elsewhere(url)
         if urlsplit(url).scheme not in _CHARTS or _ODD.search(f"{url} {name} {version}"):
             raise Unknown(f"charts are not fetched from {repository}", "use an https or oci URL")
         outside = self.way()
@@ -140,6 +142,7 @@ class Fetcher:
         return Fetched(content, found, _origin(outside, f"{url}/{name}", found))
 
     def _download(self, url: str) -> Fetched:
+        self._require_elsewhere(url)
         if _ODD.search(url) or _OPTION.search(url):
             raise Unknown(f"{url} is not fetched", "use an https URL with a plain path and ref")
         outside = self.way()
@@ -149,6 +152,17 @@ class Fetcher:
             cure = "check the URL, the network and your credentials for it"
             raise Unknown(f"{url} could not be fetched: {_plainly(error)}", cure) from error
         return Fetched(content, "", _origin(outside, url, ""))
+
+    def _require_elsewhere(self, url: str) -> None:
+        """Raises Unknown."""
+        try:
+            address = refused(url, names=not _proxies(self.way().environment))
+        except ValueError as error:
+            raise Unknown(f"{url} is no URL: {error}", "correct it") from error
+        if address:
+            raise Unknown(
+                f"{url} is not fetched: {address} serves this machine's secrets", "name another host"
+            )
 
     def _base(self, url: str, outside: Outside) -> bytes:
         """Of a folder in another Git repository, built there."""
@@ -160,6 +174,16 @@ class Fetcher:
                 raise Failed(str(error).replace(folder, "").strip().rpartition("\n")[2]) from error
 
 
+class _Redirects(HTTPRedirectHandler):
+    """Follows no redirect to where nothing is fetched from."""
+
+    def redirect_request(self, *given: Any) -> Request | None:
+        *_, newurl = given
+        if address := refused(newurl):
+            raise OSError(f"it redirects to {address}, which serves this machine's secrets")
+        return super().redirect_request(*given)
+
+
 def _plainly(error: Exception) -> str:
     """Without what urllib and kustomize wrap around it."""
     wrapped = _WRAPPED.fullmatch(str(error))
@@ -168,14 +192,8 @@ def _plainly(error: Exception) -> str:
 
 def get(url: str, environment: Mapping[str, str]) -> bytes:
     """A download as a program with that environment would do it. Raises OSError."""
-    named = {**os.environ, **environment}
-    proxies = {
-        scheme: found
-        for scheme in ("http", "https")
-        if (found := named.get(f"{scheme}_proxy") or named.get(f"{scheme.upper()}_PROXY"))
-    }
-    trusted = ssl.create_default_context(cafile=named.get("SSL_CERT_FILE") or None)
-    opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=trusted))
+    trusted = ssl.create_default_context(cafile={**os.environ, **environment}.get("SSL_CERT_FILE") or None)
+    opener = build_opener(ProxyHandler(_proxies(environment)), HTTPSHandler(context=trusted), _Redirects())
     deadline = time.monotonic() + _SECONDS
     content = bytearray()
     with opener.open(url, timeout=_SECONDS) as answer:
@@ -184,6 +202,16 @@ def get(url: str, environment: Mapping[str, str]) -> bytes:
             if len(content) > LARGEST or time.monotonic() > deadline:
                 raise OSError(f"it is larger than {LARGEST >> 20} MiB, or took more than {_SECONDS:.0f} s")
     return bytes(content)
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """By scheme, as a program with that environment, added to ours, takes them."""
+    named = {**os.environ, **environment}
+    return {
+        scheme: found
+        for scheme in ("http", "https")
+        if (found := named.get(f"{scheme}_proxy") or named.get(f"{scheme.upper()}_PROXY"))
+    }
 
 
 def _named(repository: str, name: str) -> list[str]:

@@ -220,7 +220,7 @@ class Cluster:
 def _parsed(response: Response, request: Request) -> Json:
     try:
         answer = response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreachable(f"the answer to {request} is not JSON", str(error)) from error
     return answer if isinstance(answer, dict) else {}
 

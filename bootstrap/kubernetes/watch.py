@@ -159,7 +159,7 @@ def _decode(line: bytes) -> tuple[str, Json] | None:
     try:
         change = json.loads(line)
         kind, item = change["type"], change["object"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unreachable("a watch returned a broken line", repr(line[:80])) from error
     return (str(kind), item) if isinstance(item, dict) else None
 

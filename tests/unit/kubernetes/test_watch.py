@@ -132,8 +132,9 @@ def test_a_truncated_last_line_is_asked_for_again() -> None:
     assert source.asked == ["1", "2"]
 
 
-def test_a_broken_line_loses_the_connection_only() -> None:
-    source = Scripted([[b"{no json}\n"], [line("ADDED", item("a", 2))]])
+@pytest.mark.parametrize("broken", [b"{no json}\n", b"[" * 200_000 + b"\n"], ids=["no JSON", "deep"])
+def test_a_broken_line_loses_the_connection_only(broken: bytes) -> None:
+    source = Scripted([[broken], [line("ADDED", item("a", 2))]])
     _, lost, back, changed = run(source)[:4]
     assert isinstance(lost, Lost)
     assert back == Back()

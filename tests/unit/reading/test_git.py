@@ -10,6 +10,7 @@ import pytest
 
 from bootstrap.core.errors import ToolError
 from bootstrap.core.git import Git, _excludes, ls_remote, tracked
+from bootstrap.gitops import checkout
 from bootstrap.gitops.checkout import Checkout, is_at
 from bootstrap.local.upstream.publication import publish
 from tests.programs import program
@@ -174,3 +175,14 @@ def test_a_link_that_came_with_git_is_known(root: Path) -> None:
     git(root, "add", ".bootstrap")
     assert tracked(root / ".bootstrap")
     assert Git.work_tree(root)("ls-files", "--", ".bootstrap") == ".bootstrap"
+
+
+def test_a_file_is_read_up_to_a_limit_and_a_pipe_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large.yaml").write_bytes(b"a: b\n" * 10)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    monkeypatch.setattr(checkout, "CHART_BYTES", 20)
+    for path in ("large.yaml", "pipe.yaml"):
+        with pytest.raises(OSError, match=path):
+            Checkout(tmp_path).content(path)
