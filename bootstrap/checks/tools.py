@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bootstrap.checks.model import Check, Probe, Range, Version, dotted
+from bootstrap.core.confine import Confinement, start
 
 ANSWER_TIMEOUT = 10.0  # seconds
 PYTHON_MINIMUM = (3, 11)
@@ -45,22 +46,33 @@ def judge_python(version: Version) -> Check:
 
 
 def answer(argv: Sequence[str | Path], environment: Mapping[str, str] = os.environ) -> str:
-    """What a program says, stdout first; empty when it cannot be run, fails or takes too long."""
-    try:
-        done = subprocess.run(
+    """What a program says, stdout first; empty when it cannot be run, fails or takes too long.
+
+    It gets no network: kubectl, for one, looks for a cluster even when it is asked for its own version only.
+    """
+
+    def launch() -> subprocess.Popen[str]:
+        return subprocess.Popen(
             argv,
             cwd=os.sep,  # where nobody's files lie: terraform, for one, looks at those beside it
             env={**environment, "CHECKPOINT_DISABLE": "1"},  # Terraform would ask for news of itself
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=ANSWER_TIMEOUT,
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
+
+    try:
+        with start(Confinement(sockets=False), launch) as process:
+            try:
+                said, complained = process.communicate(timeout=ANSWER_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return ""
+    except OSError:
         return ""
-    return done.stdout + done.stderr if done.returncode == 0 else ""
+    return said + complained if process.returncode == 0 else ""
 
 
 def parse_version(text: str) -> Version | None:

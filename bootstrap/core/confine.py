@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import AnyStr
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
@@ -107,10 +108,12 @@ _LANDLOCK = _landlock()
 CONFINED = _LANDLOCK > 0  # whether the kernel holds what a Confinement says of files
 
 
-def start(confinement: Confinement, launch: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+def start(
+    confinement: Confinement, launch: Callable[[], subprocess.Popen[AnyStr]]
+) -> subprocess.Popen[AnyStr]:
     """What `launch` starts, confined. Raises what it raises, and OSError when the kernel refuses."""
 
-    def confined() -> subprocess.Popen[bytes]:
+    def confined() -> subprocess.Popen[AnyStr]:
         _confine(confinement)
         return launch()
 
