@@ -21,11 +21,11 @@ from bootstrap.local.state.credentials import Credentials
 from bootstrap.run.context import Context
 from bootstrap.run.events import Event
 from bootstrap.run.target import Target, TerraformSettings
+from tests.local_credentials import LOCAL
 
 REGION = "ap-northeast-2"
 ACCOUNT = "123456789012"
 PLAIN = TerraformSettings()
-LOCAL = Credentials("local", "local", "local")  # of what tests start themselves; each platform makes its own
 NODE = Node("cp", "control-plane", "t3.medium", 40, {"role": "control-plane"})
 
 lookups.apply(setattr)  # it changes nothing but how long moto takes

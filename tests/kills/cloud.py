@@ -20,8 +20,8 @@ from bootstrap.aws.errors import AwsError
 from bootstrap.local.aws import override
 from bootstrap.local.state.credentials import Credentials
 from bootstrap.steps.leftovers import written_by_machines
-from tests.aws_context import LOCAL
 from tests.kills.words import plain, words
+from tests.local_credentials import LOCAL
 
 VOLATILE = frozenset(
     {

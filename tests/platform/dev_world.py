@@ -30,8 +30,9 @@ from bootstrap.run.target import TerraformSettings
 from bootstrap.steps import backend, lock, terraform
 from bootstrap.terraform.stack import notes
 from bootstrap.terraform.survivor import survivor
-from tests.aws_context import LOCAL, World, world
+from tests.aws_context import World, world
 from tests.aws_edge import Edge
+from tests.local_credentials import LOCAL
 
 ROOT = Path(__file__).parents[2]
 NODES = ("control-plane", "api-auth", "worker-ai")

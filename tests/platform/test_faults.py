@@ -20,8 +20,8 @@ from bootstrap.run.events import Notice, StepProgress
 from bootstrap.steps import seeds, terraform
 from bootstrap.steps.backend import StateBackend
 from bootstrap.terraform.shortage import Shortage, default_zone
-from tests.aws_context import LOCAL
 from tests.aws_edge import ALWAYS, Edge, Fault, Refusal, edge
+from tests.local_credentials import LOCAL
 from tests.platform.dev_world import NODES, Dev, local_aws, small
 
 pytestmark = pytest.mark.platform

@@ -39,8 +39,9 @@ from bootstrap.steps.access import ClusterAccess
 from bootstrap.steps.restore import RestoreRequest
 from bootstrap.steps.terraform import Outputs
 from tests.api_server import TOOLCHAIN, eventually, ready
-from tests.aws_context import LOCAL, REGION, World, client, environment, world
 from tests.aws_context import NODE as MACHINE
+from tests.aws_context import REGION, World, client, environment, world
+from tests.local_credentials import LOCAL
 
 pytestmark = pytest.mark.platform
 

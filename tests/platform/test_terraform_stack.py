@@ -35,7 +35,7 @@ from bootstrap.local.toolchain import Toolchain
 from bootstrap.local.toolchain.make import cli_config
 from bootstrap.local.toolchain.provider import unpack_provider
 from bootstrap.terraform.variables import variables
-from tests.aws_context import LOCAL
+from tests.local_credentials import LOCAL
 
 ROOT = Path(__file__).parents[2]
 STATE = {"bucket": "state", "key": "local/terraform.tfstate"}

@@ -114,10 +114,23 @@ def public_key_hash(certificate: bytes) -> str:
     return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
+class _Connection(ssl.SSLSocket):
+    """Closes itself when the client is gone before the handshake begins: Python would leave it open."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except OSError:
+            if self.version() is None:
+                self.close()
+            raise
+
+
 def server_context(certificate: bytes, key: bytes) -> ssl.SSLContext:
     """TLS settings of a server with that certificate (PEM)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _Connection
     # The ssl module reads certificates only from files; this one is private and exists for a moment.
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         file.write(certificate + b"\n" + key)

@@ -15,7 +15,7 @@ from bootstrap.local.platform import PROGRAMS
 from bootstrap.local.state import ports
 from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
-from tests.aws_context import LOCAL
+from tests.local_credentials import LOCAL
 
 ROOT = Path("/home/some user/.bootstrap/environments/local/local")
 

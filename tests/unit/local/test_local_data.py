@@ -19,7 +19,7 @@ from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import Process
 from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
-from tests.aws_context import LOCAL
+from tests.local_credentials import LOCAL
 
 
 def test_ports_are_chosen_once(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from bootstrap.local.state.layout import StateLayout
 from bootstrap.local.state.site import Site
 from bootstrap.local.supervisor.identity import Process
 from bootstrap.local.supervisor.records import ProcessRecord, ProcessRecords
-from tests.aws_context import LOCAL
 from tests.kubernetes_fake import FakeServer
+from tests.local_credentials import LOCAL
 
 TAGS = {
     "Name": "eco2-dev-api-auth",

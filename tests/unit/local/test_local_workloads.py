@@ -30,8 +30,8 @@ from bootstrap.local.workloads.container import (
 )
 from bootstrap.local.workloads.kubelet import Kubelet, choose, program_of
 from bootstrap.local.workloads.programs import INIT_PROGRAMS, PROGRAMS
-from tests.aws_context import LOCAL
 from tests.kubernetes_fake import FakeServer
+from tests.local_credentials import LOCAL
 
 
 def encoded(**content: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from bootstrap.local.aws.application import Application
 from bootstrap.local.aws.changes import ChangeCounter
 from bootstrap.local.aws.guard import Guard
-from tests.aws_context import LOCAL
+from tests.local_credentials import LOCAL
 
 GUARD = Guard(LOCAL.access_key)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from bootstrap.local.aws import override
-from tests.aws_context import LOCAL
+from tests.local_credentials import LOCAL
 
 URL = "http://127.0.0.1:4566"
 

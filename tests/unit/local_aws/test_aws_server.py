@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.core.errors import PreflightError, ToolError
 from bootstrap.local.aws import patches, server
-from tests.aws_context import LOCAL
+from tests.local_credentials import LOCAL
 
 
 def test_the_image_of_the_nodes_is_canonicals_for_both_processors() -> None:

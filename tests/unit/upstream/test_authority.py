@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import select
 import socket
 import ssl
 import stat
+import struct
 import threading
 from pathlib import Path
 
@@ -92,3 +95,18 @@ def test_without_a_system_bundle_there_is_certifi(monkeypatch: pytest.MonkeyPatc
     nothing = ssl.DefaultVerifyPaths("", "", "SSL_CERT_FILE", "/nowhere", "SSL_CERT_DIR", "/nowhere")
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
     assert b"BEGIN CERTIFICATE" in system_certificates()
+
+
+def test_a_client_that_is_gone_before_the_handshake_leaves_nothing_open(tmp_path: Path) -> None:
+    context = Authority.open(tmp_path).context("served.example.com")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        server, _ = listening.accept()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it ends with a reset
+    client.close()
+    assert select.select([server], [], [], 30)[0], "the reset has come"
+    descriptor = server.fileno()
+    with pytest.raises(OSError, match=r"reset|not connected|descriptor"):
+        context.wrap_socket(server, server_side=True)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
