@@ -16,7 +16,6 @@ from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import BootstrapError
-from bootstrap.run.connection import connection
 from bootstrap.run.target import Target
 from bootstrap.steps import keeping
 
@@ -35,7 +34,7 @@ def _going(config: Environment, target: Target) -> Iterator[str]:
     """What is there to go, by kind, and what stays; AWS is asked without changing anything."""
     if not target.exists():
         return
-    connect = connection(target)
+    connect = target.connect
     try:
         found = audit(connect, environments.owner(connect, config))
     except BootstrapError as error:

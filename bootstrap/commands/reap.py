@@ -18,7 +18,6 @@ from bootstrap.commands.say import say
 from bootstrap.config.load import load
 from bootstrap.core.clock import SystemClock
 from bootstrap.core.text import duration
-from bootstrap.run.connection import connection
 
 FORMAT = 1  # of the JSON form: raised when a key changes its meaning
 
@@ -27,7 +26,7 @@ def run(options: ReapOptions) -> int:
     """The environment of the configuration says which account and region; every project's are looked at."""
     config = load(options.config, options.environment, values=False)
     target, phases = targets.open_run(config)
-    connect = connection(target)
+    connect = target.connect
     found = environments.find(connect, config.region)
     now = SystemClock().now()
     over = environments.expired(found, now)

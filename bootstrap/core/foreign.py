@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bootstrap.core.limits import JSON_BYTES, JSON_DIGITS, JSON_LEVELS
+from bootstrap.core.limits import JSON_BYTES, JSON_DIGITS, JSON_LEVELS, SCRIPT_BYTES
 
 
 class TooLarge(OSError):
@@ -32,6 +32,14 @@ def read_bytes(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise TooLarge(path, max(len(content), about.st_size), limit)
     return content
+
+
+def read_script(path: Path) -> str:
+    """The text of a script, to be searched; nothing of one that is too large, or cannot be read."""
+    try:
+        return read_bytes(path, SCRIPT_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def read_json(path: Path, limit: int = JSON_BYTES) -> Any:

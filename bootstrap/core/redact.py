@@ -88,4 +88,4 @@ def _forms(value: str) -> Iterator[str]:
 def harmless(text: str) -> str:
     """The text without what a terminal would obey, each of which becomes one character, and without the
     credentials of URLs."""
-    return _LOGIN.sub("•••@", _OBEYED.sub("\ufffd", text))
+    return _LOGIN.sub(f"{MASK}@", _OBEYED.sub("\ufffd", text))

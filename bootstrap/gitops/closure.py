@@ -90,7 +90,7 @@ def _folder(checkout: Checkout, folder: str, found: _Found) -> None:
 
 
 def _remotes(checkout: Checkout, folder: str, file: str, document: Mapping[str, Any], found: _Found) -> None:
-    if any(text.startswith(("http://", "https://")) for key in _LOADED for text in _texts(document.get(key))):
+    if any(text.startswith(("http://", "https://")) for key in _LOADED for text in _names(document.get(key))):
         found.foreign = True
     for key in (*_RESOURCES, *_PLUGINS, "components"):
         entries = document.get(key)
@@ -106,7 +106,7 @@ def _paths(
     checkout: Checkout, folder: str, document: Mapping[str, Any], found: _Found, *, plugins: bool
 ) -> None:
     for key, value in document.items():
-        for text in _texts(value):
+        for text in _names(value):
             for candidate in dict.fromkeys((text, text.rpartition("=")[2])):
                 path = join(folder, candidate) if candidate else None
                 if path is None:
@@ -136,16 +136,21 @@ def _there(checkout: Checkout, folder: str, entry: str) -> bool:
     return path is not None and (checkout.is_file(path) or checkout.is_folder(path))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _names(value: Any) -> Iterator[str]:
+    """The texts in a value that may be a path."""
+    return (text for text in texts(value) if text and len(text) <= _LONGEST and "\n" not in text)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a value, but for the keys."""
     if isinstance(value, str):
-        if value and len(value) <= _LONGEST and "\n" not in value:
-            yield value
+        yield value
     elif isinstance(value, Mapping):
         for inner in value.values():
-            yield from _texts(inner)
+            yield from texts(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from texts(inner)
 
 
 def line_of(text: str, words: str, start: int = 1) -> int:

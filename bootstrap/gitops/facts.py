@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.config.model import Environment
-from bootstrap.core.foreign import read_bytes
-from bootstrap.core.limits import SCRIPT_BYTES
+from bootstrap.core.foreign import read_script
 from bootstrap.gitops.model import Seeded
 
 # Each looks at a line, or at the body of one block: nothing here reads a text more than once.
@@ -53,7 +52,7 @@ def published(stack: Path) -> frozenset[str]:
         for body in _bodies(_text(folder), _PARAMETER):
             found.update(name for name in _NAME.findall(body) if "$" not in name)
         for file in sorted(folder.rglob("*.sh")):
-            found.update(name for name in _PUT.findall(_content(file)) if "$" not in name)
+            found.update(name for name in _PUT.findall(read_script(file)) if "$" not in name)
     return frozenset(found)
 
 
@@ -107,12 +106,4 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(folder: Path) -> str:
-    return "\n".join(_content(file) for file in sorted(folder.glob("*.tf")))
-
-
-def _content(file: Path) -> str:
-    """Nothing of what is too large, or no file that can be read."""
-    try:
-        return read_bytes(file, SCRIPT_BYTES).decode(errors="replace")
-    except OSError:
-        return ""
+    return "\n".join(read_script(file) for file in sorted(folder.glob("*.tf")))

@@ -124,10 +124,10 @@ class Fetcher:
 
     def _pull(self, repository: str, name: str, version: str) -> Fetched:
         url = _url(repository)
-        self._require_elsewhere(url)
-        if urlsplit(url).scheme not in _CHARTS or _ODD.search(f"{url} {name} {version}"):
+        if url.partition("://")[0].lower() not in _CHARTS or _ODD.search(f"{url} {name} {version}"):
             raise Unknown(f"charts are not fetched from {repository}", "use an https or oci URL")
         outside = self.way()
+        _require_elsewhere(url, outside)
         with tempfile.TemporaryDirectory(dir=self._programs.home) as folder:
             command = ["pull", f"--destination={folder}", *([f"--version={version}"] if version else ())]
             try:
@@ -142,27 +142,16 @@ class Fetcher:
         return Fetched(content, found, _origin(outside, f"{url}/{name}", found))
 
     def _download(self, url: str) -> Fetched:
-        self._require_elsewhere(url)
         if _ODD.search(url) or _OPTION.search(url):
             raise Unknown(f"{url} is not fetched", "use an https URL with a plain path and ref")
         outside = self.way()
+        _require_elsewhere(url, outside)
         try:
             content = get(url, outside.environment) if _FILE.search(url) else self._base(url, outside)
         except (Failed, OSError, HTTPException) as error:
             cure = "check the URL, the network and your credentials for it"
             raise Unknown(f"{url} could not be fetched: {_plainly(error)}", cure) from error
         return Fetched(content, "", _origin(outside, url, ""))
-
-    def _require_elsewhere(self, url: str) -> None:
-        """Raises Unknown."""
-        try:
-            address = refused(url, names=not _proxies(self.way().environment))
-        except ValueError as error:
-            raise Unknown(f"{url} is no URL: {error}", "correct it") from error
-        if address:
-            raise Unknown(
-                f"{url} is not fetched: {address} serves this machine's secrets", "name another host"
-            )
 
     def _base(self, url: str, outside: Outside) -> bytes:
         """Of a folder in another Git repository, built there."""
@@ -172,6 +161,16 @@ class Fetcher:
                 return self._programs.kustomize(["build", folder], _way(outside, url))
             except Failed as error:
                 raise Failed(str(error).replace(folder, "").strip().rpartition("\n")[2]) from error
+
+
+def _require_elsewhere(url: str, outside: Outside) -> None:
+    """Raises Unknown."""
+    try:
+        address = refused(url, names=not _proxies(outside.environment))
+    except ValueError as error:
+        raise Unknown(f"{url} is no URL: {error}", "correct it") from error
+    if address:
+        raise Unknown(f"{url} is not fetched: {address} serves this machine's secrets", "name another host")
 
 
 class _Redirects(HTTPRedirectHandler):

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from bootstrap.gitops.closure import texts
 from bootstrap.gitops.problems import Unknown
 from bootstrap.gitops.release import release_name
 from bootstrap.kubernetes.documents import documents
@@ -47,21 +48,10 @@ def _require(entry: Mapping[str, Any]) -> None:
         raise Unknown("a chart's nameTemplate is a program, which is not run here", "use releaseName")
     if entry.get("releaseName"):
         release_name(str(entry["releaseName"]))
-    for text in _texts({key: value for key, value in entry.items() if key not in _VALUES}):
+    for text in texts({key: value for key, value in entry.items() if key not in _VALUES}):
         outside = text.startswith("/") or ".." in text.split("/")
         if outside or text.startswith("-") or any(ord(one) < ord(" ") for one in text):
             raise Unknown(f"a chart is inflated with {text!r}, which is not given to helm here", _CURE)
     files = [entry.get("valuesFile"), *(entry.get("additionalValuesFiles") or ())]
     if any("://" in str(one) for one in files):
         raise Unknown("a chart's value file is fetched from elsewhere", "keep the values in Git")
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)

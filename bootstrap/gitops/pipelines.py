@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.core.foreign import read_bytes
-from bootstrap.core.limits import SCRIPT_BYTES
+from bootstrap.core.foreign import read_script
 
 _PLACES = (
     ".github/workflows/*.yml",
@@ -28,9 +27,4 @@ def read(root: Path) -> Mapping[str, str]:
 
 def _text(root: Path, path: Path) -> str:
     """Nothing of what is too large, cannot be read or leads out of the repository."""
-    if not path.resolve().is_relative_to(root.resolve()):
-        return ""
-    try:
-        return read_bytes(path, SCRIPT_BYTES).decode(errors="replace")
-    except OSError:
-        return ""
+    return read_script(path) if path.resolve().is_relative_to(root.resolve()) else ""

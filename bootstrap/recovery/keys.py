@@ -22,6 +22,7 @@ from bootstrap.aws.api import Api
 from bootstrap.aws.errors import AwsError
 from bootstrap.core.errors import PermanentError
 from bootstrap.recovery.cipher import KEY, NONCE, private
+from bootstrap.recovery.manifest import ANOTHER
 
 DESCRIPTION = "Backups made by bootstrap; needed as long as any of them is"
 
@@ -160,10 +161,7 @@ def _sealed(wrapped: Mapping[str, str]) -> bytes:
     try:
         return base64.b64decode(wrapped["data_key"], validate=True)
     except (KeyError, ValueError) as error:
-        raise PermanentError("the backup is damaged", "its data key cannot be read", _ANOTHER) from error
-
-
-_ANOTHER = "restore another one: bootstrap backup --list"
+        raise PermanentError("the backup is damaged", "its data key cannot be read", ANOTHER) from error
 
 
 def _text(bound: Mapping[str, str]) -> bytes:

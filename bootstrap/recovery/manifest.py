@@ -18,6 +18,7 @@ ETCD, SEEDS, OBJECTS, CONFIG = "etcd.db", "seeds.json", "objects.json", "environ
 # The parts that a backup has, and no others: their names become paths. Values are the bytes each may have.
 MOST = {ETCD: 5 << 30, SEEDS: 64 << 20, OBJECTS: 256 << 20, CONFIG: 16 << 20}
 LONGEST = 4 << 20  # bytes of a manifest
+ANOTHER = "restore another one: bootstrap backup --list"  # what to do about a damaged one
 LATEST = "latest"
 ID = re.compile(r"\d{8}T\d{6}Z")
 
@@ -219,4 +220,4 @@ def damage(part: Part, sha256: str, size: int) -> str:
 
 
 def _damaged(why: str) -> PermanentError:
-    return PermanentError("the backup is damaged", why, "restore another one: bootstrap backup --list")
+    return PermanentError("the backup is damaged", why, ANOTHER)

@@ -52,7 +52,7 @@ class Store:
         about = manifests.decode(answer["Body"].read().decode(errors="replace"))
         if about.id != id_:
             why = f"its manifest is that of backup {about.id[:40]!r}"
-            raise PermanentError(f"backup {id_} cannot be opened", why, _ANOTHER)
+            raise PermanentError(f"backup {id_} cannot be opened", why, manifests.ANOTHER)
         return about
 
     def put(self, id_: str, name: str, file: Path) -> Part:
@@ -146,9 +146,6 @@ class Store:
         return f"{self.environment}/{id_}/{name}"
 
 
-_ANOTHER = "restore another one: bootstrap backup --list"
-
-
 def _save(body: Any, into: Path) -> None:
     with private(into) as out:
         while chunk := body.read(_CHUNK):
@@ -156,4 +153,4 @@ def _save(body: Any, into: Path) -> None:
 
 
 def _damaged(id_: str, why: str) -> PermanentError:
-    return PermanentError(f"backup {id_} is damaged", why, _ANOTHER)
+    return PermanentError(f"backup {id_} is damaged", why, manifests.ANOTHER)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from bootstrap.core.foreign import read_json
-from bootstrap.core.limits import JSON_BYTES
 
 RUNS = 10  # the newest successful runs that count: older ones tell of another platform
 LOOKS = 100  # folders that are looked into at most
@@ -98,7 +97,7 @@ def _runs(folder: Path) -> Iterator[_Run]:
 
 def _report(path: Path) -> Mapping[str, Any]:
     try:
-        report = read_json(path, JSON_BYTES)
+        report = read_json(path)
     except (OSError, ValueError):
         return {}
     return report if isinstance(report, dict) else {}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from bootstrap.aws.api import Api
+from bootstrap.aws.identity import identity
 from bootstrap.checks.model import Probe
 from bootstrap.core.rendering import DIRECT, Rendering, Source, Tools
 
@@ -77,3 +80,15 @@ class Target:
     delivers_checkout: bool = False  # whether `up` itself hands the checkout, as it is, to Argo CD
     backup_copy: Path | None = None
     backup_key: Path | None = None
+
+    @cached_property
+    def connect(self) -> Callable[[str], Api]:
+        """`connect(service)`: one Api a service, and one question whose account it is. Of S3 only buckets of
+        that account are seen, whoever takes a name."""
+
+        @cache
+        def connect(service: str) -> Api:
+            owner = identity(connect("sts")).account if service == "s3" else ""
+            return Api(self.client(service), owner)
+
+        return connect

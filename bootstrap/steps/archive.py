@@ -16,7 +16,6 @@ from bootstrap.aws.environments import Lifetime
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PreflightError, Problem
 from bootstrap.recovery.vault import archives
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.steps.restore import Rebuilding
@@ -54,7 +53,7 @@ def run(context: Context) -> Done:
 
 
 def _problems(context: Context, target: str, source: str) -> list[Problem]:
-    s3, named = connection(context.target)("s3"), context.config.archive
+    s3, named = context.target.connect("s3"), context.config.archive
     if named and named.bucket_owner:
         s3 = replace(s3, owner=named.bucket_owner)
     found = []

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from bootstrap.aws import environments, state_bucket
 from bootstrap.aws.api import Api
 from bootstrap.aws.identity import identity
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 
@@ -61,4 +60,4 @@ def _backend(context: Context, account: str) -> StateBackend:
 
 
 def _api(context: Context, service: str) -> Api:
-    return connection(context.target)(service)
+    return context.target.connect(service)

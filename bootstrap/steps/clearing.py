@@ -12,7 +12,6 @@ from bootstrap.aws.inventory import Connect, Found, Owner, Proof, Resource
 from bootstrap.aws.removal import command, order, removable, remove
 from bootstrap.core.errors import DeadlineError, PermanentError, Problem, TemporaryError
 from bootstrap.core.wait import Observation, until
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceLeft
 
@@ -35,7 +34,7 @@ def clear(
     A round asks for the removal of everything, what holds others first, and looks again: AWS takes its time,
     and what was held yesterday is free today. Every removal that the audit confirms is an event.
     """
-    connect = connection(context.target)
+    connect = context.target.connect
     whose = whose or environments.owner(connect, context.config)
     asked, refused = dict[Resource, float](), dict[Resource, str]()
     seen = Cleared((), ())

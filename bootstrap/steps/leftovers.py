@@ -17,7 +17,6 @@ from bootstrap.config.model import KEEP, Environment
 from bootstrap.core.errors import LeftoverError
 from bootstrap.recovery.keys import KmsKey
 from bootstrap.recovery.vault import vault
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice, ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
@@ -32,7 +31,7 @@ PATIENCE = 300.0  # seconds that AWS gets to remove what it was asked to
 def run(context: Context) -> Done:
     """Raises LeftoverError naming everything that is left, with a command for each."""
     config, record = context.config, environments.name(context.config)
-    sole = bool(environments.owner(connection(context.target), config).prefix)
+    sole = bool(environments.owner(context.target.connect, config).prefix)
     removed = _remove_parameters(context, record, sole)
     bucket = backend.find(context)
     account = identity(_api(context, "sts")).account
@@ -101,4 +100,4 @@ def _remove_parameters(context: Context, record: str, sole: bool) -> int:
 
 
 def _api(context: Context, service: str) -> Api:
-    return connection(context.target)(service)
+    return context.target.connect(service)

@@ -19,7 +19,6 @@ from bootstrap.aws.run_lock import Holder, RunLocked, Taken, Where, Written
 from bootstrap.aws.state_bucket import LOCK, STATE
 from bootstrap.core import machine
 from bootstrap.core.errors import BootstrapError, Interrupted, LockedError
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
@@ -108,7 +107,7 @@ def run(context: Context) -> Done:
     found = backend.find(context)
     if found is None:
         return Done("no state bucket, nothing to guard", changed=False)
-    where = Where(connection(context.target)("s3"), found.bucket, found.key + SUFFIX)
+    where = Where(context.target.connect("s3"), found.bucket, found.key + SUFFIX)
     renewal = hold(context, where)
     loans.recall_all(context)
     return Done(f"held by {renewal.holder.who}, process {renewal.holder.pid}", renewal, changed=False)

@@ -12,7 +12,6 @@ from functools import partial
 
 from bootstrap.aws.adoption import FINDERS, HARMLESS, PARTS, Finder, World
 from bootstrap.core.errors import StuckError, ToolError
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.terraform.creations import Creations
@@ -97,7 +96,7 @@ def _look(
 ) -> dict[str, str]:
     if not any(change.action == "create" for change in planning.changes):
         return {}
-    world = World(connection(context.target), context.config.tags)
+    world = World(context.target.connect, context.config.tags)
     return match(world, terraform.creations(), finders)
 
 

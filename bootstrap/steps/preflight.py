@@ -18,7 +18,6 @@ from bootstrap.config import parameters
 from bootstrap.config.seeds import source_problems
 from bootstrap.core.errors import BootstrapError, PermanentError, PreflightError, Problem
 from bootstrap.recovery.vault import PURPOSE
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import Notice
 from bootstrap.run.step import Done
@@ -150,7 +149,7 @@ def _parameters(context: Context, _: Identity) -> Found:
     config = context.config
     api = _api(context, "ssm")
     ours = ssm.names(api, config.ssm_prefix, config.tags)
-    rivals = environments.contested(connection(context.target), config)
+    rivals = environments.contested(context.target.connect, config)
     if rivals.prefix:
         yield (
             f"{config.ssm_prefix} is the prefix of {' and '.join(rivals.prefix)}",
@@ -199,7 +198,7 @@ def _permissions(context: Context, who: Identity) -> Found:
 
 
 def _quotas(context: Context, _: Identity) -> Found:
-    connect = connection(context.target)
+    connect = context.target.connect
     for quota in quotas.quotas(connect, context.config):
         try:
             yield from quotas.shortfall(connect, quota)
@@ -209,7 +208,7 @@ def _quotas(context: Context, _: Identity) -> Found:
 
 def _names(context: Context, _: Identity) -> Found:
     config = context.config
-    cluster, connect = f"{config.project}-{config.name}", connection(context.target)
+    cluster, connect = f"{config.project}-{config.name}", context.target.connect
     try:
         for found in collisions(connect, config.tags, cluster, config.ssm_prefix, config.domain):
             if found.harmless:
@@ -224,7 +223,7 @@ def _orphans(context: Context, _: Identity) -> Found:
     """The costly ones; everything else is found when Terraform is about to make it again."""
     found = backend.find(context)
     known = state_file.known_ids(_api(context, "s3"), found.bucket, found.key) if found else frozenset()
-    world = World(connection(context.target), context.config.tags)
+    world = World(context.target.connect, context.config.tags)
     left = [
         str(item[name])
         for operation, key, name in COSTLY
@@ -257,4 +256,4 @@ _CHECKS: tuple[tuple[str, Callable[[Context, Identity], Found]], ...] = (
 
 
 def _api(context: Context, service: str) -> Api:
-    return connection(context.target)(service)
+    return context.target.connect(service)

@@ -23,7 +23,6 @@ from bootstrap.core.errors import (
     StuckError,
 )
 from bootstrap.recovery.store import Store
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.events import ResourceChanged, ResourceKept
 from bootstrap.run.step import Done
@@ -64,7 +63,7 @@ def _all(failures: list[PermanentError]) -> list[Problem]:
 def run(context: Context, record: Record) -> Done:
     """Raises LockedError while a run holds the environment, LeftoverError naming what is left, StuckError
     when AWS tells two things of it: then nothing is touched."""
-    connect = connection(context.target)
+    connect = context.target.connect
     if why := str(environments.rivals(connect, record)):
         raise disputed(record, why)
     account = identity(connect("sts")).account

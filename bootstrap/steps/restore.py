@@ -143,14 +143,14 @@ def _open(context: Context, found: Vault, about: Manifest, request: RestoreReque
             texts[text] = plain.read_bytes()
         _unseal(about, data_key, folder / manifest.ETCD, plain)
         if why := etcd.broken(plain):
-            raise PermanentError(f"backup {about.id} is damaged", f"etcd's snapshot: {why}", _ANOTHER)
+            raise PermanentError(f"backup {about.id} is damaged", f"etcd's snapshot: {why}", manifest.ANOTHER)
     finally:
         plain.unlink(missing_ok=True)
     values, marks = _decoded(about, texts)
     for seed, mark in about.seeds.items():
         if cipher.digest(data_key, seed, values.get(seed, "")) != mark.digest:
             raise PermanentError(
-                f"backup {about.id} is damaged", f"seed {seed} is not what was written", _ANOTHER
+                f"backup {about.id} is damaged", f"seed {seed} is not what was written", manifest.ANOTHER
             )
     return Rebuilding(request, about, found, folder / manifest.ETCD, marks, data_key, values)
 
@@ -161,10 +161,7 @@ def _decoded(about: Manifest, texts: Mapping[str, bytes]) -> tuple[dict[str, str
         return dict(values), objects.decode(texts[manifest.OBJECTS].decode())
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         why = "what was encrypted is neither seeds nor objects"
-        raise PermanentError(f"backup {about.id} is damaged", why, _ANOTHER) from error
-
-
-_ANOTHER = "restore another one: bootstrap backup --list"
+        raise PermanentError(f"backup {about.id} is damaged", why, manifest.ANOTHER) from error
 
 
 def _unseal(about: Manifest, key: bytes, sealed: Path, into: Path) -> None:
@@ -172,7 +169,7 @@ def _unseal(about: Manifest, key: bytes, sealed: Path, into: Path) -> None:
         cipher.unseal(sealed, into, key, {**about.bound, "part": sealed.name})
     except (cipher.Unreadable, FileNotFoundError) as error:
         why = f"{sealed.name} is missing, or was not encrypted with its key"
-        raise PermanentError(f"backup {about.id} is damaged", why, _ANOTHER) from error
+        raise PermanentError(f"backup {about.id} is damaged", why, manifest.ANOTHER) from error
 
 
 def _occupied(context: Context, about: Manifest, account: str) -> Iterator[Problem]:

@@ -10,7 +10,6 @@ from bootstrap.aws.inventory import Found, survey
 from bootstrap.aws.state_bucket import STATE, bucket_name, find, foreign
 from bootstrap.config.model import Environment
 from bootstrap.core.errors import PreflightError, Problem
-from bootstrap.run.connection import connection
 from bootstrap.run.context import Context
 from bootstrap.run.step import Done
 from bootstrap.run.target import Target
@@ -28,7 +27,7 @@ def run(context: Context) -> Done:
 
 def refuse(config: Environment, target: Target) -> None:
     """Raises PreflightError unless only that is there which `down` keeps."""
-    account = identity(connection(target)("sts")).account
+    account = identity(target.connect("sts")).account
     policy = keeping.policy(config, account)
     seen = occupants(config, target, account)
     problems = [*problem(config, [str(found.resource) for found in seen if not policy.reason(found)])]
@@ -40,7 +39,7 @@ def refuse(config: Environment, target: Target) -> None:
 
 def occupants(config: Environment, target: Target, account: str) -> Iterator[Found]:
     """What is there of the environment, but for its record and the bucket of Terraform's state."""
-    connect = connection(target)
+    connect = target.connect
     begun = {environments.name(config), bucket_name(config.project, config.name, account)}
     for found in survey(connect, environments.owner(connect, config)):
         if found.proof.ours and found.resource.id not in begun:
@@ -56,7 +55,7 @@ def problem(config: Environment, there: list[str]) -> Iterator[Problem]:
 
 def _state_problem(config: Environment, target: Target, account: str) -> Iterator[Problem]:
     """What Terraform made is there, even if nothing says so any more by its tags."""
-    s3, bucket = connection(target)("s3"), bucket_name(config.project, config.name, account)
+    s3, bucket = target.connect("s3"), bucket_name(config.project, config.name, account)
     found = find(s3, bucket, account, config.tags)
     known = state_file.known_ids(s3, bucket, STATE) if found and not foreign(found) else ()
     if known:

@@ -14,7 +14,6 @@ from bootstrap.aws import environments
 from bootstrap.config.model import Archive, Teardown
 from bootstrap.local.aws.patches import bucket_policies
 from bootstrap.recovery.manifest import EtcdStatus
-from bootstrap.run.connection import connection
 from bootstrap.run.target import TerraformSettings
 from bootstrap.steps import (
     access,
@@ -81,7 +80,7 @@ def test_every_call_of_every_step_names_the_owner(tmp_path: Path, asked: list[tu
                 made.context.results.put(result)
         client("ssm").delete_parameters(Names=["/eco2/dev/database/archive", "/eco2/dev/database/source"])
         restore.check(made.context, RestoreRequest("latest"))
-    (record,) = environments.find(connection(made.context.target), REGION)
+    (record,) = environments.find(made.context.target.connect, REGION)
     leftovers.run(made.context)
     backend.run(made.context)
     reap.run(made.context, record)
